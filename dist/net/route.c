@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
+#include "dist/net/state.h"
+#include "lib/process/snapshot.h"
+
+/* Signals on their way: out to the session of their node, and in to processes of ours.
+ *
+ * Invariants
+ *   I1  signals of one sender leave in the order in which they were given: all go through one queue, wait in one
+ *       list of their party, and are records of one `sender` of the link.
+ *   I2  an introduction is given to the link before the record that needs it, with sender 0, which has no large
+ *       records; the link lets no later record pass a small one of such a sender.
+ *   I3  what a session's end has to fire is noted before the signal leaves or is delivered (relations.c). */
+
+#define SENDER_INTRODUCTIONS 0
+#define SENDER_NODE UINT64_MAX
+#define DROPS_TOLD_EVERY_NS (1000 * OSRI_NS_PER_MS_NET)
+
+void osri_route_refuse(osri_net *net, osri_command *command, osr_reason_code code)
+{
+    if (command->signal != NULL) {
+        osri_signal_refuse(net->node, command->pid, code, &command->signal);
+    }
+    osri_command_free(command);
+}
+
+/* ---- out -------------------------------------------------------------------------------- */
+
+static osr_err send_record(osri_session *session, const osri_buffer *record, uint64_t sender,
+                           bool control)
+{
+    osri_link_event event = {.kind = OSRI_LINK_SEND,
+                             .bytes = record->at,
+                             .bytes_count = record->size,
+                             .sender = sender,
+                             .control = control};
+
+    session->dirty = true;
+    session->net->counters.records_sent++;
+    return osri_session_step(session, &event);
+}
+
+static void introduce(osri_session *session, osri_record_kind kind, uint64_t id, const char *name,
+                      uint64_t value)
+{
+    osri_buffer *scratch = &session->net->introduction;
+
+    scratch->size = 0;
+    if (osri_record_write_introduction(scratch, kind, id, name, value) == OSR_OK) {
+        (void)send_record(session, scratch, SENDER_INTRODUCTIONS, true);
+    }
+}
+
+static void introduce_node(void *context, osr_pid pid)
+{
+    osri_session *session = context;
+    osri_net *net = session->net;
+    uint64_t creation = 0;
+    const char *name;
+
+    if (pid.node == 0 || pid.node == session->peer.node || pid.node == osr_node_id(net->node)) {
+        return;
+    }
+    name = osri_directory_find(&net->directory, pid.node, &creation);
+    if (name != NULL && !osri_introductions_node(&session->introductions, pid.node)) {
+        introduce(session, OSRI_RECORD_NODE, pid.node, name, creation);
+    }
+}
+
+static bool introduce_type(osri_session *session, const osr_type *type, uint32_t id)
+{
+    bool pids = true;
+
+    if (osri_introductions_type(&session->introductions, type, id, &pids)) {
+        return pids;
+    }
+    /* One that only passes through here has no name that we know. */
+    introduce(session, OSRI_RECORD_TYPE, id, type->id == OSR_DYNAMIC_ID ? "" : type->name,
+              type->id == OSR_DYNAMIC_ID ? 0 : osr_type_shape(type));
+    return pids;
+}
+
+/* The argument of a spawn is encoded already. */
+static void introduce_argument(osri_session *session, const osri_spawn_request *request)
+{
+    const osr_type *type = osri_types_by_id(session->net->types, request->argument_type);
+
+    if (type != NULL) {
+        (void)introduce_type(session, type, type->id);
+    }
+    if (osr_bin_size(request->argument) > 0 &&
+        osri_validate(osr_bin_data(request->argument), osr_bin_size(request->argument)) == OSR_OK) {
+        osri_record_each_pid(osr_bin_data(request->argument), osr_bin_size(request->argument),
+                             introduce_node, session);
+    }
+}
+
+/* Returns whether the record can have pids in it. */
+static bool introduce_types(osri_session *session, const osri_envelope *signal)
+{
+    const osr_dynamic *dynamic;
+
+    if (signal->kind == OSRI_SIGNAL_SPAWN) {
+        introduce_argument(session, osri_envelope_body(signal));
+        return false;
+    }
+    if (signal->type == NULL ||
+        (signal->kind != OSRI_SIGNAL_MESSAGE && signal->kind != OSRI_SIGNAL_REPLY)) {
+        return false;
+    }
+    if (signal->type->id != OSR_DYNAMIC_ID) {
+        return introduce_type(session, signal->type, signal->type->id);
+    }
+    dynamic = osri_envelope_body(signal);
+    return introduce_type(session, signal->type, dynamic->type_id);
+}
+
+static bool is_over_bound(osri_session *session, const osri_envelope *signal)
+{
+    osri_net *net = session->net;
+    uint64_t now_ns = osri_net_now(net);
+
+    if (signal->kind != OSRI_SIGNAL_MESSAGE ||
+        osri_link_queued_bytes(session->link) + signal->size <= OSRI_NET_QUEUED_BYTES_MAX) {
+        return false;
+    }
+    net->counters.dropped++;
+    session->drops++;
+    if (now_ns >= session->drops_told_ns) {
+        osri_log_write(net->log, OSR_LOG_WARNING,
+                       "net: %s: more than %u MiB wait for this node; %llu messages dropped",
+                       session->name, OSRI_NET_QUEUED_BYTES_MAX / (1024 * 1024),
+                       (unsigned long long)session->drops);
+        session->drops = 0;
+        session->drops_told_ns = now_ns + DROPS_TOLD_EVERY_NS;
+    }
+    return true;
+}
+
+static osr_err send_signal(osri_session *session, const osri_command *command)
+{
+    osri_net *net = session->net;
+    const osri_envelope *signal = command->signal;
+    osri_route route = {.pid = command->pid, .name = command->name};
+    uint64_t sender = osri_record_process(signal->from);
+    osr_err err = osri_relations_outgoing(&session->relations, signal, command->pid);
+
+    if (err != OSR_OK) {
+        return err;
+    }
+    net->scratch.size = 0;
+    err = osri_record_write_signal(&net->scratch, signal, &route, osri_net_now(net));
+    if (err == OSR_OK && net->scratch.size > OSRI_LINK_RECORD_BYTES_MAX) {
+        err = OSR_ELIMIT;
+    }
+    if (err != OSR_OK) {
+        return err;
+    }
+    if (introduce_types(session, signal)) {
+        osri_record_each_pid(net->scratch.at, net->scratch.size, introduce_node, session);
+    }
+    return send_record(session, &net->scratch, sender == 0 ? SENDER_NODE : sender,
+                       signal->kind != OSRI_SIGNAL_MESSAGE);
+}
+
+/* The session may be down afterwards, but not freed. */
+static void send_command(osri_session *session, osri_command *command)
+{
+    osri_net *net = session->net;
+    osr_err err = is_over_bound(session, command->signal) ? OSR_EFULL : send_signal(session, command);
+
+    if (err != OSR_OK && err != OSR_ECLOSED) {
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
+    /* Taken by the link, or lost with the session, whose relations have fired for it. */
+    osri_command_free(command);
+}
+
+/* Answers to what an earlier session brought are not worth a new one. */
+static bool is_worth_dialing(const osri_envelope *signal)
+{
+    switch ((osri_signal_kind)signal->kind) {
+    case OSRI_SIGNAL_MESSAGE:
+    case OSRI_SIGNAL_EXIT:
+    case OSRI_SIGNAL_LINK:
+    case OSRI_SIGNAL_MONITOR:
+    case OSRI_SIGNAL_SPAWN:
+    case OSRI_SIGNAL_INFO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void route_to(osri_net *net, const char *name, osri_command *command)
+{
+    osri_party *party = osri_party_find(net, name);
+    bool waits = party != NULL && party->state != OSRI_PARTY_IDLE;
+
+    if (party != NULL && party->up != NULL) {
+        if (command->node == NULL && command->pid.node != party->up->peer.node) {
+            osri_route_refuse(net, command, OSR_REASON_NOPROC); /* of an earlier incarnation */
+            return;
+        }
+        send_command(party->up, command);
+        return;
+    }
+    if (net->leaving || (!waits && !is_worth_dialing(command->signal))) {
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
+    party = party != NULL ? party : osri_party_get(net, name);
+    if (party == NULL) {
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
+    osri_party_wait(party, net, command);
+}
+
+void osri_route_command(osri_net *net, osri_command *command)
+{
+    const char *name = command->node;
+
+    if (name == NULL) {
+        name = osri_directory_find(&net->directory, command->pid.node, NULL);
+    }
+    if (name == NULL || osri_node_name_check(name, strlen(name)) != OSR_OK) {
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+    } else if (strcmp(name, osr_node_name(net->node)) == 0) {
+        osri_route_refuse(net, command, OSR_REASON_NOPROC); /* we ourselves, before we were restarted */
+    } else {
+        route_to(net, name, command);
+    }
+}
+
+/* ---- in --------------------------------------------------------------------------------- */
+
+static void hear_type(osri_session *session, const osri_record *record)
+{
+    osri_net *net = session->net;
+    const osr_type *ours = osri_types_by_id(net->types, (uint32_t)record->id);
+    bool named = ours != NULL && record->name[0] != '\0';
+    bool bad = named && strcmp(ours->name, record->name) != 0;
+    osri_heard heard = bad ? OSRI_HEARD_BAD : OSRI_HEARD_GOOD;
+
+    if (bad) {
+        osri_log_write(net->log, OSR_LOG_ERROR,
+                       "net: %s: message type 0x%llx is \"%s\" there and \"%s\" here (%s:%u); its messages are "
+                       "dropped",
+                       session->name, (unsigned long long)record->id, record->name, ours->name,
+                       ours->file, ours->line);
+    }
+    if (named && !bad && osr_type_shape(ours) != record->value) {
+        heard = OSRI_HEARD_CHANGED;
+    }
+    if (osri_introductions_hear(&session->introductions, (uint32_t)record->id, heard) != OSR_OK) {
+        osri_session_fail(session, "too many message types");
+    }
+}
+
+static void hear_node(osri_session *session, const osri_record *record)
+{
+    if (osri_node_name_check(record->name, strlen(record->name)) != OSR_OK ||
+        osri_node_id(record->name, record->value) != record->id) {
+        osri_session_fail(session, "malformed introduction of a node");
+        return;
+    }
+    /* Too many names: pids of this node stay unknown here, and answer noconnection. */
+    (void)!osri_directory_learn(&session->net->directory, record->id, record->name, record->value);
+}
+
+static void answer(osri_session *session, osr_pid to, uint64_t ref, osri_signal_kind kind,
+                   const osr_type *type, const void *body)
+{
+    osri_envelope *reply;
+    osri_route route = {.pid = to};
+
+    if (osri_signal_new(kind, OSR_PID_NONE, ref, type, body, &reply) == OSR_OK) {
+        (void)osri_signal_send(session->net->node, &route, &reply);
+    }
+}
+
+/* A message whose type means something else here. A request's sender hears why. */
+static void drop_untyped(osri_session *session, const osri_record *record)
+{
+    osr_reason reason = osr_reason_error(OSR_ETYPE);
+    osr_pid from = osri_record_pid(session->peer.node, record->from);
+
+    session->net->counters.untyped++;
+    if (record->kind == OSRI_SIGNAL_MESSAGE && record->ref != 0) {
+        answer(session, from, record->ref, OSRI_SIGNAL_DOWN, &osr_reason_osr_type, &reason);
+    }
+}
+
+static bool may_spawn(const osri_session *session, const osri_spawn_request *request)
+{
+    const osri_net *net = session->net;
+    bool named = session->spawn_count == 0;
+
+    for (uint32_t i = 0; i < session->spawn_count && !named; i++) {
+        named = strcmp(session->spawn[i], request->entry.at) == 0;
+    }
+    return (session->peer.roles & OSRI_ROLE_SPAWN) != 0 && named &&
+           (net->options.may_spawn == NULL ||
+            net->options.may_spawn(net->options.context, &session->peer, request->entry.at));
+}
+
+static void deliver_spawn(osri_session *session, osri_envelope *signal)
+{
+    osri_net *net = session->net;
+    const osri_spawn_request *request = osri_envelope_body(signal);
+    osri_heard heard = osri_introductions_heard(&session->introductions, request->argument_type);
+    osri_spawn_result refused = {.error = heard == OSRI_HEARD_BAD ? OSR_ETYPE : OSR_EPERM};
+    bool allowed = request->entry.at != NULL && may_spawn(session, request);
+
+    if (allowed && heard != OSRI_HEARD_BAD) {
+        osri_node_spawn_requested(net->node, &signal);
+        return;
+    }
+    if (!allowed) {
+        osri_log_write(net->log, OSR_LOG_WARNING, "net: \"%s\" may not spawn \"%.64s\"",
+                       session->name, request->entry.at == NULL ? "" : request->entry.at);
+    }
+    answer(session, signal->from, signal->ref, OSRI_SIGNAL_SPAWN_REPLY, &osri_spawn_result_osr_type,
+           &refused);
+    osri_envelope_free(&signal);
+}
+
+static void deliver(osri_session *session, const osri_record *record, osri_envelope *signal)
+{
+    osri_net *net = session->net;
+    osr_pid to = record->is_named ? osri_node_whereis(net->node, record->name)
+                                  : osri_record_pid(osr_node_id(net->node), record->to);
+    bool nobody = !record->is_named && osr_pid_is_none(to);
+
+    if (nobody != (record->kind == OSRI_SIGNAL_SPAWN) ||
+        (record->from == 0 && record->kind == OSRI_SIGNAL_SPAWN)) {
+        osri_envelope_free(&signal);
+        osri_session_fail(session, "a signal to nobody");
+        return;
+    }
+    if (osri_relations_incoming(&session->relations, signal, &to) != OSR_OK) {
+        osri_envelope_free(&signal);
+        osri_session_fail(session, "too many links, monitors and requests");
+        return;
+    }
+    if (record->kind == OSRI_SIGNAL_SPAWN) {
+        deliver_spawn(session, signal);
+    } else if (record->kind == OSRI_SIGNAL_DEMONITOR && osr_pid_is_none(to)) {
+        osri_envelope_free(&signal); /* it has fired, or never was */
+    } else {
+        osri_signal_deliver(net->node, to, NULL, &signal);
+    }
+}
+
+/* Whether the body's type was introduced; fails the session if not. */
+static bool hear_body(osri_session *session, const osri_record *record, osri_heard *ret_heard)
+{
+    uint32_t id;
+
+    *ret_heard = OSRI_HEARD_GOOD;
+    if ((record->kind != OSRI_SIGNAL_MESSAGE && record->kind != OSRI_SIGNAL_REPLY) ||
+        record->body_bytes == 0) {
+        return true;
+    }
+    if (osri_record_body_type(record, &id) != OSR_OK) {
+        osri_session_fail(session, "malformed message");
+        return false;
+    }
+    *ret_heard = osri_introductions_heard(&session->introductions, id);
+    if (*ret_heard == OSRI_HEARD_NOTHING) {
+        osri_session_fail(session, "a message of a type that was not introduced");
+        return false;
+    }
+    return true;
+}
+
+static void open_and_deliver(osri_session *session, const osri_record *record)
+{
+    osri_net *net = session->net;
+    osri_envelope *signal;
+    osri_heard heard;
+    osr_err err;
+
+    if (!hear_body(session, record, &heard)) {
+        return;
+    }
+    if (heard == OSRI_HEARD_BAD) {
+        drop_untyped(session, record);
+        return;
+    }
+    err = osri_record_open(record, net->types, session->peer.node, osri_net_now(net), &signal);
+    if (err == OSR_OK) {
+        deliver(session, record, signal);
+    } else if (err == OSR_EPROTO && heard == OSRI_HEARD_CHANGED) {
+        drop_untyped(session, record); /* another version of the type, which ours cannot read */
+    } else {
+        osri_session_fail(session, err == OSR_ENOMEM ? "out of memory" : "malformed signal");
+    }
+}
+
+void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size)
+{
+    osri_record record;
+
+    session->net->counters.records_received++;
+    if (osri_record_read(bytes, size, &record) != OSR_OK) {
+        osri_session_fail(session, "malformed record");
+    } else if (record.kind == OSRI_RECORD_TYPE) {
+        hear_type(session, &record);
+    } else if (record.kind == OSRI_RECORD_NODE) {
+        hear_node(session, &record);
+    } else {
+        open_and_deliver(session, &record);
+    }
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <stdio.h>
+#include <string.h>
+
+#include "dist/net/state.h"
+#include "lib/core/assert.h"
+#include "lib/core/heap.h"
+
+/* Sessions: between the transport, the link and the router.
+ *
+ * Invariants
+ *   I1  a session is in net->conns while conn != 0, in net->sessions until it is reaped.
+ *   I2  a link is stepped with an actions object of its own depth; one link is never stepped from within its
+ *       own actions, so frames leave in the order in which the link made them.
+ *   I3  nodeup is told when UP is executed, before any DELIVER; when DOWN is executed, first the relations fire, then
+ *       nodedown is told. After DOWN nothing of the session is delivered. */
+
+#define RETRY_NS (1 * OSRI_NS_PER_MS_NET)
+#define HOLDERS_MAX 16
+
+/* ---- what the link asks ------------------------------------------------------------------ */
+
+static osri_refusal check_certificate(void *context, const osri_signed_certificate *certificate,
+                                      const uint8_t proven_key[OSRI_KEY_BYTES],
+                                      osri_certificate *ret_certificate,
+                                      char ret_text[OSRI_LINK_TEXT_BYTES])
+{
+    const osri_session *session = context;
+    const osri_net *net = session->net;
+    uint64_t now_s = net->env->wall_ms(net->env->context) / 1000;
+
+    return (osri_refusal)osri_identity_check(net->options.identity, certificate, proven_key, now_s,
+                                             OSRI_ROLE_JOIN, ret_certificate, ret_text,
+                                             OSRI_LINK_TEXT_BYTES);
+}
+
+static osri_holder holder_of(const osri_session *session)
+{
+    osri_holder holder = {.creation = session->creation};
+
+    holder.phase = session->up        ? OSRI_HOLDER_UP
+                   : session->dialed ? OSRI_HOLDER_DIALING
+                                     : OSRI_HOLDER_ACCEPTED;
+    memcpy(holder.key, session->key, sizeof(holder.key));
+    return holder;
+}
+
+static osri_verdict verdict_over_others(const osri_session *session, const osri_claim *claim)
+{
+    osri_net *net = session->net;
+    osri_holder holders[HOLDERS_MAX];
+    size_t count = 0;
+
+    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        const osri_session *other = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (other == session || other->dead || strcmp(other->name, claim->name) != 0) {
+            continue;
+        }
+        if (count == HOLDERS_MAX) {
+            return OSRI_VERDICT_REFUSE_LIMIT;
+        }
+        holders[count++] = holder_of(other);
+    }
+    return osri_link_verdict(osr_node_name(net->node), claim, holders, count);
+}
+
+static osri_verdict judge_name(void *context, const osri_claim *claim)
+{
+    osri_session *session = context;
+    osri_verdict verdict;
+
+    if (session->net->leaving) {
+        return OSRI_VERDICT_REFUSE_STOPPING;
+    }
+    if (session->net->up_count >= OSRI_NET_PEERS_MAX) {
+        return OSRI_VERDICT_REFUSE_LIMIT;
+    }
+    verdict = verdict_over_others(session, claim);
+    if (verdict == OSRI_VERDICT_ACCEPT || verdict == OSRI_VERDICT_REPLACE) {
+        (void)snprintf(session->name, sizeof(session->name), "%s", claim->name);
+        memcpy(session->key, claim->key, sizeof(session->key));
+        session->creation = claim->creation;
+    }
+    return verdict;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------ */
+
+static osr_err new_link(osri_session *session, uint32_t setup_ms)
+{
+    const osri_net_options *options = &session->net->options;
+    osri_link_config config = {
+        .self = options->identity,
+        .hooks = {.context = session,
+                  .check = check_certificate,
+                  .name_state = judge_name,
+                  .node_id = osri_node_id},
+        .peer_name = session->dialed ? session->name : NULL,
+        .peer_key = session->dialed ? session->key : NULL,
+        .labels = options->labels,
+        .label_count = options->label_count,
+        .os_pid = options->os_pid,
+        .setup_ms = setup_ms,
+        .tick_ms = options->tick_ms,
+        .hidden = options->hidden,
+    };
+
+    session->net->env->random(session->net->env->context, config.random, sizeof(config.random));
+    return osri_link_new(&config, session->dialed, osri_net_now(session->net), &session->link);
+}
+
+void osri_session_free(osri_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    osri_list_remove(&session->in_all);
+    osri_link_free(&session->link);
+    osri_introductions_fini(&session->introductions);
+    osri_relations_fini(&session->relations);
+    osri_heap_free(session, sizeof(*session));
+}
+
+static osri_session *new_session(osri_net *net, bool dialed)
+{
+    osri_session *session = osri_heap_zalloc(sizeof(*session));
+
+    if (session != NULL) {
+        session->net = net;
+        session->dialed = dialed;
+        session->retry_ns = UINT64_MAX;
+        osri_list_push_back(&net->sessions, &session->in_all);
+    }
+    return session;
+}
+
+static void drop_conn(osri_session *session, uint32_t linger_ms)
+{
+    osri_net *net = session->net;
+
+    if (session->conn != 0) {
+        (void)osri_map_remove_u64(&net->conns, session->conn);
+        net->transport->ops->close(net->transport, session->conn, linger_ms);
+        session->conn = 0;
+    }
+}
+
+static osr_err adopt_conn(osri_session *session, osri_conn conn, uint32_t setup_ms)
+{
+    osr_err err = osri_map_put_u64(&session->net->conns, conn, session, NULL);
+
+    session->conn = conn;
+    if (err == OSR_OK) {
+        err = new_link(session, setup_ms);
+    }
+    if (err == OSR_OK) {
+        osri_net_due(session->net, osri_link_next_due(session->link));
+    }
+    return err;
+}
+
+osr_err osri_session_dial(osri_net *net, const char *name, const char *endpoint,
+                          const uint8_t key[OSRI_KEY_BYTES], uint64_t deadline_ns,
+                          osri_session **ret_session)
+{
+    osri_session *session = new_session(net, true);
+    uint64_t now_ns = osri_net_now(net);
+    osri_conn conn;
+    osr_err err;
+
+    if (session == NULL) {
+        return OSR_ENOMEM;
+    }
+    (void)snprintf(session->name, sizeof(session->name), "%s", name);
+    memcpy(session->key, key, sizeof(session->key));
+    err = net->transport->ops->dial(net->transport, endpoint, key, &conn);
+    if (err == OSR_OK) {
+        err = adopt_conn(session, conn,
+                         (uint32_t)((deadline_ns > now_ns ? deadline_ns - now_ns : 0) /
+                                    OSRI_NS_PER_MS_NET) + 1);
+    }
+    if (err != OSR_OK) {
+        drop_conn(session, 0);
+        osri_session_free(session);
+        return err;
+    }
+    *ret_session = session;
+    return OSR_OK;
+}
+
+static osri_session *accept_conn(osri_net *net, const osri_transport_event *event)
+{
+    osri_session *session =
+        net->leaving || net->setup_count >= OSRI_NET_SETUPS_MAX ? NULL : new_session(net, false);
+
+    if (session == NULL) {
+        net->transport->ops->close(net->transport, event->conn, 0);
+        return NULL;
+    }
+    if (adopt_conn(session, event->conn, net->options.setup_ms) != OSR_OK) {
+        drop_conn(session, 0);
+        osri_session_free(session);
+        return NULL;
+    }
+    net->setup_count++;
+    (void)snprintf(session->address, sizeof(session->address), "%s", event->peer_address);
+    return session;
+}
+
+void osri_sessions_reap(osri_net *net)
+{
+    osri_link *l = net->dead_count == 0 ? NULL : osri_list_first(&net->sessions);
+
+    while (l != NULL) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        l = osri_list_next(&net->sessions, l);
+        if (session->dead) {
+            osri_session_free(session);
+            net->dead_count--;
+        }
+    }
+}
+
+/* ---- what the link wants done ------------------------------------------------------------ */
+
+static void fill_peer(osri_session *session, const osri_link_peer *theirs)
+{
+    osri_peer *peer = &session->peer;
+    size_t used = 0;
+
+    *peer = (osri_peer){.node = theirs->node_id,
+                        .creation = theirs->creation,
+                        .os_pid = theirs->os_pid,
+                        .hidden = theirs->hidden,
+                        .roles = theirs->certificate.roles};
+    (void)snprintf(peer->name, sizeof(peer->name), "%s", theirs->certificate.name);
+    (void)snprintf(session->name, sizeof(session->name), "%s", theirs->certificate.name);
+    for (uint32_t i = 0; i < theirs->label_count; i++) {
+        size_t bytes = strlen(theirs->labels[i]) + 1;
+        if (used + bytes < sizeof(peer->labels)) {
+            (void)snprintf(peer->labels + used, sizeof(peer->labels) - used, "%s\n", theirs->labels[i]);
+            used += bytes;
+        }
+    }
+    session->spawn_count = theirs->certificate.spawn_count;
+    memcpy(session->spawn, theirs->certificate.spawn, sizeof(session->spawn));
+}
+
+/* A name is up once (link.h, L6). */
+static void end_others(osri_session *session, bool all)
+{
+    osri_net *net = session->net;
+
+    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        osri_session *other = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (other != session && !other->dead && (all || other->up) &&
+            strcmp(other->name, session->name) == 0) {
+            osri_session_close(other, OSRI_DOWN_RESTARTED, "replaced by a new connection");
+        }
+    }
+}
+
+static void come_up(osri_session *session, const osri_link_action *action)
+{
+    osri_net *net = session->net;
+
+    fill_peer(session, action->peer);
+    end_others(session, action->verdict == OSRI_VERDICT_REPLACE);
+    if (osri_directory_up(&net->directory, &session->peer) != OSR_OK) {
+        osri_session_fail(session, "out of memory");
+        return;
+    }
+    if (!osri_party_up(net, session)) {
+        osri_directory_down(&net->directory, session->peer.node);
+        osri_session_fail(session, "out of memory");
+        return;
+    }
+    session->up = true;
+    session->creation = session->peer.creation;
+    net->up_count++;
+    net->counters.sessions++;
+    net->setup_count -= session->dialed ? 0 : 1;
+    osri_log_write(net->log, OSR_LOG_INFO, "net: %s is up", session->name);
+    osri_node_peer_up(net->node, &session->peer);
+}
+
+static void tell_down(const osri_session *session, const osri_link_action *action, const char *reason)
+{
+    const osri_net *net = session->net;
+    const char *name = session->name[0] == '\0' ? session->address : session->name;
+
+    if (session->up) {
+        osri_log_write(net->log, OSR_LOG_NOTICE, "net: %s is down: %s (%s)", session->name, reason,
+                       action->text);
+    } else if (!session->dialed) {
+        osri_log_write(net->log, OSR_LOG_WARNING, "net: %s: %s", name, action->text);
+    }
+}
+
+static void go_down(osri_session *session, const osri_link_action *action)
+{
+    osri_net *net = session->net;
+    const char *reason = osri_down_name(session->failed ? OSRI_DOWN_PROTOCOL_ERROR : action->down);
+    bool was_up = session->up;
+
+    tell_down(session, action, reason);
+    session->dead = true;
+    session->up = false;
+    net->dead_count++;
+    if (was_up) {
+        net->up_count--;
+        osri_directory_down(&net->directory, session->peer.node);
+    } else if (!session->dialed) {
+        net->setup_count--;
+    }
+    osri_party_down(net, session, action->refusal, action->text);
+    if (was_up) {
+        osri_relations_fire(&session->relations, net->node);
+        osri_node_peer_down(net->node, &session->peer, reason);
+    }
+}
+
+/* True: the transport takes no more for now, the frame has gone back. */
+static bool send_frame(osri_session *session, const osri_link_action *action, bool *ret_lost)
+{
+    osri_net *net = session->net;
+    osr_err err = session->conn == 0 ? OSR_ECLOSED : OSR_OK;
+
+    if (err == OSR_OK && !session->blocked) {
+        err = net->transport->ops->send(net->transport, session->conn, action->bytes,
+                                        action->bytes_count);
+    }
+    if (err == OSR_EFULL || (err == OSR_OK && session->blocked)) {
+        session->blocked = true;
+        session->retry_ns = osri_net_now(net) + RETRY_NS;
+        osri_net_due(net, session->retry_ns);
+        err = osri_link_take_back(session->link, action->bytes, action->bytes_count);
+    }
+    *ret_lost = *ret_lost || err == OSR_ENOMEM || (err != OSR_OK && !osri_link_is_down(session->link));
+    return err == OSR_OK;
+}
+
+/* Returns whether the connection turned out to be lost. */
+static bool execute(osri_session *session, const osri_link_actions *actions)
+{
+    bool lost = false;
+
+    for (size_t i = 0; i < osri_link_actions_count(actions); i++) {
+        const osri_link_action *action = osri_link_actions_at(actions, i);
+        switch (action->kind) {
+        case OSRI_LINK_SEND_FRAME:
+            if (!lost) {
+                (void)send_frame(session, action, &lost);
+            }
+            break;
+        case OSRI_LINK_DELIVER:
+            if (session->up && !session->failed) {
+                osri_route_record(session, action->bytes, action->bytes_count);
+            }
+            break;
+        case OSRI_LINK_UP:
+            come_up(session, action);
+            break;
+        case OSRI_LINK_DOWN:
+            go_down(session, action);
+            break;
+        case OSRI_LINK_CLOSE_TRANSPORT:
+            drop_conn(session, action->linger_ms);
+            break;
+        }
+    }
+    return lost;
+}
+
+static void end_conn(osri_session *session, const char *text)
+{
+    osri_link_event closed = {.kind = OSRI_LINK_CLOSED, .text = text};
+
+    drop_conn(session, 0);
+    (void)osri_session_step(session, &closed);
+}
+
+osr_err osri_session_step(osri_session *session, osri_link_event *event)
+{
+    osri_net *net = session->net;
+    osri_link_actions *actions = net->actions[net->depth];
+    bool was_up = session->up;
+    bool lost;
+    osr_err err;
+
+    OSR_ASSERT(net->depth < OSRI_NET_DEPTH);
+    event->now_ns = osri_net_now(net);
+    net->depth++;
+    err = osri_link_step(session->link, event, actions);
+    lost = execute(session, actions);
+    net->depth--;
+    if (session->dead) {
+        return err;
+    }
+    if (session->failed || lost) {
+        end_conn(session, session->failed ? "malformed input" : "the connection was lost");
+        return err;
+    }
+    osri_net_due(net, osri_link_next_due(session->link));
+    if (session->up && !was_up) {
+        osri_party_release(net, session->name);
+    }
+    return err;
+}
+
+/* ---- from outside ------------------------------------------------------------------------ */
+
+void osri_session_fail(osri_session *session, const char *text)
+{
+    if (!session->failed) {
+        session->failed = true;
+        session->net->counters.malformed++;
+        osri_log_write(session->net->log, OSR_LOG_ERROR, "net: %s: %s; closing", session->name, text);
+    }
+}
+
+void osri_session_close(osri_session *session, osri_down down, const char *text)
+{
+    osri_link_event event = {
+        .kind = OSRI_LINK_CLOSE, .down = down, .text = text, .linger_ms = OSRI_NET_GOODBYE_MS};
+
+    (void)osri_session_step(session, &event);
+}
+
+void osri_session_event(osri_net *net, const osri_transport_event *event)
+{
+    osri_session *session = event->kind == OSRI_CONN_ACCEPTED
+                                ? accept_conn(net, event)
+                                : osri_map_get_u64(&net->conns, event->conn);
+    osri_link_event step = {.peer_key = event->peer_key};
+
+    if (session == NULL || session->dead) {
+        return;
+    }
+    switch (event->kind) {
+    case OSRI_CONN_OPENED:
+        step.kind = OSRI_LINK_OPENED;
+        break;
+    case OSRI_CONN_ACCEPTED:
+        step.kind = OSRI_LINK_ACCEPTED;
+        break;
+    case OSRI_CONN_FRAME:
+        step.kind = OSRI_LINK_FRAME;
+        step.bytes = event->frame;
+        step.bytes_count = event->frame_bytes;
+        break;
+    case OSRI_CONN_CLOSED:
+        step.kind = OSRI_LINK_CLOSED;
+        step.text = event->text;
+        (void)osri_map_remove_u64(&net->conns, session->conn);
+        session->conn = 0;
+        break;
+    }
+    (void)osri_session_step(session, &step);
+}
+
+void osri_session_flush_all(osri_net *net)
+{
+    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (session->dirty && !session->dead) {
+            osri_link_event flush = {.kind = OSRI_LINK_FLUSH};
+            session->dirty = false;
+            (void)osri_session_step(session, &flush);
+        }
+    }
+}
+
+static void tick(osri_session *session, uint64_t now_ns)
+{
+    osri_link_event event = {.kind = OSRI_LINK_WRITABLE};
+
+    if (session->blocked && now_ns >= session->retry_ns) {
+        session->blocked = false;
+        session->retry_ns = UINT64_MAX;
+        (void)osri_session_step(session, &event);
+    }
+    if (!session->dead && now_ns >= osri_link_next_due(session->link)) {
+        event.kind = OSRI_LINK_TIME;
+        (void)osri_session_step(session, &event);
+    }
+}
+
+void osri_sessions_tick(osri_net *net, uint64_t now_ns)
+{
+    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (!session->dead) {
+            tick(session, now_ns);
+        }
+        if (!session->dead) {
+            osri_net_due(net, session->retry_ns);
+            osri_net_due(net, osri_link_next_due(session->link));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_DIST_NET_STATE_H
+#define OSR_DIST_NET_STATE_H
+
+#include "dist/link/link.h"
+#include "dist/net/command.h"
+#include "dist/net/directory.h"
+#include "dist/net/introductions.h"
+#include "dist/net/net.h"
+#include "dist/net/record.h"
+#include "dist/net/relations.h"
+#include "lib/core/list.h"
+#include "lib/core/map.h"
+
+/* What the files of this folder share. Everything but the queue, the directory and the atomics belongs to the thread that
+ * has the role. */
+
+#define OSRI_NET_DEPTH 3 /* steps of links within each other: a link that comes up ends another */
+#define OSRI_NS_PER_MS_NET UINT64_C(1000000)
+
+typedef struct osri_party osri_party;
+
+/* One connection, from dial or accept to its end. */
+typedef struct osri_session {
+    osri_link in_all; /* osri_net.sessions, in the order of their making */
+    osri_net *net;
+    osri_conn conn; /* 0: the transport has ended it */
+    osri_dist_link *link;
+    osri_introductions introductions;
+    osri_relations_table relations;
+    osri_peer peer; /* once up */
+    uint32_t spawn_count; /* of its certificate: the entries it may start; 0 = all */
+    char spawn[OSRI_SPAWN_NAMES_MAX][65];
+
+    char name[OSRI_NAME_BYTES]; /* dialer: whom we want; acceptor: what it claimed, once that was granted */
+    uint8_t key[OSRI_KEY_BYTES];
+    uint64_t creation;
+    char address[64];
+    bool dialed;
+    bool up;
+    bool dirty;     /* in this turn records were given to the link */
+    bool blocked;   /* the transport took no more */
+    bool failed;    /* by what the peer sent; it ends */
+    bool released;  /* what waited for it has been sent */
+    bool dead;      /* to be reaped */
+    uint64_t retry_ns; /* blocked: when to try again */
+    uint64_t drops_told_ns;
+    uint64_t drops; /* messages beyond OSRI_NET_QUEUED_BYTES_MAX that were not told yet */
+} osri_session;
+
+typedef enum osri_party_state {
+    OSRI_PARTY_IDLE = 0,
+    OSRI_PARTY_RESOLVING,
+    OSRI_PARTY_DIALING,
+    OSRI_PARTY_WAITING, /* our dial was refused because the peer's own is under way */
+} osri_party_state;
+
+/* A node by name: as long as it is connected, wanted, or something waits for it. */
+struct osri_party {
+    char name[OSRI_NAME_BYTES];
+    osri_party_state state;
+    osri_session *up;
+    osri_session *dialing;
+    osri_command *first, *last; /* what waits for it to come up */
+    size_t pending_bytes;
+    uint64_t drops;
+    uint64_t deadline_ns; /* of the attempt */
+    uint64_t redial_ns;   /* UINT64_MAX: not planned */
+    uint32_t backoff_ms;
+    bool wanted;
+};
+
+struct osri_net {
+    osr_node *node;
+    osri_net_options options;
+    const osr_env *env;
+    const osri_log *log;
+    const osri_types *types;
+    osri_transport *transport;
+    char **joins;
+
+    osri_command_queue queue;
+    osri_directory directory;
+    atomic_bool has_owner; /* acquire, release: passes everything below from owner to owner */
+    atomic_bool has_left;
+
+    osri_map conns;    /* osri_conn -> osri_session */
+    osri_map parties;  /* name -> osri_party */
+    osri_list sessions;
+    size_t up_count;
+    size_t setup_count; /* accepted, not up */
+    size_t dead_count;
+    osri_link_actions *actions[OSRI_NET_DEPTH];
+    unsigned depth;
+    osri_buffer scratch;
+    osri_buffer introduction;
+    uint64_t due_ns; /* nothing is due before */
+    bool leaving;
+    osri_net_counters counters;
+};
+
+static inline uint64_t osri_net_now(const osri_net *net)
+{
+    return net->env->now_ns(net->env->context);
+}
+
+/* Something is to be done at that time. */
+static inline void osri_net_due(osri_net *net, uint64_t due_ns)
+{
+    net->due_ns = due_ns < net->due_ns ? due_ns : net->due_ns;
+}
+
+/* ---- session.c ---- */
+
+/* Errors: OSR_ENOMEM, and those of dial(). */
+osr_err osri_session_dial(osri_net *net, const char *name, const char *endpoint,
+                          const uint8_t key[OSRI_KEY_BYTES], uint64_t deadline_ns, osri_session **ret_session);
+void osri_session_event(osri_net *net, const osri_transport_event *event);
+/* Sets the event's time. Errors: as osri_link_step(). The session may be down afterwards; it is freed by
+ * osri_sessions_reap() alone. */
+osr_err osri_session_step(osri_session *session, osri_link_event *event);
+void osri_session_flush_all(osri_net *net);
+void osri_session_close(osri_session *session, osri_down down, const char *text);
+void osri_session_fail(osri_session *session, const char *text); /* by what it sent: ends after this step */
+void osri_sessions_tick(osri_net *net, uint64_t now_ns);
+void osri_sessions_reap(osri_net *net);
+void osri_session_free(osri_session *session);
+
+/* ---- party.c ---- */
+
+osri_party *osri_party_find(osri_net *net, const char *name);
+osri_party *osri_party_get(osri_net *net, const char *name); /* NULL: out of memory */
+/* Takes the command: it leaves once the node is up, or is refused. */
+void osri_party_wait(osri_party *party, osri_net *net, osri_command *command);
+void osri_party_dial(osri_party *party, osri_net *net);
+void osri_party_resolved(osri_net *net, const osri_command *answer);
+/* False: out of memory. */
+bool osri_party_up(osri_net *net, osri_session *session);
+/* Sends what waited for it. */
+void osri_party_release(osri_net *net, const char *name);
+void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, const char *text);
+void osri_parties_tick(osri_net *net, uint64_t now_ns);
+void osri_parties_refuse_all(osri_net *net);
+void osri_party_free(osri_party *party);
+
+/* ---- route.c ---- */
+
+/* Sends a signal on its way, or refuses it. Takes the command. */
+void osri_route_command(osri_net *net, osri_command *command);
+/* One record of a peer that is up. */
+void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size);
+void osri_route_refuse(osri_net *net, osri_command *command, osr_reason_code code);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_MESSAGE_H
+#define OSR_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "osier/bin.h"
+#include "osier/err.h"
+#include "osier/pid.h"
+
+/* Typed messages: one declaration gives the struct, its descriptor and the functions that send it.
+ *
+ *     OSR_STRUCT(point, (1, i32, x), (2, i32, y));                   nested in messages; has no id
+ *     OSR_MESSAGE(shape, 0x0201, (1, str, name), (2, list(of(point)), corners));
+ *     OSR_REQUEST(area_of, 0x0202, area, (1, of(point), at), …);     area: a message declared before
+ *     OSR_STATE(counter, (1, i64, n));                               a server's state, printable
+ *
+ * Each takes 0 to 16 fields (tag, type, name) and stands at file scope, also in headers that several
+ * files include. Tags are numbers chosen by the author, each once a type: they, not the names,
+ * travel, so a field keeps its tag for ever and a removed one's is not used again. Ids are unique in a
+ * program, non-zero; those below 0x100 are Osier's own.
+ *
+ *     type                      member
+ *     bool i8…i64 u8…u64 f64    bool, int8_t…int64_t, uint8_t…uint64_t, double
+ *     str  bin                  osr_str, osr_bin * (NULL: empty)
+ *     pid  ref                  osr_pid, osr_ref
+ *     of(S)                     S, by value; S declared by OSR_STRUCT
+ *     list(T)                   struct { const T *at; uint32_t count; }; T any of the above
+ *
+ * Of a message NAME that makes, typed:
+ *     struct NAME, NAME_osr_type;
+ *     osr_err NAME_send(self, to, &message)              a copy is sent; see osri_send()
+ * and of a request:
+ *     osr_err NAME_call(self, to, &request, &reply, ms)  reply by value; does not compile for a reply
+ *                                                        with str, bin or list in it, for which there is
+ *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free() */
+
+OSR_BEGIN_DECLS
+
+/* The largest message: struct, texts, lists and bins together, and what it is encoded to. */
+#define OSR_MESSAGE_BYTES_MAX (UINT32_C(16) * 1024 * 1024)
+
+/* ---- descriptors ----------------------------------------------------------------------- */
+
+/* What a field is. Part of a type's shape, which travels: append, never reuse. */
+typedef enum osr_kind {
+    OSR_KIND_BOOL = 1,
+    OSR_KIND_I8 = 2,
+    OSR_KIND_I16 = 3,
+    OSR_KIND_I32 = 4,
+    OSR_KIND_I64 = 5,
+    OSR_KIND_U8 = 6,
+    OSR_KIND_U16 = 7,
+    OSR_KIND_U32 = 8,
+    OSR_KIND_U64 = 9,
+    OSR_KIND_F64 = 10,
+    OSR_KIND_STR = 11,
+    OSR_KIND_BIN = 12,
+    OSR_KIND_PID = 13,
+    OSR_KIND_REF = 14,
+    OSR_KIND_STRUCT = 15,
+    OSR_KIND_LIST = 0x100, /* added to the kind of its elements */
+} osr_kind;
+
+typedef struct osr_type osr_type;
+
+typedef struct osr_field {
+    uint32_t tag;
+    uint16_t kind;         /* osr_kind */
+    uint32_t element_size; /* of the member, or of one element of a list */
+    uint32_t offset;
+    const char *name;
+    const osr_type *nested; /* of OSR_KIND_STRUCT, else NULL */
+} osr_field;
+
+enum {
+    OSR_TYPE_PLAIN = 1, /* no str, bin or list anywhere in it: a value that may be copied */
+    OSR_TYPE_BINS = 2,  /* there are bins in it */
+};
+
+/* A type, a constant made by the macros below. A program may hold several descriptors of one type
+ * (one for each file that includes its header): compare ids, not addresses. */
+struct osr_type {
+    uint32_t id; /* 0: a nested struct or a state */
+    uint32_t field_count;
+    uint32_t flags;
+    uint32_t size;
+    const char *name;
+    const osr_field *fields; /* in order of declaration; NULL when there are none */
+    const osr_type *reply;   /* of a request, else NULL */
+    const char *file;        /* where it was declared */
+    uint32_t line;
+};
+
+/* A number that two types share exactly if tags, kinds, nesting and order of their fields are the
+ * same. It is the same on every node. Threads: any. Not a suspension point. */
+OSR_API uint64_t osr_type_shape(const osr_type *type);
+
+/* Writes a value as a person reads it: counter_add{by: 5, who: "me"}. Always NUL-terminated; what does
+ * not fit is cut, and "…" says so. Returns the bytes written, without the NUL.
+ * Threads: any. Not a suspension point. */
+OSR_API size_t osr_print(const osr_type *type, const void *value, char *ret_text, size_t capacity);
+
+/* A message whose type id is not known here: it came from a node that knows more. It can be
+ * printed, and passed on as it is. */
+typedef struct osr_dynamic {
+    uint32_t type_id;
+    osr_bin *payload; /* its fields: a msgpack map from tag to value */
+} osr_dynamic;
+
+#define OSR_DYNAMIC_ID 0x01
+extern OSR_API const osr_type osr_dynamic_osr_type;
+
+/* ---- sending and calling ---------------------------------------------------------------- */
+
+/* The handle of a running process: osier/process.h. */
+typedef struct osr_self osr_self;
+
+/* Where a message goes: osr_to() and osr_name() make one. */
+typedef struct osr_dest {
+    osr_pid pid;
+    const char *name;
+    const char *node;
+} osr_dest;
+
+/* What stands behind NAME_send(): sends a copy; the result may be ignored.
+ * Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_ENOMEM; OSR_EINVAL over
+ *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer. Not a suspension point. */
+OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
+
+/* What stands behind NAME_call(): sends the request and waits for the reply. Suspension point.
+ * Errors: as osri_send(); OSR_ETIMEDOUT, after which a late reply is dropped; OSR_ENOPROC the process
+ *   does not exist or ended; OSR_ENOCONNECTION; OSR_ESELF; OSR_ETYPE another type came back; OSR_EEXIT. */
+OSR_API OSR_MUST_CHECK osr_err osri_call(osr_self *self, osr_dest to, const osr_type *request_type,
+                                         const void *request, const osr_type *reply_type,
+                                         void *ret_reply, uint32_t timeout_ms);
+
+/* What stands behind NAME_request(): the same, for replies of any type.
+ * Ownership: *ret_reply is the caller's until osr_free(self, reply) or the process ends. */
+OSR_API OSR_MUST_CHECK osr_err osri_call_keep(osr_self *self, osr_dest to,
+                                              const osr_type *request_type, const void *request,
+                                              const osr_type *reply_type, const void **ret_reply,
+                                              uint32_t timeout_ms);
+
+OSR_END_DECLS
+
+/* ---- declarations ----------------------------------------------------------------------- */
+
+#define OSR_MESSAGE(...)                                                                           \
+    OSRI_JOIN(OSRI_MESSAGE_, OSRI_HAS_FIELDS_2(__VA_ARGS__))                                       \
+    (__VA_ARGS__)
+#define OSR_REQUEST(...)                                                                           \
+    OSRI_JOIN(OSRI_REQUEST_, OSRI_HAS_FIELDS_3(__VA_ARGS__))                                       \
+    (__VA_ARGS__)
+#define OSR_STRUCT(...)                                                                            \
+    OSRI_JOIN(OSRI_STRUCT_, OSRI_HAS_FIELDS_1(__VA_ARGS__))                                        \
+    (__VA_ARGS__)
+#define OSR_STATE(...) OSR_STRUCT(__VA_ARGS__)
+
+/* _E: empty, _F: with fields. Each ends without a semicolon: that one is the user's. */
+#define OSRI_STRUCT_E(nm) OSRI_EMPTY(nm, 0, NULL)
+#define OSRI_STRUCT_F(nm, ...) OSRI_FULL(nm, 0, NULL, __VA_ARGS__)
+#define OSRI_MESSAGE_E(nm, id_)                                                                    \
+    OSRI_EMPTY(nm, id_, NULL);                                                                     \
+    OSRI_SENDABLE(nm)
+#define OSRI_MESSAGE_F(nm, id_, ...)                                                               \
+    OSRI_FULL(nm, id_, NULL, __VA_ARGS__);                                                         \
+    OSRI_SENDABLE(nm)
+#define OSRI_REQUEST_E(nm, id_, rep)                                                               \
+    OSRI_EMPTY(nm, id_, &rep##_osr_type);                                                          \
+    OSRI_CALLABLE(nm, rep);                                                                        \
+    OSRI_SENDABLE(nm)
+#define OSRI_REQUEST_F(nm, id_, rep, ...)                                                          \
+    OSRI_FULL(nm, id_, &rep##_osr_type, __VA_ARGS__);                                              \
+    OSRI_CALLABLE(nm, rep);                                                                        \
+    OSRI_SENDABLE(nm)
+
+#define OSRI_EMPTY(nm, id_, reply_)                                                                \
+    typedef struct nm {                                                                            \
+        char osri_empty;                                                                           \
+    } nm;                                                                                          \
+    enum { nm##_osr_plain = 1, nm##_osr_bins = 0 };                                                \
+    OSRI_UNUSED static const osr_type nm##_osr_type = {                                            \
+        id_, 0, OSR_TYPE_PLAIN, (uint32_t)sizeof(nm), #nm, NULL, reply_, __FILE__, __LINE__}
+
+/* The function is never called: two fields with one tag are two cases with one value. */
+#define OSRI_FULL(nm, id_, reply_, ...)                                                            \
+    typedef struct nm {                                                                            \
+        OSRI_FIELDS(OSRI_MEMBER, nm, __VA_ARGS__)                                                  \
+    } nm;                                                                                          \
+    enum {                                                                                         \
+        nm##_osr_plain = 1 OSRI_FIELDS(OSRI_AND_PLAIN, nm, __VA_ARGS__),                           \
+        nm##_osr_bins = 0 OSRI_FIELDS(OSRI_OR_BINS, nm, __VA_ARGS__)                               \
+    };                                                                                             \
+    OSRI_UNUSED static inline void nm##_osr_each_tag_is_unique(uint32_t tag)                       \
+    {                                                                                              \
+        switch (tag) {                                                                             \
+            OSRI_FIELDS(OSRI_CASE, nm, __VA_ARGS__)                                                \
+        default:                                                                                   \
+            break;                                                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    OSRI_UNUSED static const osr_field nm##_osr_fields[] = {                                       \
+        OSRI_FIELDS(OSRI_DESCRIBE, nm, __VA_ARGS__)};                                              \
+    OSRI_UNUSED static const osr_type nm##_osr_type = {                                            \
+        id_,                                                                                       \
+        OSRI_COUNT(__VA_ARGS__),                                                                   \
+        (uint32_t)((int)nm##_osr_plain * (int)OSR_TYPE_PLAIN +                                     \
+                   (int)nm##_osr_bins * (int)OSR_TYPE_BINS),                                       \
+        (uint32_t)sizeof(nm),                                                                      \
+        #nm,                                                                                       \
+        nm##_osr_fields,                                                                           \
+        reply_,                                                                                    \
+        __FILE__,                                                                                  \
+        __LINE__}
+
+#define OSRI_SENDABLE(nm)                                                                          \
+    OSRI_IN_TYPES_SECTION static const osr_type *const nm##_osr_listed = &nm##_osr_type;           \
+    OSRI_UNUSED static inline osr_err nm##_send(osr_self *self, osr_dest to, const nm *message)    \
+    {                                                                                              \
+        return osri_send(self, to, &nm##_osr_type, message);                                       \
+    }                                                                                              \
+    struct nm
+
+#define OSRI_CALLABLE(nm, rep)                                                                     \
+    typedef rep nm##_osr_reply;                                                                    \
+    OSRI_UNUSED static inline osr_err nm##_call(osr_self *self, osr_dest to, const nm *request,    \
+                                                OSRI_REPLY_PLACE(rep) ret_reply,                   \
+                                                uint32_t timeout_ms)                               \
+    {                                                                                              \
+        return osri_call(self, to, &nm##_osr_type, request, &rep##_osr_type,                       \
+                         OSRI_REPLY_ADDRESS(rep, ret_reply), timeout_ms);                          \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_request(osr_self *self, osr_dest to, const nm *request, \
+                                                   uint32_t timeout_ms, const rep **ret_reply)     \
+    {                                                                                              \
+        const void *reply = NULL;                                                                  \
+        osr_err err = osri_call_keep(self, to, &nm##_osr_type, request, &rep##_osr_type, &reply,   \
+                                     timeout_ms);                                                  \
+        if (err == OSR_OK) {                                                                       \
+            *ret_reply = (const rep *)reply;                                                       \
+        }                                                                                          \
+        return err;                                                                                \
+    }                                                                                              \
+    struct nm
+
+/* NAME_call()'s reply parameter: REPLY *, or for a reply that has variable-length data something that
+ * nothing converts to, so that the compiler refuses on the caller's line. */
+typedef struct osri_this_reply_has_variable_length_use_NAME_request {
+    char unused;
+} osri_this_reply_has_variable_length_use_NAME_request;
+
+#ifdef __cplusplus
+template <int is_plain, class reply_type> struct osri_reply_place {
+    typedef osri_this_reply_has_variable_length_use_NAME_request type;
+};
+template <class reply_type> struct osri_reply_place<1, reply_type> {
+    typedef reply_type *type;
+};
+template <class reply_type> inline void *osri_reply_address(reply_type *reply)
+{
+    return reply;
+}
+inline void *osri_reply_address(osri_this_reply_has_variable_length_use_NAME_request)
+{
+    return NULL;
+}
+#define OSRI_REPLY_PLACE(rep) osri_reply_place<rep##_osr_plain, rep>::type
+#define OSRI_REPLY_ADDRESS(rep, place) osri_reply_address(place)
+#else
+#define OSRI_REPLY_PLACE(rep)                                                                      \
+    __typeof__(__builtin_choose_expr(                                                              \
+        rep##_osr_plain, (rep *)0,                                                                 \
+        *(osri_this_reply_has_variable_length_use_NAME_request *)0))
+#define OSRI_REPLY_ADDRESS(rep, place) __builtin_choose_expr(rep##_osr_plain, place, NULL)
+#endif
+
+/* ---- the linker section: every message type of a program or library ---------------------- */
+
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define OSRI_IN_TYPES_SECTION __attribute__((used, retain, section("osr_types")))
+#endif
+#endif
+#ifndef OSRI_IN_TYPES_SECTION
+#define OSRI_IN_TYPES_SECTION __attribute__((used, section("osr_types")))
+#endif
+
+/* The types declared in one program or shared library. */
+typedef struct osri_type_section {
+    const osr_type *const *first;
+    const osr_type *const *end;
+} osri_type_section;
+
+OSR_BEGIN_DECLS
+extern __attribute__((weak, visibility("hidden"))) const osr_type *const __start_osr_types[];
+extern __attribute__((weak, visibility("hidden"))) const osr_type *const __stop_osr_types[];
+OSR_END_DECLS
+
+/* Those of the program or library into which the calling code is linked; empty where it has none. */
+static inline osri_type_section osri_types_here(void)
+{
+    osri_type_section section = {__start_osr_types, __stop_osr_types};
+    return section;
+}
+
+/* ---- preprocessor kit -------------------------------------------------------------------- */
+
+#define OSRI_UNUSED __attribute__((unused))
+#define OSRI_JOIN(a, b) OSRI_JOIN_(a, b)
+#define OSRI_JOIN_(a, b) a##b
+
+/* A field type is a row: member, kind, plain?, bins?, element, nested descriptor. <stdbool.h> makes _Bool of
+ * bool before it arrives here. There are no lists of lists. */
+#define OSRI_TYPE_bool bool, OSR_KIND_BOOL, 1, 0, bool, NULL
+#define OSRI_TYPE__Bool bool, OSR_KIND_BOOL, 1, 0, bool, NULL
+#define OSRI_TYPE_i8 int8_t, OSR_KIND_I8, 1, 0, int8_t, NULL
+#define OSRI_TYPE_i16 int16_t, OSR_KIND_I16, 1, 0, int16_t, NULL
+#define OSRI_TYPE_i32 int32_t, OSR_KIND_I32, 1, 0, int32_t, NULL
+#define OSRI_TYPE_i64 int64_t, OSR_KIND_I64, 1, 0, int64_t, NULL
+#define OSRI_TYPE_u8 uint8_t, OSR_KIND_U8, 1, 0, uint8_t, NULL
+#define OSRI_TYPE_u16 uint16_t, OSR_KIND_U16, 1, 0, uint16_t, NULL
+#define OSRI_TYPE_u32 uint32_t, OSR_KIND_U32, 1, 0, uint32_t, NULL
+#define OSRI_TYPE_u64 uint64_t, OSR_KIND_U64, 1, 0, uint64_t, NULL
+#define OSRI_TYPE_f64 double, OSR_KIND_F64, 1, 0, double, NULL
+#define OSRI_TYPE_str osr_str, OSR_KIND_STR, 0, 0, osr_str, NULL
+#define OSRI_TYPE_bin osr_bin *, OSR_KIND_BIN, 0, 1, osr_bin *, NULL
+#define OSRI_TYPE_pid osr_pid, OSR_KIND_PID, 1, 0, osr_pid, NULL
+#define OSRI_TYPE_ref osr_ref, OSR_KIND_REF, 1, 0, osr_ref, NULL
+#define OSRI_TYPE_of(S) S, OSR_KIND_STRUCT, S##_osr_plain, S##_osr_bins, S, &S##_osr_type
+#define OSRI_TYPE_list(T) OSRI_LIST(OSRI_TYPE_##T)
+#define OSRI_LIST(...) OSRI_LIST_(__VA_ARGS__)
+#define OSRI_LIST_(member, kind, plain, bins, element, nested)                                     \
+    struct {                                                                                       \
+        member const *at;                                                                          \
+        uint32_t count;                                                                            \
+    }, (int)OSR_KIND_LIST | (int)kind, 0, bins, element, nested
+
+/* What each field becomes in the struct, the constants, the switch and the descriptor. */
+#define OSRI_MEMBER(nm, field) OSRI_MEMBER_1 field
+#define OSRI_MEMBER_1(tag, type, name) OSRI_MEMBER_2(name, OSRI_TYPE_##type)
+#define OSRI_MEMBER_2(...) OSRI_MEMBER_3(__VA_ARGS__)
+#define OSRI_MEMBER_3(name, member, kind, plain, bins, element, nested) member name;
+#define OSRI_AND_PLAIN(nm, field) OSRI_AND_PLAIN_1 field
+#define OSRI_AND_PLAIN_1(tag, type, name) OSRI_AND_PLAIN_2(OSRI_TYPE_##type)
+#define OSRI_AND_PLAIN_2(...) OSRI_AND_PLAIN_3(__VA_ARGS__)
+#define OSRI_AND_PLAIN_3(member, kind, plain, bins, element, nested) &(int)plain
+#define OSRI_OR_BINS(nm, field) OSRI_OR_BINS_1 field
+#define OSRI_OR_BINS_1(tag, type, name) OSRI_OR_BINS_2(OSRI_TYPE_##type)
+#define OSRI_OR_BINS_2(...) OSRI_OR_BINS_3(__VA_ARGS__)
+#define OSRI_OR_BINS_3(member, kind, plain, bins, element, nested) | (int)bins
+#define OSRI_CASE(nm, field) OSRI_CASE_1 field
+#define OSRI_CASE_1(tag, type, name) case tag:
+#define OSRI_DESCRIBE(nm, field) OSRI_DESCRIBE_1(nm, OSRI_BARE field)
+#define OSRI_BARE(...) __VA_ARGS__
+#define OSRI_DESCRIBE_1(...) OSRI_DESCRIBE_2(__VA_ARGS__)
+#define OSRI_DESCRIBE_2(nm, tag, type, name) OSRI_DESCRIBE_3(nm, tag, name, OSRI_TYPE_##type)
+#define OSRI_DESCRIBE_3(...) OSRI_DESCRIBE_4(__VA_ARGS__)
+#define OSRI_DESCRIBE_4(nm, tag, name, member, kind, plain, bins, element, nested)                 \
+    {tag, (uint16_t)(kind), (uint32_t)sizeof(element), (uint32_t)offsetof(nm, name), #name, nested},
+
+/* Whether fields follow 1, 2 or 3 leading arguments: E or F. */
+#define OSRI_HAS_FIELDS_1(...)                                                                     \
+    OSRI_20TH(__VA_ARGS__, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, E, E)
+#define OSRI_HAS_FIELDS_2(...)                                                                     \
+    OSRI_20TH(__VA_ARGS__, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, E, E, E)
+#define OSRI_HAS_FIELDS_3(...)                                                                     \
+    OSRI_20TH(__VA_ARGS__, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, E, E, E, E)
+#define OSRI_COUNT(...)                                                                            \
+    OSRI_20TH(__VA_ARGS__, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define OSRI_20TH(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18,  \
+                  a19, a20, ...)                                                                   \
+    a20
+
+/* macro(nm, field) for each of 1 to 16 fields. */
+#define OSRI_FIELDS(macro, nm, ...)                                                                \
+    OSRI_JOIN(OSRI_FIELDS_, OSRI_COUNT(__VA_ARGS__))                                               \
+    (macro, nm, __VA_ARGS__)
+#define OSRI_FIELDS_1(m, c, f) m(c, f)
+#define OSRI_FIELDS_2(m, c, f, ...) m(c, f) OSRI_FIELDS_1(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_3(m, c, f, ...) m(c, f) OSRI_FIELDS_2(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_4(m, c, f, ...) m(c, f) OSRI_FIELDS_3(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_5(m, c, f, ...) m(c, f) OSRI_FIELDS_4(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_6(m, c, f, ...) m(c, f) OSRI_FIELDS_5(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_7(m, c, f, ...) m(c, f) OSRI_FIELDS_6(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_8(m, c, f, ...) m(c, f) OSRI_FIELDS_7(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_9(m, c, f, ...) m(c, f) OSRI_FIELDS_8(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_10(m, c, f, ...) m(c, f) OSRI_FIELDS_9(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_11(m, c, f, ...) m(c, f) OSRI_FIELDS_10(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_12(m, c, f, ...) m(c, f) OSRI_FIELDS_11(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_13(m, c, f, ...) m(c, f) OSRI_FIELDS_12(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_14(m, c, f, ...) m(c, f) OSRI_FIELDS_13(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_15(m, c, f, ...) m(c, f) OSRI_FIELDS_14(m, c, __VA_ARGS__)
+#define OSRI_FIELDS_16(m, c, f, ...) m(c, f) OSRI_FIELDS_15(m, c, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <stdio.h>
+
+#include "lib/core/assert.h"
+#include "lib/core/heap.h"
+#include "lib/process/node.h"
+
+/* How a process runs on a lent stack, and how it ends. The order at the end is a promise (DESIGN.md §3, 7):
+ * what it owned and its name are gone before anyone can learn of its death. */
+
+static void current_drop(osr_self *self)
+{
+    osri_envelope_free(&self->current);
+    atomic_store_explicit(&self->handling, NULL, memory_order_relaxed);
+}
+
+/* ---- on the process's own stack -------------------------------------------------------- */
+
+static void fail_with(osr_self *self, osr_err err)
+{
+    if (err != OSR_OK) {
+        osr_reason reason = osr_reason_error(err);
+        osri_process_set_reason(self, &reason);
+    }
+}
+
+static void run_raw(osr_self *self)
+{
+    self->started = true;
+    const void *argument = self->argument == NULL ? NULL : osri_envelope_body(self->argument);
+    osr_err err = self->entry->run(self, argument);
+    if (!(err == OSR_EEXIT && self->exiting)) {
+        fail_with(self, err);
+    }
+    self->ending = true;
+}
+
+static void start_body(osr_self *self)
+{
+    self->started = true;
+    const void *argument = self->argument == NULL ? NULL : osri_envelope_body(self->argument);
+    osr_err err = self->ops->start(self, self->state_block, argument);
+    osri_envelope_free(&self->argument);
+    if (err != OSR_OK && !self->exiting) {
+        fail_with(self, err);
+        self->ending = true;
+    }
+}
+
+/* A handler returned without having answered or deferred: the caller need not wait for nothing. When the
+ * process is about to end, the caller hears why at its end. */
+static void answer_forgotten(osr_self *self)
+{
+    if (self->request_ref == 0) {
+        return;
+    }
+    if (self->ending || self->exiting) {
+        (void)osri_request_keep(self, self->request_from, self->request_ref);
+        self->request_ref = 0;
+        return;
+    }
+    osr_reason reason = osr_reason_error(OSR_EFAILED);
+    osri_envelope *signal;
+    if (osri_signal_new(OSRI_SIGNAL_DOWN, osri_process_pid(self), self->request_ref,
+                        &osr_reason_osr_type, &reason, &signal) == OSR_OK) {
+        osri_route route = {.pid = self->request_from};
+        (void)osri_signal_send(self->node, &route, &signal);
+    }
+    self->request_ref = 0;
+}
+
+static void handle(osr_self *self, osri_envelope *envelope)
+{
+    osr_message message;
+    osri_message_of(envelope, &message);
+    self->current = envelope;
+    self->budget -= 1;
+    self->request_ref = envelope->kind == OSRI_SIGNAL_MESSAGE ? envelope->ref : 0;
+    self->request_from = envelope->from;
+    self->idle_ms = 0;
+    atomic_store_explicit(&self->handling, envelope->type, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&self->queued, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&self->handled, 1, memory_order_relaxed);
+    osri_count(self->node, OSRI_COUNT_RECEIVED);
+    osr_err err = self->ops->message(self, self->state_block, &message);
+    if (err != OSR_OK && !self->exiting) {
+        fail_with(self, err);
+        self->ending = true;
+    }
+    answer_forgotten(self);
+    current_drop(self);
+}
+
+static void idle(osr_self *self)
+{
+    self->idle_due_ns = UINT64_MAX;
+    self->idle_ms = 0;
+    osr_err err = self->ops->idle(self, self->state_block);
+    if (err != OSR_OK && !self->exiting) {
+        fail_with(self, err);
+        self->ending = true;
+    }
+}
+
+static bool goes_on(const osr_self *self)
+{
+    return !self->ending && !self->exiting;
+}
+
+static void run_body(osr_self *self)
+{
+    if (!self->started) {
+        start_body(self);
+    }
+    while (goes_on(self) && self->budget > 0) {
+        osri_envelope *message = osri_mailbox_take(&self->mailbox);
+        if (message == NULL) {
+            break;
+        }
+        handle(self, message);
+    }
+    if (goes_on(self) && self->idle_due_ns != UINT64_MAX && self->mailbox.first == NULL &&
+        osri_node_now(self->node) >= self->idle_due_ns) {
+        idle(self);
+    }
+    if (self->idle_ms != 0) {
+        self->idle_due_ns = osri_deadline(self, self->idle_ms);
+        self->idle_ms = 0;
+    }
+    osri_mailbox_rewind(&self->mailbox);
+}
+
+void osri_process_clean(osr_self *self)
+{
+    if (self->clean) {
+        return;
+    }
+    self->clean = true;
+    if (self->ops != NULL && self->ops->stop != NULL && self->started && self->ending &&
+        !self->untrapped) {
+        self->ops->stop(self, self->state_block, osri_process_reason(self));
+    }
+    while (self->defers != NULL) {
+        osri_defer *defer = self->defers;
+        self->defers = defer->next;
+        defer->clean(defer->argument);
+        osri_heap_free(defer, sizeof(*defer));
+    }
+}
+
+void osri_process_main(void *argument)
+{
+    osr_self *self = argument;
+    if (self->exiting && self->ops == NULL) {
+        self->ending = true;
+    } else if (self->ops == NULL) {
+        run_raw(self);
+    } else if (!self->exiting) {
+        run_body(self);
+    }
+    if (self->ending || self->exiting) {
+        osri_process_clean(self);
+    }
+    self->resumer = NULL;
+}
+
+void osri_process_stop(osr_self *self, const osr_reason *reason)
+{
+    OSRI_ASSERT_SELF(self);
+    osri_process_set_reason(self, reason);
+    self->ending = true;
+}
+
+const void *osri_process_configuration(const osr_self *self)
+{
+    return self->configuration;
+}
+
+void *osri_process_state(osr_self *self)
+{
+    return self->state_block;
+}
+
+void osri_process_idle_ms(osr_self *self, uint32_t idle_ms)
+{
+    self->idle_ms = idle_ms;
+}
+
+osr_err osri_request_defer(osr_self *self)
+{
+    if (self->request_ref == 0) {
+        return OSR_OK;
+    }
+    osr_err err = osri_request_keep(self, self->request_from, self->request_ref);
+    if (err == OSR_OK) {
+        self->request_ref = 0;
+    }
+    return err;
+}
+
+osr_err osr_fail(osr_self *self, const osr_reason *reason)
+{
+    osri_process_set_reason(self, reason);
+    return OSR_EEXIT;
+}
+
+void osr_exit(osr_self *self, const osr_reason *reason)
+{
+    OSRI_ASSERT_SELF(self);
+    osri_process_set_reason(self, reason);
+    self->ending = true;
+    answer_forgotten(self);
+    osri_process_clean(self);
+    self->abandons = true;
+    osri_fiber *resumer = self->resumer;
+    self->resumer = NULL;
+    osri_fiber_switch(&self->stack->fiber, resumer);
+    __builtin_unreachable();
+}
+
+void osri_check_failed(osr_self *self, const char *condition, const char *file, int line)
+{
+    char text[256];
+    (void)snprintf(text, sizeof(text), "check failed: %s (%s:%d)", condition, file, line);
+    osr_reason reason = osr_reason_crash(text);
+    osr_exit(self, &reason);
+}
+
+osr_err osr_send_exit(osr_self *self, osr_pid pid, const osr_reason *reason)
+{
+    if (self->exiting) {
+        return OSR_OK;
+    }
+    osri_envelope *signal;
+    osr_err err = osri_signal_new(OSRI_SIGNAL_EXIT, osri_process_pid(self), 0, &osr_reason_osr_type,
+                                  reason, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    osri_route route = {.pid = pid};
+    return osri_signal_send(self->node, &route, &signal);
+}
+
+bool osr_trap_exit(osr_self *self, bool on)
+{
+    /* relaxed: the owner reads it when it receives an exit signal; others only look */
+    return atomic_exchange_explicit(&self->traps, on, memory_order_relaxed);
+}
+
+/* ---- on the scheduler's stack ---------------------------------------------------------- */
+
+static void refuse_list(osr_self *process, osri_envelope *signal)
+{
+    osr_pid self = osri_process_pid(process);
+    while (signal != NULL) {
+        osri_envelope *next = signal->next;
+        if (signal != (osri_envelope *)(void *)&process->wake) {
+            osr_pid to = self;
+            to.generation = signal->to_generation;
+            osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
+        }
+        signal = next;
+    }
+}
+
+/* From here on pushes are refused; what was pushed before gets the answer of a process that is gone. */
+static void close_inbox(osr_self *process)
+{
+    /* acq_rel: acquire pairs with release in osri_process_push; release: who sees it closed sees the name gone */
+    osri_envelope *newest =
+        atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_acq_rel);
+    osri_envelope *oldest = NULL;
+    while (newest != NULL) {
+        osri_envelope *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    refuse_list(process, oldest);
+}
+
+/* Messages it never took. Requests among them hear its reason, not that it was never there. */
+static void drop_mailbox(osr_self *process)
+{
+    for (osri_envelope *message = osri_mailbox_take(&process->mailbox); message != NULL;
+         message = osri_mailbox_take(&process->mailbox)) {
+        if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
+            (void)osri_request_keep(process, message->from, message->ref);
+        }
+        osri_count(process->node, OSRI_COUNT_DROPPED);
+        osri_envelope_free(&message);
+    }
+}
+
+static void free_spawns(osri_map *spawns)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (osri_map_next(spawns, &cursor, &at)) {
+        osri_spawn_entry *entry = at.value;
+        osri_heap_strfree(entry->node);
+        osri_heap_free(entry, sizeof(*entry));
+    }
+    osri_map_fini(spawns);
+}
+
+void osri_relations_free(osr_self *process)
+{
+    osri_relations *relations = process->relations;
+    if (relations == NULL) {
+        return;
+    }
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (osri_map_next(&relations->links, &cursor, &at)) {
+        osri_heap_free(at.value, sizeof(osri_link_entry));
+    }
+    osri_map_fini(&relations->links);
+    osri_map_fini(&relations->monitors);
+    osri_map_fini(&relations->watchers);
+    osri_map_fini(&relations->requests);
+    osri_map_fini(&relations->timers);
+    free_spawns(&relations->spawns);
+    osri_heap_free(relations, sizeof(*relations));
+    process->relations = NULL;
+}
+
+static void log_crash(osr_self *process)
+{
+    const osr_reason *reason = osri_process_reason(process);
+    if (process->untrapped || (reason->code != OSR_REASON_ERROR && reason->code != OSR_REASON_CRASH)) {
+        return;
+    }
+    char pid[OSR_PID_TEXT_BYTES];
+    char text[256];
+    osr_pid_print(osri_process_pid(process), pid);
+    osr_reason_print(reason, text, sizeof(text));
+    const char *what = process->ops != NULL ? process->ops->name : process->entry->name;
+    osri_log_write(&process->node->log, OSR_LOG_WARNING, "process %s %s%s%s ended: %s", pid, what,
+                   process->label[0] != '\0' ? " " : "", process->label, text);
+}
+
+void osri_process_end(osr_self *process)
+{
+    osr_node *node = process->node;
+    osr_pid pid = osri_process_pid(process);
+    OSR_ASSERT(process->stack == NULL);
+    log_crash(process);
+
+    atomic_store_explicit(&process->state, OSRI_PROCESS_EXITING, memory_order_relaxed);
+    if (process->armed_ns != UINT64_MAX) {
+        (void)osri_timer_cancel(&process->wait_timer);
+    }
+    osri_timers_end_all(process);
+    current_drop(process);
+    osri_envelope_free(&process->held);
+    osri_envelope_free(&process->answer);
+    osri_envelope_free(&process->argument);
+    osri_memory_end_all(process);
+    if (process->ops != NULL) {
+        osri_heap_free(process->state_block, process->ops->state_bytes);
+        process->state_block = NULL;
+    }
+    if (process->subscribed) {
+        osri_node_unsubscribe(node, pid);
+    }
+    osri_registry_release(node, process);
+
+    close_inbox(process);
+    drop_mailbox(process);
+    osri_link_end_all(process);
+    osri_monitor_end_all(process);
+    osri_relations_free(process);
+    if (process->reports_end) {
+        osri_node_ended(node, pid, osri_process_reason(process));
+    }
+    osri_envelope_free(&process->reason);
+    osri_count(node, OSRI_COUNT_ENDED);
+    osri_table_give(process);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/core/heap.h"
+#include "lib/process/node.h"
+
+/* Links, as Erlang's link protocol has them (reference: "Link Protocol" of the distribution protocol): each side
+ * keeps an entry of its own; unlinking waits for an acknowledgement, so that an exit signal that was under
+ * way when the link was removed is told from one of a link made again.
+ *
+ * Invariants
+ *   L1  an entry that is not active has an unlink id; its exit signals are dropped.
+ *   L2  a LINK that arrives while an unlink of ours is not acknowledged is ignored. */
+
+osri_relations *osri_process_relations(osr_self *process)
+{
+    if (process->relations == NULL) {
+        process->relations = osri_heap_zalloc(sizeof(osri_relations));
+    }
+    return process->relations;
+}
+
+static void send_bare(osr_self *process, osri_signal_kind kind, osr_pid to, uint64_t ref)
+{
+    osri_envelope *signal;
+    if (osri_signal_new(kind, osri_process_pid(process), ref, NULL, NULL, &signal) == OSR_OK) {
+        osri_route route = {.pid = to};
+        (void)osri_signal_send(process->node, &route, &signal);
+    }
+}
+
+static osri_link_entry *entry_of(const osr_self *process, osr_pid pid)
+{
+    return process->relations == NULL ? NULL
+                                      : osri_map_get(&process->relations->links, &pid, sizeof(pid));
+}
+
+osr_err osri_link_add(osr_self *process, osr_pid pid)
+{
+    osri_relations *relations = osri_process_relations(process);
+    osri_link_entry *entry = osri_heap_zalloc(sizeof(*entry));
+    if (relations == NULL || entry == NULL ||
+        osri_map_put(&relations->links, &pid, sizeof(pid), entry, NULL) != OSR_OK) {
+        osri_heap_free(entry, sizeof(*entry));
+        return OSR_ENOMEM;
+    }
+    entry->pid = pid;
+    entry->active = true;
+    return OSR_OK;
+}
+
+static void entry_remove(osr_self *process, osr_pid pid)
+{
+    osri_link_entry *entry = osri_map_remove(&process->relations->links, &pid, sizeof(pid));
+    osri_heap_free(entry, sizeof(*entry));
+}
+
+static void link_asked(osr_self *process, osri_envelope *signal)
+{
+    osri_link_entry *entry = entry_of(process, signal->from);
+    if (entry == NULL && osri_link_add(process, signal->from) != OSR_OK) {
+        /* as if we had ended at once: the other side must not believe in a link that is not there */
+        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
+        return;
+    }
+    osri_envelope_free(&signal);
+}
+
+static void link_exit(osr_self *process, osri_envelope *signal)
+{
+    osri_link_entry *entry = entry_of(process, signal->from);
+    bool active = entry != NULL && entry->active;
+    if (entry != NULL) {
+        entry_remove(process, signal->from);
+    }
+    const osr_reason *reason = osri_envelope_body(signal);
+    if (!active) {
+        osri_envelope_free(&signal);
+    } else if (atomic_load_explicit(&process->traps, memory_order_relaxed)) {
+        osr_exited message = {.from = signal->from, .reason = *reason};
+        osri_process_tell(process, &osr_exited_osr_type, &message);
+        osri_envelope_free(&signal);
+    } else if (reason->code == OSR_REASON_NORMAL || process->exiting) {
+        osri_envelope_free(&signal);
+    } else {
+        process->exiting = true;
+        process->untrapped = true;
+        if (process->reason == NULL) {
+            process->reason = signal;
+        } else {
+            osri_envelope_free(&signal);
+        }
+    }
+}
+
+static void unlink_asked(osr_self *process, osri_envelope *signal)
+{
+    osri_link_entry *entry = entry_of(process, signal->from);
+    if (entry != NULL && entry->active) {
+        entry_remove(process, signal->from);
+    }
+    send_bare(process, OSRI_SIGNAL_UNLINK_ACK, signal->from, signal->ref);
+    osri_envelope_free(&signal);
+}
+
+static void unlink_acknowledged(osr_self *process, osri_envelope *signal)
+{
+    osri_link_entry *entry = entry_of(process, signal->from);
+    if (entry != NULL && !entry->active && entry->unlink_id == signal->ref) {
+        entry_remove(process, signal->from);
+    }
+    osri_envelope_free(&signal);
+}
+
+void osri_link_signal(osr_self *process, osri_envelope *signal)
+{
+    switch ((osri_signal_kind)signal->kind) {
+    case OSRI_SIGNAL_LINK:
+        link_asked(process, signal);
+        break;
+    case OSRI_SIGNAL_LINK_EXIT:
+        link_exit(process, signal);
+        break;
+    case OSRI_SIGNAL_UNLINK:
+        unlink_asked(process, signal);
+        break;
+    default:
+        unlink_acknowledged(process, signal);
+        break;
+    }
+}
+
+static void send_link_exit(osr_self *process, osr_pid to)
+{
+    osri_envelope *signal;
+    if (osri_signal_new(OSRI_SIGNAL_LINK_EXIT, osri_process_pid(process), 0, &osr_reason_osr_type,
+                        osri_process_reason(process), &signal) == OSR_OK) {
+        osri_route route = {.pid = to};
+        (void)osri_signal_send(process->node, &route, &signal);
+    }
+}
+
+void osri_link_end_all(osr_self *process)
+{
+    if (process->relations == NULL) {
+        return;
+    }
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (osri_map_next(&process->relations->links, &cursor, &at)) {
+        osri_link_entry *entry = at.value;
+        if (entry->active) {
+            send_link_exit(process, entry->pid);
+        }
+        osri_heap_free(entry, sizeof(*entry));
+    }
+    osri_map_fini(&process->relations->links);
+}
+
+/* Whether a pid of this node can be seen to be dead already. */
+static bool is_dead_here(osr_node *node, osr_pid pid)
+{
+    if (pid.node != node->id) {
+        return false;
+    }
+    osr_self *process = osri_table_at(node, pid.slot);
+    return process == NULL ||
+           atomic_load_explicit(&process->generation, memory_order_relaxed) != pid.generation ||
+           /* acquire: its names are gone before it is seen dead */
+           atomic_load_explicit(&process->inbox, memory_order_acquire) == OSRI_INBOX_CLOSED;
+}
+
+osr_err osr_link(osr_self *self, osr_pid pid)
+{
+    if (osr_pid_equal(pid, osri_process_pid(self))) {
+        return OSR_OK;
+    }
+    if (osr_pid_is_none(pid)) {
+        return OSR_EINVAL;
+    }
+    bool traps = atomic_load_explicit(&self->traps, memory_order_relaxed);
+    if (!traps && is_dead_here(self->node, pid)) {
+        return OSR_ENOPROC;
+    }
+    osri_link_entry *entry = entry_of(self, pid);
+    if (entry != NULL && entry->active) {
+        return OSR_OK;
+    }
+    osri_envelope *signal;
+    osr_err err =
+        osri_signal_new(OSRI_SIGNAL_LINK, osri_process_pid(self), 0, NULL, NULL, &signal);
+    if (err == OSR_OK && entry == NULL) {
+        err = osri_link_add(self, pid);
+        if (err != OSR_OK) {
+            osri_envelope_free(&signal);
+        }
+    }
+    if (err != OSR_OK) {
+        return err;
+    }
+    if (entry != NULL) {
+        entry->active = true; /* the acknowledgement that is under way no longer matters */
+        entry->unlink_id = 0;
+    }
+    osri_route route = {.pid = pid};
+    (void)osri_signal_send(self->node, &route, &signal);
+    return OSR_OK;
+}
+
+osr_err osr_unlink(osr_self *self, osr_pid pid)
+{
+    osri_link_entry *entry = entry_of(self, pid);
+    if (entry == NULL || !entry->active) {
+        return OSR_OK;
+    }
+    entry->active = false;
+    entry->unlink_id = ++self->relations->unlink_id;
+    send_bare(self, OSRI_SIGNAL_UNLINK, pid, entry->unlink_id);
+    return OSR_OK;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_PROCESS_NODE_H
+#define OSR_PROCESS_NODE_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "lib/core/list.h"
+#include "lib/core/log.h"
+#include "lib/core/map.h"
+#include "lib/core/mutex.h"
+#include "lib/message/types.h"
+#include "lib/process/process.h"
+#include "lib/scheduler/run_queue.h"
+#include "lib/scheduler/stack.h"
+
+/* The node: everything that its processes share. */
+
+#define OSRI_PAGE_SLOTS 256
+#define OSRI_SCHEDULERS_MAX 256
+#define OSRI_PROCESSES_DEFAULT (1024 * 1024)
+#define OSRI_ENDED_MAX 1024 /* ends of processes started from outside that nobody asked for yet */
+
+/* What is counted, each by whoever does it. */
+typedef enum osri_counter {
+    OSRI_COUNT_SENT,
+    OSRI_COUNT_RECEIVED,
+    OSRI_COUNT_DROPPED,
+    OSRI_COUNT_FORWARDED,
+    OSRI_COUNT_SPAWNED,
+    OSRI_COUNT_ENDED,
+    OSRI_COUNTERS,
+} osri_counter;
+
+typedef struct osri_counters {
+    _Atomic(uint64_t) value[OSRI_COUNTERS];
+} osri_counters;
+
+typedef struct osri_table {
+    osri_mutex mutex; /* OSRI_RANK_TABLE */
+    _Atomic(osr_self *) *pages; /* release on store: pairs with acquire in osri_table_at */
+    uint32_t page_count;
+    uint32_t slots_max;
+    uint32_t slots_used;   /* guarded_by: mutex */
+    osr_self *free_first;  /* guarded_by: mutex; oldest first, through queue_next */
+    osr_self *free_last;   /* guarded_by: mutex */
+    uint64_t spawned;      /* guarded_by: mutex */
+    uint64_t alive;        /* guarded_by: mutex */
+} osri_table;
+
+typedef struct osri_scheduler osri_scheduler;
+typedef struct osri_worker osri_worker;
+typedef struct osri_threads osri_threads;
+typedef struct osri_blocking_pool osri_blocking_pool;
+
+struct osr_node {
+    char *name;
+    uint64_t id;
+    uint64_t creation;
+    const osr_env *env;
+    osri_log log;
+    uint64_t started_ns;
+
+    osri_table table;
+    osri_types types;
+    osri_map entries; /* name -> const osr_entry *; constant once made */
+
+    osri_mutex registry_mutex; /* OSRI_RANK_REGISTRY */
+    osri_map names;            /* name -> osr_self *; guarded_by: registry_mutex */
+    osri_map subscribers;      /* osr_pid -> (void *)1 or 2 (hidden too); guarded_by: registry_mutex */
+    osri_map peers_up;         /* node id -> osri_peer *; guarded_by: registry_mutex */
+    osri_list waiters;         /* osr_node_wait(); guarded_by: registry_mutex */
+    osri_map ended;            /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
+
+    const osri_remote_ops *remote;
+    void *remote_context;
+
+    _Atomic(uint64_t) references; /* numbers handed out, in blocks */
+    osri_counters outside;        /* of threads that are not workers */
+    osri_stack_pool stacks;
+
+    osri_scheduler *schedulers;
+    uint32_t scheduler_count;
+    osri_run_queue injected; /* made ready by threads that are not workers */
+    osri_threads *threads;   /* NULL: stepped */
+    osri_worker *stepper;    /* the worker of osr_node_step() */
+    osri_blocking_pool *blocking;
+};
+
+/* Adds one, cheaply on a worker's own thread. Threads: any. */
+void osri_count(osr_node *node, osri_counter counter);
+
+/* A number that no other reference of this node has. Threads: any. */
+uint64_t osri_reference_next(osr_node *node);
+
+/* Puts a process that is ours into a run queue. Threads: any. */
+void osri_process_ready(osr_self *process);
+
+/* Starts a timer on a wheel that somebody watches. Threads: any. */
+void osri_node_timer(osr_node *node, osri_timer *timer, uint64_t due_ns);
+
+/* Runs run(argument) on a helper thread, then wakes the process. Errors: OSR_ENOMEM. */
+osr_err osri_blocking_run(osr_self *process, void (*run)(void *argument), void *argument);
+
+/* Tells who waits in osr_node_wait(), and keeps it for who will ask. */
+void osri_node_ended(osr_node *node, osr_pid pid, const osr_reason *reason);
+
+/* Takes a process out of the list of subscribers to nodeups. */
+void osri_node_unsubscribe(osr_node *node, osr_pid pid);
+
+osr_err osri_registry_add(osr_node *node, const char *name, osr_self *process);
+void osri_registry_release(osr_node *node, osr_self *process);
+
+static inline uint64_t osri_node_now(const osr_node *node)
+{
+    return node->env->now_ns(node->env->context);
+}
+
+/* The first 8 bytes, big-endian, of the 32-byte BLAKE2b of the name and creation as 8 bytes
+ * big-endian (DESIGN.md D13). Never 0. */
+uint64_t osri_node_id_of(const char *name, uint64_t creation);
+
+#endif

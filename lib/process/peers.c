@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
+#include "lib/core/heap.h"
+#include "lib/process/node.h"
+
+/* Who wants to hear of nodes that come and go, and the nodes that are there. A subscriber that comes late is
+ * told of each node that is up, under the same lock under which the others are told: nobody misses one. */
+
+#define SUBSCRIBED_VISIBLE ((void *)(uintptr_t)1)
+#define SUBSCRIBED_ALL ((void *)(uintptr_t)2)
+#define LABELS_MAX 32
+
+static uint32_t split_labels(const char *text, osr_str *ret_labels)
+{
+    uint32_t count = 0;
+    while (*text != '\0' && count < LABELS_MAX) {
+        size_t size = strcspn(text, "\n");
+        if (size != 0) {
+            ret_labels[count].at = text;
+            ret_labels[count].size = (uint32_t)size;
+            count += 1;
+        }
+        text += size + (text[size] != '\0');
+    }
+    return count;
+}
+
+static osr_err nodeup_new(const osri_peer *peer, osri_envelope **ret_signal)
+{
+    osr_str labels[LABELS_MAX];
+    osr_nodeup message = {.name = osr_str_of(peer->name),
+                          .node = peer->node,
+                          .creation = peer->creation,
+                          .os_pid = peer->os_pid,
+                          .hidden = peer->hidden};
+    message.labels.at = labels;
+    message.labels.count = split_labels(peer->labels, labels);
+    return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodeup_osr_type, &message,
+                           ret_signal);
+}
+
+static osr_err nodedown_new(const osri_peer *peer, const char *reason, osri_envelope **ret_signal)
+{
+    osr_nodedown message = {.name = osr_str_of(peer->name),
+                            .node = peer->node,
+                            .reason = osr_str_of(reason)};
+    return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodedown_osr_type, &message,
+                           ret_signal);
+}
+
+static void tell(osr_node *node, osr_pid pid, const osri_peer *peer, const char *down_reason)
+{
+    osri_envelope *signal;
+    osr_err err = down_reason == NULL ? nodeup_new(peer, &signal)
+                                      : nodedown_new(peer, down_reason, &signal);
+    if (err != OSR_OK) {
+        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: a nodeup or nodedown is lost");
+        return;
+    }
+    osri_count(node, OSRI_COUNT_SENT);
+    signal->to_slot = pid.slot;
+    signal->to_generation = pid.generation;
+    osr_self *process = osri_table_at(node, pid.slot);
+    if (!osri_process_push(process, signal)) {
+        osri_count(node, OSRI_COUNT_DROPPED);
+        osri_envelope_free(&signal);
+    }
+}
+
+static void tell_all_locked(osr_node *node, const osri_peer *peer, const char *down_reason)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (osri_map_next(&node->subscribers, &cursor, &at)) {
+        if (!peer->hidden || at.value == SUBSCRIBED_ALL) {
+            osr_pid pid;
+            memcpy(&pid, at.key, sizeof(pid));
+            tell(node, pid, peer, down_reason);
+        }
+    }
+}
+
+void osri_node_peer_up(osr_node *node, const osri_peer *peer)
+{
+    osri_peer *copy = osri_heap_alloc(sizeof(*copy));
+    if (copy == NULL) {
+        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: late subscribers miss %s", peer->name);
+    } else {
+        *copy = *peer;
+    }
+    osri_mutex_lock(&node->registry_mutex);
+    void *old = NULL;
+    if (copy != NULL && osri_map_put_u64(&node->peers_up, peer->node, copy, &old) != OSR_OK) {
+        old = copy;
+    }
+    tell_all_locked(node, peer, NULL);
+    osri_mutex_unlock(&node->registry_mutex);
+    osri_heap_free(old, sizeof(*copy));
+}
+
+void osri_node_peer_down(osr_node *node, const osri_peer *peer, const char *reason)
+{
+    osri_mutex_lock(&node->registry_mutex);
+    osri_peer *known = osri_map_remove_u64(&node->peers_up, peer->node);
+    tell_all_locked(node, peer, reason);
+    osri_mutex_unlock(&node->registry_mutex);
+    osri_heap_free(known, sizeof(*known));
+}
+
+static osr_err subscribe_locked(osr_self *self, bool hidden)
+{
+    osr_node *node = self->node;
+    osr_pid pid = osri_process_pid(self);
+    osr_err err = osri_map_put(&node->subscribers, &pid, sizeof(pid),
+                               hidden ? SUBSCRIBED_ALL : SUBSCRIBED_VISIBLE, NULL);
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (err == OSR_OK && osri_map_next(&node->peers_up, &cursor, &at)) {
+        const osri_peer *peer = at.value;
+        if (!peer->hidden || hidden) {
+            tell(node, pid, peer, NULL);
+        }
+    }
+    return err;
+}
+
+osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden)
+{
+    osr_node *node = self->node;
+    if (!on) {
+        osri_node_unsubscribe(node, osri_process_pid(self));
+        self->subscribed = false;
+        return OSR_OK;
+    }
+    osri_mutex_lock(&node->registry_mutex);
+    osr_err err = subscribe_locked(self, hidden);
+    osri_mutex_unlock(&node->registry_mutex);
+    self->subscribed = self->subscribed || err == OSR_OK;
+    return err;
+}
+
+void osri_node_unsubscribe(osr_node *node, osr_pid pid)
+{
+    osri_mutex_lock(&node->registry_mutex);
+    (void)osri_map_remove(&node->subscribers, &pid, sizeof(pid));
+    osri_mutex_unlock(&node->registry_mutex);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/process/process.h"
+
+#include <string.h>
+
+#include "lib/core/assert.h"
+#include "lib/core/heap.h"
+#include "lib/process/node.h"
+
+/* The inbox, and the turn of a process: what wakes it, what it waits for, when it gives itself up. */
+
+bool osri_process_push(osr_self *process, osri_envelope *signal)
+{
+    osri_envelope *head = atomic_load_explicit(&process->inbox, memory_order_relaxed);
+    do {
+        if (head == OSRI_INBOX_CLOSED) {
+            return false;
+        }
+        signal->next = head == OSRI_INBOX_IDLE ? NULL : head;
+        /* release: the signal, for the owner's acquire in take_inbox; acquire: an idle process becomes
+         * ours with all its owner wrote before the release in osri_process_park */
+    } while (!atomic_compare_exchange_weak_explicit(&process->inbox, &head, signal,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    if (head == OSRI_INBOX_IDLE) {
+        osri_process_ready(process);
+    }
+    return true;
+}
+
+void osri_process_wake(osr_self *process)
+{
+    /* acq_rel: what we wrote before, for the owner's exchange in osri_process_drain */
+    if (!atomic_exchange_explicit(&process->wake_queued, true, memory_order_acq_rel)) {
+        process->wake.kind = OSRI_SIGNAL_WAKE;
+        (void)osri_process_push(process, (osri_envelope *)(void *)&process->wake);
+    }
+}
+
+bool osri_process_park(osr_self *process)
+{
+    osri_envelope *empty = NULL;
+    /* release: pairs with acquire in osri_process_push by whoever finds it idle */
+    return atomic_compare_exchange_strong_explicit(&process->inbox, &empty, OSRI_INBOX_IDLE,
+                                                   memory_order_release, memory_order_relaxed);
+}
+
+/* What has been pushed, oldest first. */
+static osri_envelope *take_inbox(osr_self *process)
+{
+    if (atomic_load_explicit(&process->inbox, memory_order_relaxed) == NULL) {
+        return NULL;
+    }
+    /* acquire: pairs with release in osri_process_push */
+    osri_envelope *newest = atomic_exchange_explicit(&process->inbox, NULL, memory_order_acquire);
+    osri_envelope *oldest = NULL;
+    while (newest != NULL) {
+        osri_envelope *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static void wake_seen(osr_self *process)
+{
+    /* acq_rel: from here on a new wake is pushed again, and what the waker wrote is visible */
+    (void)atomic_exchange_explicit(&process->wake_queued, false, memory_order_acq_rel);
+    if (atomic_exchange_explicit(&process->timer_spent, false, memory_order_relaxed)) {
+        process->armed_ns = UINT64_MAX;
+        uint64_t now = osri_node_now(process->node);
+        if (process->wait != OSRI_WAIT_NONE && now >= process->deadline_ns) {
+            process->timed_out = true;
+        }
+    }
+}
+
+static void add_queued(osr_self *process, int64_t change)
+{
+    uint64_t queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
+    atomic_store_explicit(&process->queued, queued + (uint64_t)change, memory_order_relaxed);
+}
+
+static void message_arrived(osr_self *process, osri_envelope *message)
+{
+    process->idle_due_ns = UINT64_MAX;
+    add_queued(process, 1);
+    osri_mailbox_append(&process->mailbox, message);
+}
+
+void osri_process_tell(osr_self *process, const osr_type *type, const void *body)
+{
+    osri_envelope *message;
+    if (osri_signal_new(OSRI_SIGNAL_MESSAGE, OSR_PID_NONE, 0, type, body, &message) != OSR_OK) {
+        osri_log_write(&process->node->log, OSR_LOG_ERROR, "out of memory: a %s message is lost",
+                       type->name);
+        return;
+    }
+    osri_count(process->node, OSRI_COUNT_SENT);
+    message_arrived(process, message);
+}
+
+static void reply_arrived(osr_self *process, osri_envelope *reply)
+{
+    if (reply->ref == process->awaited && process->awaited != 0 && process->answer == NULL) {
+        process->answer = reply;
+        return;
+    }
+    osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &reply);
+}
+
+static void exit_with(osr_self *process, osri_envelope *signal)
+{
+    if (process->exiting) {
+        osri_envelope_free(&signal);
+        return;
+    }
+    process->exiting = true;
+    process->untrapped = true;
+    if (process->reason == NULL) {
+        process->reason = signal;
+    } else {
+        osri_envelope_free(&signal);
+    }
+}
+
+static void exit_arrived(osr_self *process, osri_envelope *signal)
+{
+    const osr_reason *reason = osri_envelope_body(signal);
+    if (reason->code == OSR_REASON_KILL) {
+        osr_reason killed = osr_reason_of(OSR_REASON_KILLED);
+        if (!process->exiting && !process->ending) {
+            osri_process_set_reason(process, &killed);
+        }
+        exit_with(process, signal);
+        return;
+    }
+    osr_pid self = osri_process_pid(process);
+    bool from_self = osr_pid_equal(signal->from, self);
+    if (atomic_load_explicit(&process->traps, memory_order_relaxed)) {
+        osr_exited message = {.from = signal->from, .reason = *reason};
+        osri_process_tell(process, &osr_exited_osr_type, &message);
+    } else if (reason->code != OSR_REASON_NORMAL || from_self) {
+        exit_with(process, signal);
+        return;
+    }
+    osri_envelope_free(&signal);
+}
+
+/* Not for us, but for one who lived here before. */
+static bool is_stranger(const osr_self *process, const osri_envelope *signal)
+{
+    return signal->to_generation != atomic_load_explicit(&process->generation, memory_order_relaxed);
+}
+
+static void signal_arrived(osr_self *process, osri_envelope *signal)
+{
+    switch ((osri_signal_kind)signal->kind) {
+    case OSRI_SIGNAL_MESSAGE:
+    case OSRI_SIGNAL_NODE:
+        message_arrived(process, signal);
+        break;
+    case OSRI_SIGNAL_REPLY:
+        reply_arrived(process, signal);
+        break;
+    case OSRI_SIGNAL_EXIT:
+        exit_arrived(process, signal);
+        break;
+    case OSRI_SIGNAL_LINK:
+    case OSRI_SIGNAL_LINK_EXIT:
+    case OSRI_SIGNAL_UNLINK:
+    case OSRI_SIGNAL_UNLINK_ACK:
+        osri_link_signal(process, signal);
+        break;
+    case OSRI_SIGNAL_MONITOR:
+    case OSRI_SIGNAL_DEMONITOR:
+        osri_monitor_signal(process, signal);
+        break;
+    case OSRI_SIGNAL_DOWN:
+        if (signal->ref == process->awaited && process->awaited != 0) {
+            reply_arrived(process, signal);
+        } else {
+            osri_monitor_signal(process, signal);
+        }
+        break;
+    case OSRI_SIGNAL_SPAWN_REPLY:
+        osri_spawn_answered(process, signal);
+        break;
+    case OSRI_SIGNAL_INFO:
+        osri_info_answer(process, signal);
+        break;
+    case OSRI_SIGNAL_TIMEOUT:
+        osri_timer_fired(process, signal);
+        break;
+    case OSRI_SIGNAL_SPAWN:
+    case OSRI_SIGNAL_WAKE:
+    default:
+        osri_envelope_free(&signal);
+        break;
+    }
+}
+
+void osri_process_drain(osr_self *process)
+{
+    for (osri_envelope *signal = take_inbox(process); signal != NULL;) {
+        osri_envelope *next = signal->next;
+        if (signal == (osri_envelope *)(void *)&process->wake) {
+            wake_seen(process);
+        } else if (is_stranger(process, signal)) {
+            osr_pid to = osri_process_pid(process);
+            to.generation = signal->to_generation;
+            osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
+        } else {
+            signal_arrived(process, signal);
+        }
+        signal = next;
+    }
+}
+
+static void arm(osr_self *process, uint64_t due_ns)
+{
+    if (process->armed_ns <= due_ns) {
+        return; /* fires before, and is armed anew then */
+    }
+    if (process->armed_ns != UINT64_MAX) {
+        (void)osri_timer_cancel(&process->wait_timer);
+    }
+    process->armed_ns = due_ns;
+    osri_node_timer(process->node, &process->wait_timer, due_ns);
+}
+
+static bool is_idle_due(osr_self *process)
+{
+    if (process->idle_due_ns == UINT64_MAX || process->mailbox.first != NULL) {
+        return false;
+    }
+    if (osri_node_now(process->node) >= process->idle_due_ns) {
+        return true;
+    }
+    arm(process, process->idle_due_ns);
+    return false;
+}
+
+static bool is_resumable(osr_self *process)
+{
+    switch (process->wait) {
+    case OSRI_WAIT_BLOCKING:
+        return atomic_load_explicit(&process->blocking_done, memory_order_acquire);
+    case OSRI_WAIT_MESSAGE:
+    case OSRI_WAIT_TYPES:
+        if (osri_mailbox_seek(&process->mailbox, process->wanted_types, process->wanted_count)) {
+            return true;
+        }
+        break;
+    case OSRI_WAIT_REPLY:
+        if (process->answer != NULL) {
+            return true;
+        }
+        break;
+    case OSRI_WAIT_TURN:
+    case OSRI_WAIT_NONE:
+        return true;
+    case OSRI_WAIT_TIME:
+        break;
+    }
+    return process->exiting || process->timed_out;
+}
+
+bool osri_process_is_ready(osr_self *process)
+{
+    if (process->stack != NULL) {
+        if (is_resumable(process)) {
+            return true;
+        }
+        if (process->deadline_ns != UINT64_MAX) {
+            arm(process, process->deadline_ns);
+        }
+        return false;
+    }
+    if (process->exiting) {
+        return !process->clean && process->defers != NULL;
+    }
+    return !process->started || process->mailbox.first != NULL || is_idle_due(process);
+}
+
+uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms)
+{
+    if (timeout_ms == OSR_FOREVER) {
+        return UINT64_MAX;
+    }
+    return osri_node_now(self->node) + (uint64_t)timeout_ms * OSRI_TICK_NS;
+}
+
+osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns)
+{
+    OSRI_ASSERT_SELF(self);
+    if (self->exiting && wait != OSRI_WAIT_BLOCKING) {
+        return OSR_EEXIT;
+    }
+    self->wait = wait;
+    self->deadline_ns = deadline_ns;
+    self->timed_out = false;
+    osri_fiber *resumer = self->resumer;
+    self->resumer = NULL;
+    osri_fiber_switch(&self->stack->fiber, resumer);
+    self->wait = OSRI_WAIT_NONE;
+    if (self->exiting) {
+        return OSR_EEXIT;
+    }
+    return self->timed_out ? OSR_ETIMEDOUT : OSR_OK;
+}
+
+void osri_process_set_reason(osr_self *process, const osr_reason *reason)
+{
+    if (process->reason != NULL) {
+        return;
+    }
+    osri_envelope *envelope;
+    if (osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason, &envelope) !=
+        OSR_OK) {
+        return;
+    }
+    process->reason = envelope;
+}
+
+const osr_reason *osri_process_reason(const osr_self *process)
+{
+    static const osr_reason normal = {.code = OSR_REASON_NORMAL};
+    return process->reason == NULL ? &normal : osri_envelope_body(process->reason);
+}
+

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_PROCESS_PROCESS_H
+#define OSR_PROCESS_PROCESS_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "lib/core/map.h"
+#include "lib/process/body.h"
+#include "lib/process/mailbox.h"
+#include "lib/process/signal.h"
+#include "lib/process/snapshot.h"
+#include "lib/process/timer_wheel.h"
+#include "lib/scheduler/stack.h"
+
+/* The process: what `osr_self` points to, and a slot of the process table.
+ *
+ * Slots are type-stable: once mapped they stay mapped while the node lives, and inbox keeps its meaning, so
+ * that any thread may push to any slot at any time and is refused where nobody lives (DESIGN.md D7).
+ *
+ * Ownership: at each moment at most one scheduler, run queue or pusher owns the fields marked "owner". It
+ * passes with the run queue's lock, and through inbox:
+ *   NULL or a list      the process has an owner; others only push
+ *   OSRI_INBOX_IDLE     nobody owns it; whoever replaces this mark owns it and must queue it
+ *   OSRI_INBOX_CLOSED   nobody lives here; pushes are refused */
+
+#define OSRI_INBOX_IDLE ((osri_envelope *)(uintptr_t)1)
+#define OSRI_INBOX_CLOSED ((osri_envelope *)(uintptr_t)2)
+
+/* What a suspended process waits for. */
+typedef enum osri_wait {
+    OSRI_WAIT_NONE = 0, /* not suspended: runs, or is a behaviour between callbacks */
+    OSRI_WAIT_MESSAGE,  /* a message that has not been looked at */
+    OSRI_WAIT_TYPES,    /* one of wanted_types */
+    OSRI_WAIT_REPLY,    /* the answer to request `awaited` */
+    OSRI_WAIT_TIME,     /* the deadline only */
+    OSRI_WAIT_BLOCKING, /* a helper thread: not ended by exit signals */
+    OSRI_WAIT_TURN,     /* its next turn */
+} osri_wait;
+
+/* A link, on one side of it. */
+typedef struct osri_link_entry {
+    osr_pid pid;
+    bool active;
+    uint64_t unlink_id; /* of an unlink that is not yet acknowledged; 0 = none */
+} osri_link_entry;
+
+/* A monitor that this process holds. */
+typedef struct osri_monitor_entry {
+    osr_pid pid; /* none when by name */
+    char *name, *node; /* as it was addressed; NULL when by pid */
+} osri_monitor_entry;
+
+/* A spawn on another node (or by exported name) that has not been answered. */
+typedef struct osri_spawn_entry {
+    bool waits; /* osr_spawn() waits for it; else an osr_spawn_reply is due */
+    bool link;
+    uint64_t monitor; /* 0 = none */
+    char *node;
+} osri_spawn_entry;
+
+/* A timer of the user's. */
+typedef struct osri_user_timer {
+    osri_timer timer;
+    osr_self *process;
+    osri_envelope *signal; /* pushed when it fires; guarded by the wheel's lock */
+} osri_user_timer;
+
+typedef struct osri_defer {
+    struct osri_defer *next; /* the one deferred before */
+    void (*clean)(void *argument);
+    void *argument;
+} osri_defer;
+
+/* Memory that osr_alloc() gave out, or an envelope that osr_keep() took over. */
+typedef struct osri_block {
+    struct osri_block *next, *previous;
+    size_t bytes;
+    osri_envelope *kept; /* not NULL: this block stands for it */
+} osri_block;
+
+/* What most processes never have, made on first use. */
+typedef struct osri_relations {
+    osri_map links;        /* osr_pid -> osri_link_entry */
+    osri_map monitors;     /* number -> osri_monitor_entry: those we hold */
+    osri_map watchers;     /* {watcher's pid, number} -> non-NULL: those who monitor us */
+    osri_map requests;     /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
+    osri_map spawns;       /* number -> osri_spawn_entry */
+    osri_map timers;       /* number -> osri_user_timer */
+    uint64_t unlink_id;    /* the last one used */
+} osri_relations;
+
+/* A push that needs no allocation: wakes the process so that it looks at its deadline and flags. Begins as
+ * an envelope does. */
+typedef struct osri_wake {
+    osri_envelope *next;
+    uint8_t kind; /* OSRI_SIGNAL_WAKE */
+} osri_wake;
+
+struct osr_self {
+    /* writers: any thread */
+    alignas(64) _Atomic(osri_envelope *) inbox; /* newest first; see above */
+    atomic_bool wake_queued;                    /* wake hangs in inbox */
+    osri_wake wake;                             /* owner: who changed the flag from false to true */
+    atomic_bool timer_spent;                    /* wait_timer has fired */
+    atomic_bool blocking_done;                  /* the helper thread has finished */
+
+    /* writer: owner; readers: any thread (relaxed: each value alone means something) */
+    _Atomic(uint32_t) generation;
+    _Atomic(uint8_t) state; /* osri_run_state */
+    atomic_bool traps;
+    _Atomic(uint64_t) since_ns;
+    _Atomic(const osr_type *) handling;
+    _Atomic(uint64_t) queued;  /* messages in the mailbox */
+    _Atomic(uint64_t) handled; /* messages taken */
+
+    /* set at spawn, constant while the process lives */
+    osr_node *node;
+    uint32_t slot;
+    uint32_t stack_bytes;
+    uint64_t number; /* the how-manieth process of the node */
+    const osr_entry *entry; /* a raw process's; else NULL */
+    const osri_body_ops *ops; /* a behaviour's; else NULL */
+    const void *configuration;
+    osr_pid parent;
+    char label[32];
+    bool pinned;
+    bool reports_end; /* osr_node_wait() may ask for it */
+    uint32_t pinned_to; /* scheduler */
+
+    /* owner */
+    osr_self *queue_next; /* guarded by the run queue's lock while in one */
+    osri_mailbox mailbox;
+    osri_envelope *argument;
+    osri_envelope *current; /* lent to user code: the message in work */
+    osri_envelope *held;    /* lent to user code: the last answer to a request of ours */
+    void *state_block;
+    osri_relations *relations;
+    osri_defer *defers;
+    osri_block *blocks;
+    char *name; /* guarded by the node's registry lock too: owner writes under it */
+
+    osri_stack *stack;    /* lent; NULL between callbacks */
+    osri_fiber *resumer;  /* the scheduler's fiber, while running */
+    osri_wait wait;
+    uint64_t deadline_ns; /* of the wait; UINT64_MAX = none */
+    uint64_t idle_due_ns; /* when idle() is due; UINT64_MAX = never */
+    uint32_t idle_ms;     /* asked for by the running callback */
+    int32_t budget;       /* messages it may still take in this turn */
+    osri_timer wait_timer; /* one for every wait: left running when a wait ends early */
+    uint64_t armed_ns;     /* when wait_timer is due, as far as the owner knows; UINT64_MAX = not live */
+    const osr_type *const *wanted_types;
+    size_t wanted_count;
+    uint64_t awaited;      /* the request waited for; 0 = none */
+    osri_envelope *answer; /* to it */
+    uint64_t messages_numbered;
+    uint64_t request_ref;  /* of the request in work that is not yet answered; 0 = none */
+    osr_pid request_from;
+
+    bool started;  /* the body's start() has returned, or the raw body runs */
+    bool exiting;  /* told to exit: suspension points return OSR_EEXIT */
+    bool ending;   /* returned, or nothing to return from: end it */
+    bool untrapped; /* ends by an exit signal: stop() is not called */
+    bool subscribed; /* to nodeups */
+    bool timed_out; /* the wait's deadline has passed */
+    bool clean;     /* stop() and defers have run */
+    bool abandons;  /* leaves its frames where they are: osr_exit() */
+    osri_envelope *reason; /* body osr_reason; NULL = normal */
+};
+
+static inline osr_pid osri_process_pid(const osr_self *process);
+
+/* The process in a slot, whoever lives there; NULL when the slot was never used. Threads: any. */
+osr_self *osri_table_at(osr_node *node, uint32_t slot);
+
+/* A free slot, oldest first, inbox closed, generation set; or NULL. Threads: any. */
+osr_self *osri_table_take(osr_node *node);
+
+/* Gives the slot of an ended process back under its next generation. Threads: any. */
+void osri_table_give(osr_self *process);
+
+/* Visits the slots in use, in order of spawn. Threads: any; the visitor may not spawn. */
+void osri_table_visit(osr_node *node, void (*visit)(void *context, osr_self *process), void *context);
+
+osr_err osri_table_init(osr_node *node, uint32_t processes_max);
+void osri_table_fini(osr_node *node);
+
+/* Pushes. On success takes it; refused: returns false and leaves it. Queues an idle process. Threads: any. */
+bool osri_process_push(osr_self *process, osri_envelope *signal);
+
+/* Makes the owner look again. Threads: any; the process cannot end meanwhile. */
+void osri_process_wake(osr_self *process);
+
+/* Moves what has been pushed into the mailbox, and acts on signals that are not messages. Owner. */
+void osri_process_drain(osr_self *process);
+
+/* Whether it has something to do now. Owner. */
+bool osri_process_is_ready(osr_self *process);
+
+/* Gives up ownership. False: something has been pushed, it is still ours. Owner. */
+bool osri_process_park(osr_self *process);
+
+/* Waits as `wait` says, at most until deadline_ns. On its own stack.
+ * Errors: OSR_ETIMEDOUT; OSR_EEXIT. */
+osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns);
+
+/* The absolute deadline of a timeout in ms. */
+uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms);
+
+/* Runs what is to be run before it ends (stop(), defers). On its own stack, once. */
+void osri_process_clean(osr_self *self);
+
+/* Ends it: everything owned is released, then links and monitors hear of it, then the slot is free. On
+ * the scheduler's stack. Owner. */
+void osri_process_end(osr_self *process);
+
+/* Sets the reason, unless there is one already. An allocation that fails leaves a bare code. */
+void osri_process_set_reason(osr_self *process, const osr_reason *reason);
+const osr_reason *osri_process_reason(const osr_self *process);
+
+/* The relations, made on first use; NULL when out of memory. Owner. */
+osri_relations *osri_process_relations(osr_self *process);
+void osri_relations_free(osr_self *process);
+
+/* Puts a message that the runtime itself made into the mailbox. Owner. */
+void osri_process_tell(osr_self *process, const osr_type *type, const void *body);
+
+/* The main function of every lent stack. argument: the process. */
+void osri_process_main(void *argument);
+
+/* Links and monitors. Owner. */
+osr_err osri_link_add(osr_self *process, osr_pid pid);
+void osri_link_signal(osr_self *process, osri_envelope *signal);
+void osri_link_end_all(osr_self *process);
+osr_err osri_watcher_add(osr_self *process, osr_pid watcher, uint64_t number);
+void osri_monitor_signal(osr_self *process, osri_envelope *signal);
+void osri_monitor_end_all(osr_self *process);
+osr_err osri_monitor_add(osr_self *process, osr_pid pid, const char *name, const char *node,
+                         uint64_t number);
+
+/* Requests of others that this process has taken and not answered. Owner. */
+osr_err osri_request_keep(osr_self *process, osr_pid caller, uint64_t number);
+void osri_request_drop(osr_self *process, osr_pid caller, uint64_t number);
+
+/* Sends a request of any kind and waits for its answer: a REPLY, DOWN or SPAWN_REPLY, yours. On its own stack.
+ * Errors: OSR_ETIMEDOUT, OSR_EEXIT: the other side has been told to forget it; OSR_ENOMEM. */
+osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_route *route,
+                          const osr_type *type, const void *body, uint64_t number,
+                          uint64_t deadline_ns, osri_envelope **ret_answer);
+
+/* Spawns. Owner. */
+void osri_spawn_answered(osr_self *process, osri_envelope *signal);
+void osri_info_answer(osr_self *process, osri_envelope *signal);
+void osri_timer_fired(osr_self *process, osri_envelope *signal);
+void osri_timers_end_all(osr_self *process);
+void osri_memory_end_all(osr_self *process);
+
+static inline osr_pid osri_process_pid(const osr_self *process)
+{
+    osr_pid pid;
+    pid.node = osr_node_id(process->node);
+    pid.slot = process->slot;
+    pid.generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
+    return pid;
+}
+
+/* "This function is called by the process that runs." */
+#define OSRI_ASSERT_SELF(self) OSR_ASSERT_DEBUG((self) != NULL && (self)->resumer != NULL)
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
+#include "lib/core/assert.h"
+#include "lib/process/node.h"
+
+/* Sending, receiving, requests and replies, as a running process does them. */
+
+const void *osri_message_as(const osr_message *message, uint32_t type_id)
+{
+    return message->type != NULL && message->type->id == type_id ? message->body : NULL;
+}
+
+osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message)
+{
+    if (self->exiting) {
+        return OSR_OK; /* its sends go nowhere (DESIGN.md D5) */
+    }
+    osri_envelope *signal;
+    osr_err err =
+        osri_signal_new(OSRI_SIGNAL_MESSAGE, osri_process_pid(self), 0, type, message, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    signal->counter = ++self->messages_numbered;
+    osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
+    return osri_signal_send(self->node, &route, &signal);
+}
+
+osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, const void *reply)
+{
+    if (self->request_ref == caller.ref && osr_pid_equal(self->request_from, caller.pid)) {
+        self->request_ref = 0;
+    } else {
+        osri_request_drop(self, caller.pid, caller.ref);
+    }
+    osri_envelope *signal;
+    osr_err err = osri_signal_new(OSRI_SIGNAL_REPLY, osri_process_pid(self), caller.ref, type, reply,
+                                  &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    signal->counter = ++self->messages_numbered;
+    osri_route route = {.pid = caller.pid};
+    return osri_signal_send(self->node, &route, &signal);
+}
+
+/* A raw process that has taken a request owes an answer until it gives it or ends. */
+static void owe_answer(osr_self *self, const osri_envelope *message)
+{
+    if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
+        (void)osri_request_keep(self, message->from, message->ref);
+    }
+}
+
+static void take(osr_self *self, osri_envelope *message, osr_message *ret_message)
+{
+    self->current = message;
+    self->budget -= 1;
+    atomic_fetch_sub_explicit(&self->queued, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&self->handled, 1, memory_order_relaxed);
+    osri_count(self->node, OSRI_COUNT_RECEIVED);
+    atomic_store_explicit(&self->handling, message->type, memory_order_relaxed);
+    owe_answer(self, message);
+    osri_message_of(message, ret_message);
+}
+
+typedef struct wanted {
+    const osr_type *const *types;
+    size_t count;
+    osr_match *match;
+    void *context;
+} wanted;
+
+static osri_envelope *find(osr_self *self, const wanted *what)
+{
+    if (what->match != NULL) {
+        return osri_mailbox_take_where(&self->mailbox, what->match, what->context);
+    }
+    if (what->count != 0) {
+        return osri_mailbox_take_of(&self->mailbox, what->types, what->count);
+    }
+    return osri_mailbox_take(&self->mailbox);
+}
+
+static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms, osr_message *ret_message)
+{
+    OSRI_ASSERT_SELF(self);
+    osri_envelope_free(&self->current);
+    osri_mailbox_rewind(&self->mailbox);
+    uint64_t deadline_ns = 0;
+    osr_err err = OSR_OK;
+    if (self->budget <= 0) {
+        err = osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
+    }
+    while (err == OSR_OK && !self->exiting) {
+        osri_envelope *message = find(self, what);
+        if (message == NULL) {
+            osri_process_drain(self);
+            message = self->exiting ? NULL : find(self, what);
+        }
+        if (message != NULL) {
+            take(self, message, ret_message);
+            osri_mailbox_rewind(&self->mailbox);
+            return OSR_OK;
+        }
+        if (timeout_ms == 0) {
+            err = OSR_ETIMEDOUT;
+            break;
+        }
+        if (deadline_ns == 0) {
+            deadline_ns = osri_deadline(self, timeout_ms);
+        }
+        self->wanted_types = what->types;
+        self->wanted_count = what->count;
+        err = osri_process_suspend(self, what->count != 0 ? OSRI_WAIT_TYPES : OSRI_WAIT_MESSAGE,
+                                   deadline_ns);
+        if (err == OSR_ETIMEDOUT) {
+            timeout_ms = 0; /* what came with the timeout is still looked at */
+            err = OSR_OK;
+        }
+    }
+    osri_mailbox_rewind(&self->mailbox);
+    return self->exiting ? OSR_EEXIT : err;
+}
+
+osr_err osr_receive(osr_self *self, uint32_t timeout_ms, osr_message *ret_message)
+{
+    wanted what = {0};
+    return receive(self, &what, timeout_ms, ret_message);
+}
+
+osr_err osr_receive_of(osr_self *self, const osr_type *const *types, size_t count, uint32_t timeout_ms,
+                       osr_message *ret_message)
+{
+    wanted what = {.types = types, .count = count};
+    return count == 0 ? OSR_EINVAL : receive(self, &what, timeout_ms, ret_message);
+}
+
+osr_err osr_receive_where(osr_self *self, osr_match *match, void *context, uint32_t timeout_ms,
+                          osr_message *ret_message)
+{
+    wanted what = {.match = match, .context = context};
+    return match == NULL ? OSR_EINVAL : receive(self, &what, timeout_ms, ret_message);
+}
+
+/* Waits for the answer to request `number`; *ret_answer is then self->current. */
+static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns, osri_envelope **ret_answer)
+{
+    self->awaited = number;
+    osr_err err = OSR_OK;
+    while (self->answer == NULL && err == OSR_OK) {
+        osri_process_drain(self);
+        if (self->answer == NULL) {
+            err = osri_process_suspend(self, OSRI_WAIT_REPLY, deadline_ns);
+        }
+    }
+    self->awaited = 0;
+    osri_envelope *answer = self->answer;
+    self->answer = NULL;
+    if (answer == NULL) {
+        return err;
+    }
+    if (answer->kind == OSRI_SIGNAL_REPLY) {
+        osri_count(self->node, OSRI_COUNT_RECEIVED);
+    }
+    if (self->exiting) {
+        osri_envelope_free(&answer);
+        return OSR_EEXIT;
+    }
+    *ret_answer = answer;
+    return OSR_OK;
+}
+
+static void forget_request(osr_self *self, const osri_route *route, uint64_t number)
+{
+    osri_envelope *signal;
+    if (osri_signal_new(OSRI_SIGNAL_DEMONITOR, osri_process_pid(self), number, NULL, NULL, &signal) ==
+        OSR_OK) {
+        (void)osri_signal_send(self->node, route, &signal);
+    }
+}
+
+static osr_err error_of_down(const osr_reason *reason)
+{
+    switch (reason->code) {
+    case OSR_REASON_NOPROC:
+        return OSR_ENOPROC;
+    case OSR_REASON_NOCONNECTION:
+        return OSR_ENOCONNECTION;
+    default:
+        return OSR_EFAILED;
+    }
+}
+
+/* The answers of requests live in their own place, so that the message in work stays valid during a call. */
+static void hold_answer(osr_self *self, osri_envelope *answer)
+{
+    osri_envelope_free(&self->held);
+    self->held = answer;
+}
+
+static osr_err resolve(osr_self *self, osr_dest to, osri_route *ret_route)
+{
+    ret_route->pid = to.pid;
+    ret_route->name = to.name;
+    ret_route->node = to.node;
+    if (to.name != NULL && (to.node == NULL || strcmp(to.node, self->node->name) == 0)) {
+        ret_route->pid = osri_node_whereis(self->node, to.name);
+        ret_route->name = NULL;
+        ret_route->node = NULL;
+        if (osr_pid_is_none(ret_route->pid)) {
+            return OSR_ENOPROC;
+        }
+    } else if (to.name == NULL && osr_pid_is_none(to.pid)) {
+        return OSR_ENOPROC;
+    }
+    return osr_pid_equal(ret_route->pid, osri_process_pid(self)) ? OSR_ESELF : OSR_OK;
+}
+
+osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_route *route,
+                          const osr_type *type, const void *body, uint64_t number,
+                          uint64_t deadline_ns, osri_envelope **ret_answer)
+{
+    osri_envelope *signal;
+    osr_err err = osri_signal_new(kind, osri_process_pid(self), number, type, body, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    signal->counter = ++self->messages_numbered;
+    signal->deadline_ns = deadline_ns;
+    self->awaited = number; /* before the answer can come */
+    (void)osri_signal_send(self->node, route, &signal);
+    err = await(self, number, deadline_ns, ret_answer);
+    if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
+        forget_request(self, route, number);
+    }
+    return err;
+}
+
+osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type, const void *request,
+                     uint32_t timeout_ms, osr_message *ret_reply, osr_reason *ret_reason)
+{
+    OSRI_ASSERT_SELF(self);
+    if (self->exiting) {
+        return OSR_EEXIT;
+    }
+    osri_route route;
+    osr_err err = resolve(self, to, &route);
+    if (err != OSR_OK) {
+        return err;
+    }
+    osri_envelope *answer = NULL;
+    err = osri_request_kind(self, OSRI_SIGNAL_MESSAGE, &route, type, request,
+                            osri_reference_next(self->node), osri_deadline(self, timeout_ms),
+                            &answer);
+    if (err != OSR_OK) {
+        return err;
+    }
+    hold_answer(self, answer);
+    if (answer->kind == OSRI_SIGNAL_DOWN) {
+        const osr_reason *reason = osri_envelope_body(answer);
+        if (ret_reason != NULL) {
+            *ret_reason = *reason;
+        }
+        return error_of_down(reason);
+    }
+    osri_message_of(answer, ret_reply);
+    return OSR_OK;
+}
+
+bool osr_is_alive(osr_self *self, osr_pid pid)
+{
+    if (osr_pid_equal(pid, osri_process_pid(self))) {
+        return !self->exiting;
+    }
+    if (pid.node != self->node->id) {
+        return self->node->remote != NULL &&
+               self->node->remote->is_connected(self->node->remote_context, pid.node);
+    }
+    osri_route route = {.pid = pid};
+    osri_envelope *answer = NULL;
+    osr_err err = osri_request_kind(self, OSRI_SIGNAL_INFO, &route, NULL, NULL,
+                                    osri_reference_next(self->node), UINT64_MAX, &answer);
+    bool alive = err == OSR_OK && answer->kind == OSRI_SIGNAL_REPLY;
+    osri_envelope_free(&answer);
+    return alive;
+}
+
+osr_err osr_sleep(osr_self *self, uint32_t ms)
+{
+    if (ms == 0) {
+        return osr_yield(self);
+    }
+    osr_err err = osri_process_suspend(self, OSRI_WAIT_TIME, osri_deadline(self, ms));
+    return err == OSR_ETIMEDOUT ? OSR_OK : err;
+}
+
+osr_err osr_yield(osr_self *self)
+{
+    return osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
+}
+
+osr_err osr_blocking(osr_self *self, void (*run)(void *argument), void *argument)
+{
+    if (self->exiting) {
+        return OSR_EEXIT;
+    }
+    atomic_store_explicit(&self->blocking_done, false, memory_order_relaxed);
+    osr_err err = osri_blocking_run(self, run, argument);
+    if (err != OSR_OK) {
+        return err;
+    }
+    return osri_process_suspend(self, OSRI_WAIT_BLOCKING, UINT64_MAX);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
+#include "lib/core/heap.h"
+#include "lib/process/node.h"
+
+/* Names of this node: one name a process, one process a name. A name is gone before anyone can learn of its
+ * process's end (DESIGN.md §3, promise 7). */
+
+#define NAME_BYTES_MAX 255
+
+static osr_pid pid_of_name_locked(const osr_node *node, const char *name)
+{
+    osr_self *process = osri_map_get(&node->names, name, strlen(name));
+    return process == NULL ? OSR_PID_NONE : osri_process_pid(process);
+}
+
+osr_pid osri_node_whereis(osr_node *node, const char *name)
+{
+    osri_mutex_lock(&node->registry_mutex);
+    osr_pid pid = pid_of_name_locked(node, name);
+    osri_mutex_unlock(&node->registry_mutex);
+    return pid;
+}
+
+static osr_err add_locked(osr_node *node, const char *name, osr_self *process)
+{
+    size_t bytes = strlen(name);
+    if (process->name != NULL || osri_map_get(&node->names, name, bytes) != NULL) {
+        return OSR_ETAKEN;
+    }
+    char *copy = osri_heap_strdup(name);
+    if (copy == NULL || osri_map_put(&node->names, name, bytes, process, NULL) != OSR_OK) {
+        osri_heap_strfree(copy);
+        return OSR_ENOMEM;
+    }
+    process->name = copy;
+    return OSR_OK;
+}
+
+osr_err osri_registry_add(osr_node *node, const char *name, osr_self *process)
+{
+    size_t bytes = strlen(name);
+    if (bytes == 0 || bytes > NAME_BYTES_MAX) {
+        return OSR_EINVAL;
+    }
+    osri_mutex_lock(&node->registry_mutex);
+    osr_err err = add_locked(node, name, process);
+    osri_mutex_unlock(&node->registry_mutex);
+    return err;
+}
+
+void osri_registry_release(osr_node *node, osr_self *process)
+{
+    osri_mutex_lock(&node->registry_mutex);
+    char *name = process->name;
+    process->name = NULL;
+    if (name != NULL) {
+        (void)osri_map_remove(&node->names, name, strlen(name));
+    }
+    osri_mutex_unlock(&node->registry_mutex);
+    osri_heap_strfree(name);
+}
+
+static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
+{
+    osr_self *process = pid.node == node->id ? osri_table_at(node, pid.slot) : NULL;
+    if (process == NULL) {
+        return OSR_ENOPROC;
+    }
+    osri_mutex_lock(&node->registry_mutex);
+    osr_err err = OSR_ENOPROC;
+    /* A process releases its name under this lock after it has marked itself as exiting: it cannot keep a
+     * name that is given to it later. */
+    if (atomic_load_explicit(&process->generation, memory_order_relaxed) == pid.generation &&
+        atomic_load_explicit(&process->state, memory_order_relaxed) != OSRI_PROCESS_EXITING &&
+        atomic_load_explicit(&process->inbox, memory_order_acquire) != OSRI_INBOX_CLOSED) {
+        err = add_locked(node, name, process);
+    }
+    osri_mutex_unlock(&node->registry_mutex);
+    return err;
+}
+
+osr_err osr_register(osr_self *self, const char *name, osr_pid pid)
+{
+    size_t bytes = strlen(name);
+    if (bytes == 0 || bytes > NAME_BYTES_MAX) {
+        return OSR_EINVAL;
+    }
+    return register_other(self->node, name, pid);
+}
+
+osr_err osr_unregister(osr_self *self, const char *name)
+{
+    osr_node *node = self->node;
+    char *copy = NULL;
+    osri_mutex_lock(&node->registry_mutex);
+    osr_self *process = osri_map_remove(&node->names, name, strlen(name));
+    if (process != NULL) {
+        copy = process->name;
+        process->name = NULL;
+    }
+    osri_mutex_unlock(&node->registry_mutex);
+    osri_heap_strfree(copy);
+    return process == NULL ? OSR_ENOTFOUND : OSR_OK;
+}
+
+osr_pid osr_whereis(const osr_self *self, const char *name)
+{
+    return osri_node_whereis(self->node, name);
+}

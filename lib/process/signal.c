@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/process/signal.h"
+
+#include <string.h>
+
+#include "lib/core/assert.h"
+#include "lib/process/node.h"
+
+/* Making signals, sending them, and what becomes of those that cannot arrive. */
+
+osr_err osri_signal_new(osri_signal_kind kind, osr_pid from, uint64_t ref, const osr_type *type,
+                        const void *body, osri_envelope **ret_signal)
+{
+    osri_envelope *signal;
+    osr_err err = osri_envelope_new(type, body, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    signal->kind = (uint8_t)kind;
+    signal->from = from;
+    signal->ref = ref;
+    *ret_signal = signal;
+    return OSR_OK;
+}
+
+static bool is_message(const osri_envelope *signal)
+{
+    return signal->kind == OSRI_SIGNAL_MESSAGE || signal->kind == OSRI_SIGNAL_REPLY;
+}
+
+static void answer(osr_node *node, osri_signal_kind kind, osr_pid from, osr_pid to, uint64_t ref,
+                   const osr_type *type, const void *body)
+{
+    osri_envelope *signal;
+    if (osri_signal_new(kind, from, ref, type, body, &signal) != OSR_OK) {
+        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: an answer to a process is lost");
+        return;
+    }
+    osri_route route = {.pid = to};
+    (void)osri_signal_send(node, &route, &signal);
+}
+
+/* A process that starts because of a request whose sender is gone must not stay. */
+static void refuse_spawn_reply(osr_node *node, const osri_envelope *signal)
+{
+    const osri_spawn_result *result = osri_envelope_body(signal);
+    if (result->error == OSR_OK) {
+        osr_reason reason = osr_reason_of(OSR_REASON_KILL);
+        answer(node, OSRI_SIGNAL_EXIT, OSR_PID_NONE, result->pid, 0, &osr_reason_osr_type, &reason);
+    }
+}
+
+void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_envelope **signal_)
+{
+    osri_envelope *signal = *signal_;
+    *signal_ = NULL;
+    osr_reason reason = osr_reason_of(code);
+    osri_spawn_result failed = {.error = code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION
+                                                                        : OSR_ENOPROC};
+    switch ((osri_signal_kind)signal->kind) {
+    case OSRI_SIGNAL_LINK:
+        answer(node, OSRI_SIGNAL_LINK_EXIT, to, signal->from, 0, &osr_reason_osr_type, &reason);
+        break;
+    case OSRI_SIGNAL_UNLINK:
+        answer(node, OSRI_SIGNAL_UNLINK_ACK, to, signal->from, signal->ref, NULL, NULL);
+        break;
+    case OSRI_SIGNAL_MONITOR:
+    case OSRI_SIGNAL_INFO:
+        answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type, &reason);
+        break;
+    case OSRI_SIGNAL_SPAWN:
+        answer(node, OSRI_SIGNAL_SPAWN_REPLY, to, signal->from, signal->ref,
+               &osri_spawn_result_osr_type, &failed);
+        break;
+    case OSRI_SIGNAL_SPAWN_REPLY:
+        refuse_spawn_reply(node, signal);
+        break;
+    case OSRI_SIGNAL_MESSAGE:
+        osri_count(node, OSRI_COUNT_DROPPED);
+        if (signal->ref != 0) {
+            answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type,
+                   &reason);
+        }
+        break;
+    case OSRI_SIGNAL_REPLY:
+    case OSRI_SIGNAL_NODE:
+        osri_count(node, OSRI_COUNT_DROPPED);
+        break;
+    default:
+        break;
+    }
+    osri_envelope_free(&signal);
+}
+
+void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal_)
+{
+    osri_envelope *signal = *signal_;
+    *signal_ = NULL;
+    if (is_message(signal)) {
+        osri_count(node, OSRI_COUNT_SENT);
+    }
+    if (name != NULL) {
+        to = osri_node_whereis(node, name);
+    }
+    osr_self *process = osr_pid_is_none(to) ? NULL : osri_table_at(node, to.slot);
+    signal->to_slot = to.slot;
+    signal->to_generation = to.generation;
+    if (to.node == node->id && process != NULL &&
+        atomic_load_explicit(&process->generation, memory_order_relaxed) == to.generation &&
+        osri_process_push(process, signal)) {
+        return;
+    }
+    osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);
+}
+
+static bool is_here(const osr_node *node, const osri_route *route)
+{
+    if (route->node != NULL) {
+        return strcmp(route->node, node->name) == 0;
+    }
+    return route->name != NULL || route->pid.node == node->id || osr_pid_is_none(route->pid);
+}
+
+/* Answers of the runtime to "nobody" (a signal from outside the node) need not go anywhere. */
+static bool is_to_nobody(const osri_route *route)
+{
+    return osr_pid_is_none(route->pid) && route->name == NULL && route->node == NULL;
+}
+
+osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope **signal_)
+{
+    osri_envelope *signal = *signal_;
+    *signal_ = NULL;
+    if (is_to_nobody(route)) {
+        osri_envelope_free(&signal);
+        return OSR_OK;
+    }
+    if (!is_here(node, route)) {
+        if (node->remote == NULL) {
+            if (is_message(signal)) {
+                osri_count(node, OSRI_COUNT_SENT);
+            }
+            osri_signal_refuse(node, route->pid, OSR_REASON_NOCONNECTION, &signal);
+            return OSR_OK;
+        }
+        if (is_message(signal)) {
+            osri_count(node, OSRI_COUNT_FORWARDED);
+        }
+        node->remote->send(node->remote_context, route, &signal);
+        return OSR_OK;
+    }
+    if (signal->kind == OSRI_SIGNAL_SPAWN) {
+        osri_node_spawn_requested(node, &signal);
+        return OSR_OK;
+    }
+    bool is_bare = route->name != NULL && route->node == NULL;
+    if (is_bare && osr_pid_is_none(osri_node_whereis(node, route->name))) {
+        if (is_message(signal)) {
+            osri_count(node, OSRI_COUNT_SENT);
+        }
+        osri_signal_refuse(node, OSR_PID_NONE, OSR_REASON_NOPROC, &signal);
+        return OSR_ENOPROC;
+    }
+    osri_signal_deliver(node, route->pid, route->name, &signal);
+    return OSR_OK;
+}
+
+void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *context)
+{
+    node->remote = ops;
+    node->remote_context = context;
+}
+
+const osri_remote_ops *osri_node_remote(const osr_node *node, void **ret_context)
+{
+    if (ret_context != NULL) {
+        *ret_context = node->remote_context;
+    }
+    return node->remote;
+}
+
+const osri_log *osri_node_log(const osr_node *node)
+{
+    return &node->log;
+}
+
+osri_types *osri_node_types(osr_node *node)
+{
+    return &node->types;
+}
+
+const osr_env *osri_node_env(const osr_node *node)
+{
+    return node->env;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_PROCESS_SIGNAL_H
+#define OSR_PROCESS_SIGNAL_H
+
+#include "lib/core/log.h"
+#include "lib/message/envelope.h"
+#include "lib/message/types.h"
+#include "osier/node.h"
+#include "osier/process.h"
+
+/* Signals: everything that passes between processes, in one queue a receiver (DESIGN.md D7). A signal is an
+ * envelope; its kind says what the receiver does with it, and its body is typed like any message's, so
+ * that the distribution encodes all of them alike. The numbers travel: append, never reuse. */
+typedef enum osri_signal_kind {
+    OSRI_SIGNAL_MESSAGE = 1,   /* body: the user's. ref != 0: a request, whose sender waits for REPLY or DOWN */
+    OSRI_SIGNAL_REPLY = 2,     /* body: the user's. ref: the request's */
+    OSRI_SIGNAL_EXIT = 3,      /* osr_send_exit(). body: osr_reason */
+    OSRI_SIGNAL_LINK = 4,      /* no body */
+    OSRI_SIGNAL_LINK_EXIT = 5, /* the linked process ended. body: osr_reason */
+    OSRI_SIGNAL_UNLINK = 6,    /* ref: unlink id */
+    OSRI_SIGNAL_UNLINK_ACK = 7,
+    OSRI_SIGNAL_MONITOR = 8,   /* ref: the monitor. body: osri_monitored, how it was addressed */
+    OSRI_SIGNAL_DEMONITOR = 9, /* ref: a monitor, or a request that nobody waits for any more */
+    OSRI_SIGNAL_DOWN = 10,     /* ref: a monitor or an unanswered request. body: osr_reason */
+    OSRI_SIGNAL_SPAWN = 11,    /* to a node. ref: answer to. body: osri_spawn_request */
+    OSRI_SIGNAL_SPAWN_REPLY = 12, /* from: the new process. ref. body: osri_spawn_result */
+    OSRI_SIGNAL_INFO = 13,     /* is_alive and info. ref: answer to; answered by REPLY or DOWN */
+    OSRI_SIGNAL_TIMEOUT = 14,  /* a timer of the process. ref: the timer. Never leaves the node */
+    OSRI_SIGNAL_NODE = 15,     /* a nodeup or nodedown message for a subscriber. Never leaves the node */
+    OSRI_SIGNAL_WAKE = 16,     /* an osr_blocking() is done. Never leaves the node */
+} osri_signal_kind;
+
+/* Where a signal goes. By pid; or by name on a node (pid none); or to a node itself (both none). */
+typedef struct osri_route {
+    osr_pid pid;
+    const char *name; /* NULL: by pid, or to the node */
+    const char *node; /* name of the node; NULL: by pid.node */
+} osri_route;
+
+OSR_STRUCT(osri_monitored, (1, str, name), (2, str, node)); /* "" when monitored by pid */
+OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin, argument),
+           (4, bool, link), (5, bool, monitor), (6, str, name), (7, str, label), (8, u32, stack_bytes),
+           (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned), (12, u64, monitor_ref));
+OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
+OSR_STRUCT(osri_alive, (1, bool, alive));
+
+/* Makes a signal. body may be NULL (type then too). from: the sender's pid, or OSR_PID_NONE for the node. */
+OSR_MUST_CHECK osr_err osri_signal_new(osri_signal_kind kind, osr_pid from, uint64_t ref,
+                                       const osr_type *type, const void *body,
+                                       osri_envelope **ret_signal);
+
+/* Sends it, here or across the network; takes *signal whatever becomes of it and nulls it. Threads: any.
+ * Errors: OSR_ENOPROC only for an unregistered bare name of this node. */
+osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope **signal);
+
+/* Delivers a signal that is for this node, by pid or by name (pid none); for one that nobody can
+ * receive, does what osri_signal_refuse() says with noproc. Takes it. Threads: any. */
+void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal);
+
+/* Ends a signal that cannot arrive: whoever waits for something hears it — a LINK is answered by
+ * LINK_EXIT, MONITOR, INFO and a request by DOWN, SPAWN by SPAWN_REPLY, UNLINK by UNLINK_ACK, all with
+ * code — others are dropped and counted. `to` is the process it was meant for (its pid as far as known).
+ * Takes it. Threads: any. */
+void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_envelope **signal);
+
+/* ---- what the distribution hands the node (the only way out of lib) --------------------- */
+
+typedef struct osri_peer {
+    char name[129];
+    uint64_t node;
+    uint64_t creation;
+    uint64_t os_pid;
+    bool hidden;
+    uint32_t roles; /* role bits of its certificate (DESIGN.md D12) */
+    char labels[256]; /* each followed by a newline */
+} osri_peer;
+
+/* All any thread, none blocks. context is the distribution's own. */
+typedef struct osri_remote_ops {
+    /* Takes the signal, always. One that cannot be sent is refused (noconnection), now or later. Signals of
+     * one sender to one receiver keep their order. */
+    void (*send)(void *context, const osri_route *route, osri_envelope **signal);
+    osr_err (*connect)(void *context, const char *node);
+    osr_err (*disconnect)(void *context, const char *node);
+    /* The name of a node that is or was known, or NULL; lives as long as the node. */
+    const char *(*name_of)(void *context, uint64_t node_id);
+    bool (*is_connected)(void *context, uint64_t node_id);
+    /* Writes the nodes now connected, in the order in which they came up, to at most max places; returns
+     * how many there are. */
+    size_t (*peers)(void *context, osri_peer *ret_peers, size_t max);
+    void (*close)(void *context); /* the node stops: say goodbye, free context */
+} osri_remote_ops;
+
+/* What the distribution shares with the node; live as long as it. */
+const osri_log *osri_node_log(const osr_node *node);
+osri_types *osri_node_types(osr_node *node);
+const osr_env *osri_node_env(const osr_node *node);
+
+/* Before osr_node_start(); once. */
+void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *context);
+
+/* NULL where the node has no distribution. */
+const osri_remote_ops *osri_node_remote(const osr_node *node, void **ret_context);
+
+/* The distribution tells the node: a peer is up, or gone (reason: "connection_closed", …). Subscribers hear it
+ * after every signal the same thread delivered before. Threads: the distribution's owner. */
+void osri_node_peer_up(osr_node *node, const osri_peer *peer);
+void osri_node_peer_down(osr_node *node, const osri_peer *peer, const char *reason);
+
+/* A SPAWN signal from another node, whose right to do so has been checked: starts the entry and answers.
+ * Takes it. Threads: any. */
+void osri_node_spawn_requested(osr_node *node, osri_envelope **signal);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/core/heap.h"
+#include "lib/scheduler/scheduler.h"
+
+/* Helper threads for code that blocks: made on demand, up to a maximum; the rest waits in a queue. A node that is
+ * stepped has no threads: the code runs at once, in the step. */
+
+#define HELPERS_MAX 16
+
+typedef struct job {
+    struct job *next;
+    osr_self *process;
+    void (*run)(void *argument);
+    void *argument;
+} job;
+
+typedef struct helper {
+    struct helper *next; /* all helpers */
+    osri_blocking_pool *pool;
+    osr_parker *parker;
+    void *thread;
+    bool waits; /* guarded_by: pool->mutex */
+} helper;
+
+struct osri_blocking_pool {
+    osr_node *node;
+    osri_mutex mutex; /* OSRI_RANK_BLOCKING */
+    job *first, *last;     /* guarded_by: mutex */
+    helper *helpers;       /* guarded_by: mutex */
+    uint32_t helper_count; /* guarded_by: mutex */
+    bool stopping;         /* guarded_by: mutex */
+};
+
+osr_err osri_blocking_pool_new(osr_node *node)
+{
+    osri_blocking_pool *pool = osri_heap_zalloc(sizeof(*pool));
+    if (pool == NULL) {
+        return OSR_ENOMEM;
+    }
+    osri_mutex_init(&pool->mutex, OSRI_RANK_BLOCKING);
+    pool->node = node;
+    node->blocking = pool;
+    return OSR_OK;
+}
+
+static void done(osr_self *process)
+{
+    /* release: pairs with acquire in is_resumable(), process.c */
+    atomic_store_explicit(&process->blocking_done, true, memory_order_release);
+    osri_process_wake(process);
+}
+
+static job *job_take_locked(osri_blocking_pool *pool)
+{
+    job *work = pool->first;
+    if (work != NULL) {
+        pool->first = work->next;
+        if (pool->first == NULL) {
+            pool->last = NULL;
+        }
+    }
+    return work;
+}
+
+static void helper_main(void *argument)
+{
+    helper *me = argument;
+    osri_blocking_pool *pool = me->pool;
+    const osr_env *env = pool->node->env;
+    for (;;) {
+        osri_mutex_lock(&pool->mutex);
+        job *work = job_take_locked(pool);
+        bool stopping = pool->stopping;
+        me->waits = work == NULL;
+        osri_mutex_unlock(&pool->mutex);
+        if (work != NULL) {
+            work->run(work->argument);
+            osr_self *process = work->process;
+            osri_heap_free(work, sizeof(*work));
+            done(process);
+        } else if (stopping) {
+            return;
+        } else {
+            env->park(env->context, me->parker, OSR_PARK_FOREVER);
+        }
+    }
+}
+
+static osr_err helper_add(osri_blocking_pool *pool)
+{
+    const osr_env *env = pool->node->env;
+    helper *me = osri_heap_zalloc(sizeof(*me));
+    if (me == NULL) {
+        return OSR_ENOMEM;
+    }
+    me->pool = pool;
+    osr_err err = env->parker_new(env->context, &me->parker);
+    if (err == OSR_OK) {
+        err = env->thread_start(env->context, "osier-block", helper_main, me, &me->thread);
+    }
+    if (err != OSR_OK) {
+        env->parker_free(env->context, me->parker);
+        osri_heap_free(me, sizeof(*me));
+        return err;
+    }
+    osri_mutex_lock(&pool->mutex);
+    me->next = pool->helpers;
+    pool->helpers = me;
+    osri_mutex_unlock(&pool->mutex);
+    return OSR_OK;
+}
+
+/* Queues the job and says who is to be woken, or that one more helper is wanted. */
+static helper *job_put(osri_blocking_pool *pool, job *work, bool *ret_add)
+{
+    osri_mutex_lock(&pool->mutex);
+    if (pool->last != NULL) {
+        pool->last->next = work;
+    } else {
+        pool->first = work;
+    }
+    pool->last = work;
+    helper *idle = pool->helpers;
+    while (idle != NULL && !idle->waits) {
+        idle = idle->next;
+    }
+    if (idle != NULL) {
+        idle->waits = false;
+    }
+    *ret_add = idle == NULL && pool->helper_count < HELPERS_MAX;
+    pool->helper_count += *ret_add ? 1 : 0;
+    osri_mutex_unlock(&pool->mutex);
+    return idle;
+}
+
+/* Takes back a job that no helper can be found for; false when one has taken it already. */
+static bool job_take_back(osri_blocking_pool *pool, job *work)
+{
+    bool found = false;
+    osri_mutex_lock(&pool->mutex);
+    pool->helper_count -= 1;
+    job *previous = NULL;
+    for (job *at = pool->first; at != NULL && pool->helpers == NULL; at = at->next) {
+        if (at == work) {
+            *(previous == NULL ? &pool->first : &previous->next) = at->next;
+            pool->last = at->next == NULL ? previous : pool->last;
+            found = true;
+            break;
+        }
+        previous = at;
+    }
+    osri_mutex_unlock(&pool->mutex);
+    return found;
+}
+
+osr_err osri_blocking_run(osr_self *process, void (*run)(void *argument), void *argument)
+{
+    osr_node *node = process->node;
+    if (node->threads == NULL) {
+        run(argument);
+        done(process);
+        return OSR_OK;
+    }
+    job *work = osri_heap_zalloc(sizeof(*work));
+    if (work == NULL) {
+        return OSR_ENOMEM;
+    }
+    work->process = process;
+    work->run = run;
+    work->argument = argument;
+    bool add;
+    helper *idle = job_put(node->blocking, work, &add);
+    if (idle != NULL) {
+        node->env->unpark(node->env->context, idle->parker);
+    }
+    osr_err err = add ? helper_add(node->blocking) : OSR_OK;
+    if (err != OSR_OK && job_take_back(node->blocking, work)) {
+        osri_heap_free(work, sizeof(*work));
+        return err;
+    }
+    return OSR_OK;
+}
+
+void osri_blocking_pool_free(osr_node *node)
+{
+    osri_blocking_pool *pool = node->blocking;
+    if (pool == NULL) {
+        return;
+    }
+    const osr_env *env = node->env;
+    osri_mutex_lock(&pool->mutex);
+    pool->stopping = true;
+    osri_mutex_unlock(&pool->mutex);
+    helper *next;
+    for (helper *at = pool->helpers; at != NULL; at = next) {
+        next = at->next;
+        env->unpark(env->context, at->parker);
+        env->thread_join(env->context, at->thread);
+        env->parker_free(env->context, at->parker);
+        osri_heap_free(at, sizeof(*at));
+    }
+    osri_mutex_fini(&pool->mutex);
+    osri_heap_free(pool, sizeof(*pool));
+    node->blocking = NULL;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/scheduler/scheduler.h"
+
+#include <string.h>
+
+#include "lib/core/assert.h"
+#include "lib/core/once.h"
+
+/* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one first, so
+ * that what comes from outside is never kept waiting), the shared queue, the queues of others. */
+
+#define TURNS_UNTIL_FAIR 64
+
+static _Thread_local osri_worker *worker_here;
+
+/* Not inlined: a fiber may come back on another thread, and a compiler may keep the address of a
+ * thread-local variable. */
+__attribute__((noinline)) osri_worker *osri_worker_here(void)
+{
+    return worker_here;
+}
+
+__attribute__((noinline)) void osri_worker_set_here(osri_worker *worker)
+{
+    worker_here = worker;
+}
+
+void osri_scheduler_init(osri_scheduler *scheduler, osr_node *node, uint32_t index)
+{
+    memset(scheduler, 0, sizeof(*scheduler));
+    scheduler->node = node;
+    scheduler->index = index;
+    osri_run_queue_init(&scheduler->queue);
+    osri_wheel_init(&scheduler->wheel, osri_node_now(node));
+    osri_stack_cache_init(&scheduler->stacks, &node->stacks);
+    scheduler->budget = OSRI_TURN_MESSAGES;
+    scheduler->victim = index + 1;
+}
+
+void osri_scheduler_fini(osri_scheduler *scheduler)
+{
+    osri_stack_cache_fini(&scheduler->stacks);
+    osri_wheel_fini(&scheduler->wheel);
+}
+
+/* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever pushes to it also
+ * looks whether its new holder has gone to sleep. */
+static osri_scheduler *scheduler_here(const osr_node *node)
+{
+    osri_worker *worker = osri_worker_here();
+    if (worker == NULL || worker->node != node) {
+        return NULL;
+    }
+    osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+    if (scheduler == NULL) {
+        return NULL;
+    }
+    uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_relaxed);
+    return (holder & ~OSRI_IN_TURN) == (uintptr_t)worker ? scheduler : NULL;
+}
+
+void osri_process_ready(osr_self *process)
+{
+    osr_node *node = process->node;
+    osri_scheduler *scheduler = scheduler_here(node);
+    atomic_store_explicit(&process->state, OSRI_PROCESS_READY, memory_order_relaxed);
+    if (process->pinned && process->started) {
+        osri_scheduler *home = &node->schedulers[process->pinned_to];
+        osri_run_queue_push(&home->queue, process);
+        osri_threads_wake(home);
+    } else if (scheduler != NULL) {
+        bool was_busy = osri_run_queue_any(&scheduler->queue);
+        osri_run_queue_push_next(&scheduler->queue, process);
+        osri_threads_wake(scheduler);
+        if (was_busy) { /* one alone runs here as soon as this turn ends */
+            osri_threads_wake_one(node);
+        }
+    } else {
+        osri_run_queue_push(&node->injected, process);
+        osri_threads_wake_one(node);
+    }
+}
+
+void osri_node_timer(osr_node *node, osri_timer *timer, uint64_t due_ns)
+{
+    osri_scheduler *here = scheduler_here(node);
+    osri_scheduler *scheduler = here != NULL ? here : &node->schedulers[0];
+    osri_timer_start(&scheduler->wheel, timer, due_ns);
+    osri_threads_wake(scheduler);
+}
+
+void osri_process_print(const void *process, char *ret_text, size_t bytes)
+{
+    char text[OSR_PID_TEXT_BYTES];
+    osr_pid_print(osri_process_pid(process), text);
+    size_t length = strnlen(text, bytes - 1);
+    memcpy(ret_text, text, length);
+    ret_text[length] = '\0';
+}
+
+/* ---- one process ----------------------------------------------------------------------- */
+
+static osri_stack *stack_of(osri_scheduler *scheduler, osr_self *process)
+{
+    osri_stack *stack;
+    if (osri_stack_take(&scheduler->stacks, process->stack_bytes, &stack) != OSR_OK) {
+        return NULL;
+    }
+    (void)osri_stack_start(stack, osri_process_main, process);
+    return stack;
+}
+
+static void fault_context_set(const osr_self *process)
+{
+    osri_fault_context *context = osri_fault_context_here();
+    context->process = process;
+    context->name = process->label;
+    context->handler = process->ops != NULL ? process->ops->name : process->entry->name;
+    const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
+    context->message = type == NULL ? NULL : type->name;
+    context->stack_low = process->stack->low;
+    context->stack_bytes = process->stack->bytes;
+    context->guard_bytes = process->stack->guard_bytes;
+}
+
+static void fault_context_clear(void)
+{
+    osri_fault_context *context = osri_fault_context_here();
+    context->process = NULL;
+    context->stack_low = NULL;
+}
+
+/* Runs it until it suspends or returns. False: there is no memory for a stack. */
+static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
+{
+    if (process->stack == NULL) {
+        process->stack = stack_of(scheduler, process);
+        if (process->stack == NULL) {
+            return false;
+        }
+    }
+    if (process->pinned && !process->started) {
+        process->pinned_to = scheduler->index;
+    }
+    atomic_store_explicit(&process->state, OSRI_PROCESS_RUNNING, memory_order_relaxed);
+    fault_context_set(process);
+    process->budget = scheduler->budget;
+    process->resumer = &worker->fiber;
+
+    uintptr_t held = (uintptr_t)worker;
+    /* release: pairs with acquire of the watch thread, which may take the scheduler from here on */
+    atomic_store_explicit(&scheduler->holder, held | OSRI_IN_TURN, memory_order_release);
+    osri_fiber_switch(&worker->fiber, &process->stack->fiber);
+    uintptr_t in_turn = held | OSRI_IN_TURN;
+    /* acquire: pairs with release of the watch thread, when it has taken the scheduler */
+    if (!atomic_compare_exchange_strong_explicit(&scheduler->holder, &in_turn, held,
+                                                 memory_order_acq_rel, memory_order_acquire)) {
+        /* it is another worker's now */
+        atomic_store_explicit(&worker->scheduler, NULL, memory_order_relaxed);
+    } else {
+        scheduler->budget = process->budget;
+    }
+    fault_context_clear();
+    osri_stack_check(process->stack);
+    return true;
+}
+
+/* Gives back the stack of a process that has returned or left its frames. */
+static void stack_return(osri_worker *worker, osr_self *process)
+{
+    if (!osri_fiber_is_done(&process->stack->fiber)) {
+        if (!process->abandons) {
+            return;
+        }
+        osri_fiber_fini(&process->stack->fiber);
+    }
+    osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+    osri_stack_cache shared;
+    osri_stack_cache *cache = &shared;
+    if (scheduler != NULL) {
+        cache = &scheduler->stacks;
+    } else {
+        osri_stack_cache_init(&shared, &worker->node->stacks);
+    }
+    osri_stack_give(cache, &process->stack);
+    if (scheduler == NULL) {
+        osri_stack_cache_fini(&shared);
+    }
+}
+
+static void no_stack(osr_self *process)
+{
+    osr_reason reason = osr_reason_error(OSR_ENOMEM);
+    osri_process_set_reason(process, &reason);
+    process->exiting = true;
+    process->untrapped = true;
+    process->clean = true;
+}
+
+static bool must_end(const osr_self *process)
+{
+    if (process->stack != NULL) {
+        return false;
+    }
+    return process->ending || (process->exiting && (process->clean || process->defers == NULL));
+}
+
+/* Takes the process through its turn; afterwards it is idle, queued or ended, and not ours. */
+static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
+{
+    bool turn_over = false;
+    for (;;) {
+        osri_process_drain(process);
+        if (must_end(process)) {
+            osri_process_end(process);
+            return;
+        }
+        if (!osri_process_is_ready(process)) {
+            atomic_store_explicit(&process->state,
+                                  process->stack == NULL ? OSRI_PROCESS_IDLE : OSRI_PROCESS_WAITING,
+                                  memory_order_relaxed);
+            if (osri_process_park(process)) {
+                return;
+            }
+            continue;
+        }
+        if (turn_over || scheduler == NULL || scheduler->budget <= 0) {
+            break;
+        }
+        if (!run(worker, scheduler, process)) {
+            no_stack(process);
+            continue;
+        }
+        scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+        stack_return(worker, process);
+        turn_over = process->stack != NULL && process->wait == OSRI_WAIT_TURN;
+    }
+    atomic_store_explicit(&process->state, OSRI_PROCESS_READY, memory_order_relaxed);
+    bool pinned = process->pinned && process->started;
+    osri_run_queue *queue = pinned                ? &worker->node->schedulers[process->pinned_to].queue
+                            : scheduler != NULL ? &scheduler->queue
+                                                : &worker->node->injected;
+    osri_run_queue_push(queue, process);
+    if (scheduler == NULL) {
+        osri_threads_wake_one(worker->node);
+    }
+}
+
+/* ---- what to run ----------------------------------------------------------------------- */
+
+static osr_self *steal(osri_scheduler *scheduler)
+{
+    osr_node *node = scheduler->node;
+    for (uint32_t i = 0; i < node->scheduler_count; i++) {
+        osri_scheduler *victim = &node->schedulers[scheduler->victim % node->scheduler_count];
+        osr_self *process = victim == scheduler ? NULL : osri_run_queue_steal(&victim->queue);
+        if (process != NULL) {
+            return process;
+        }
+        scheduler->victim += 1;
+    }
+    return NULL;
+}
+
+static osr_self *from_shared(osri_scheduler *scheduler)
+{
+    bool inherits;
+    scheduler->turns_until_fair = TURNS_UNTIL_FAIR;
+    return osri_run_queue_pop(&scheduler->node->injected, &inherits);
+}
+
+static osr_self *from_own(osri_scheduler *scheduler)
+{
+    bool inherits = false;
+    osr_self *process = osri_run_queue_pop(&scheduler->queue, &inherits);
+    if (process != NULL && inherits && scheduler->budget <= 0) {
+        osri_run_queue_push(&scheduler->queue, process);
+        process = osri_run_queue_pop(&scheduler->queue, &inherits);
+    }
+    if (!inherits) {
+        scheduler->budget = OSRI_TURN_MESSAGES;
+    }
+    return process;
+}
+
+static osr_self *next_process(osri_scheduler *scheduler)
+{
+    osr_self *process = NULL;
+    if (scheduler->turns_until_fair-- == 0) {
+        process = from_shared(scheduler);
+    }
+    if (process == NULL) {
+        process = from_own(scheduler);
+    }
+    if (process == NULL) {
+        process = from_shared(scheduler);
+    }
+    if (process == NULL) {
+        process = steal(scheduler);
+    }
+    return process;
+}
+
+bool osri_scheduler_has_work(const osri_scheduler *scheduler)
+{
+    const osr_node *node = scheduler->node;
+    if (osri_run_queue_any(&node->injected)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < node->scheduler_count; i++) {
+        if (osri_run_queue_any(&node->schedulers[i].queue)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t advance_timers(osri_scheduler *scheduler)
+{
+    uint64_t due = osri_wheel_next_due(&scheduler->wheel);
+    if (due == UINT64_MAX) {
+        return 0;
+    }
+    uint64_t now = osri_node_now(scheduler->node);
+    return now < due ? 0 : osri_wheel_advance(&scheduler->wheel, now);
+}
+
+bool osri_scheduler_turn(osri_worker *worker)
+{
+    osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+    uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
+    uint64_t fired = advance_timers(scheduler);
+    osr_self *process = next_process(scheduler);
+    if (process == NULL) {
+        return fired != 0;
+    }
+    /* relaxed: hints for the watch thread */
+    atomic_store_explicit(&scheduler->turns, turns + 1, memory_order_relaxed);
+    atomic_store_explicit(&scheduler->running, process, memory_order_relaxed);
+    process_turn(worker, scheduler, process);
+    return true;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_SCHEDULER_SCHEDULER_H
+#define OSR_SCHEDULER_SCHEDULER_H
+
+#include "lib/process/node.h"
+
+/* Scheduling (DESIGN.md D8). A *scheduler* is a run queue, a timer wheel and a cache of stacks; a *worker* is a
+ * thread (or the caller of osr_node_step()) that holds a scheduler and takes turns with it. A worker
+ * that is stuck in a handler loses its scheduler to another worker and finishes its turn without one.
+ *
+ * What is written by whom
+ *   scheduler->holder    the worker that holds it, with OSRI_IN_TURN set while a process runs. The worker
+ *                        sets and clears the mark; the watch thread replaces the whole word to take the
+ *                        scheduler away from a worker in its turn. Whoever wins the exchange has it.
+ *   scheduler->stacks    by the holder only, outside of turns
+ *   everything else      under the lock inside it, so that a worker that lost it may still push. */
+
+#define OSRI_TURN_MESSAGES 256 /* budget of a turn */
+#define OSRI_IN_TURN ((uintptr_t)1)
+
+struct osri_scheduler {
+    osr_node *node;
+    uint32_t index;
+    osri_run_queue queue;
+    osri_wheel wheel;
+    osri_stack_cache stacks;
+    int32_t budget;             /* owner: holder */
+    uint32_t turns_until_fair;  /* owner: holder */
+    uint32_t victim;            /* owner: holder; where to steal next */
+    _Atomic(uintptr_t) holder;
+    _Atomic(uint64_t) turns;    /* writer: holder; the watch thread sees a turn that lasts */
+    _Atomic(osr_self *) running; /* writer: holder */
+    atomic_bool sleeping;       /* its worker sleeps or is about to: whoever clears it must unpark */
+};
+
+struct osri_worker {
+    osr_node *node;
+    _Atomic(osri_scheduler *) scheduler; /* NULL: a spare, or it lost it; written by
+                                            this thread, and for a spare by the watch thread */
+    osri_fiber fiber;                    /* of the thread */
+    osr_parker *parker;
+    void *thread;
+    osri_counters counters;              /* writer: this thread */
+    uint64_t reference_next, reference_end; /* writer: this thread */
+    struct osri_worker *next;            /* all workers of the node */
+    bool is_spare;                       /* guarded_by: threads->mutex */
+};
+
+void osri_scheduler_init(osri_scheduler *scheduler, osr_node *node, uint32_t index);
+void osri_scheduler_fini(osri_scheduler *scheduler);
+
+/* One turn: due timers, then one process. Returns whether there was something to do. Never blocks. */
+bool osri_scheduler_turn(osri_worker *worker);
+
+/* Whether there may be something for this scheduler to do. */
+bool osri_scheduler_has_work(const osri_scheduler *scheduler);
+
+/* The worker that this thread is, or NULL. Never keep the answer across a suspension point. */
+osri_worker *osri_worker_here(void);
+void osri_worker_set_here(osri_worker *worker);
+
+/* Wakes a scheduler that sleeps, if there is one, to take from another's queue. */
+void osri_threads_wake_one(osr_node *node);
+
+/* Wakes this one, if it sleeps. */
+void osri_threads_wake(osri_scheduler *scheduler);
+
+/* Adds what the workers have counted. */
+void osri_threads_count(osr_node *node, osri_counter counter, uint64_t *total);
+
+/* Prints a process's pid for the fault handler. Async-signal-safe. */
+void osri_process_print(const void *process, char *ret_text, size_t bytes);
+
+/* The threads of a node. */
+osr_err osri_threads_start(osr_node *node);
+void osri_threads_stop(osr_node *node);
+
+/* Helper threads for code that blocks. */
+osr_err osri_blocking_pool_new(osr_node *node);
+void osri_blocking_pool_free(osr_node *node);
+
+#endif

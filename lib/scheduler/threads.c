@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <stdio.h>
+
+#include "lib/core/assert.h"
+#include "lib/core/heap.h"
+#include "lib/core/once.h"
+#include "lib/scheduler/scheduler.h"
+
+/* The threads of a node: one worker a scheduler, spare workers, and the watch thread, which sees turns that last.
+ *
+ * Sleeping without losing a wake-up: a worker sets `sleeping` (seq_cst), then looks for work once more, then
+ * parks. Who makes work counts it in a run queue (seq_cst), then looks for a sleeper. One of the two sees the
+ * other. A cleared mark and an unpark always go together, and a parker keeps one token.
+ *
+ * The watch thread sleeps while every scheduler does, so an idle node costs nothing. */
+
+#define WATCH_NS UINT64_C(2000000)
+#define STUCK_LOOKS 5  /* times WATCH_NS: a turn this long is named and loses its scheduler */
+#define SPARES_MAX 16
+
+struct osri_threads {
+    osri_mutex mutex; /* OSRI_RANK_NODE */
+    osri_worker *workers; /* guarded_by: mutex */
+    uint32_t spare_count; /* guarded_by: mutex; made so far */
+    atomic_bool stopping;
+    _Atomic(uint32_t) asleep; /* schedulers whose worker sleeps */
+    atomic_bool watch_asleep;
+    osr_parker *watch_parker;
+    void *watch_thread;
+    uint64_t *watched_turns; /* owner: watch thread */
+    uint32_t *watched_looks; /* owner: watch thread */
+};
+
+/* ---- sleeping and waking --------------------------------------------------------------- */
+
+static bool claim_sleeper(osri_scheduler *scheduler)
+{
+    /* seq_cst: see above */
+    return atomic_load_explicit(&scheduler->sleeping, memory_order_seq_cst) &&
+           atomic_exchange_explicit(&scheduler->sleeping, false, memory_order_seq_cst);
+}
+
+static void unpark_holder(osri_scheduler *scheduler)
+{
+    uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_acquire);
+    osri_worker *worker = (osri_worker *)(holder & ~OSRI_IN_TURN);
+    const osr_env *env = scheduler->node->env;
+    if (worker != NULL) {
+        env->unpark(env->context, worker->parker);
+    }
+}
+
+void osri_threads_wake(osri_scheduler *scheduler)
+{
+    if (scheduler->node->threads != NULL && claim_sleeper(scheduler)) {
+        unpark_holder(scheduler);
+    }
+}
+
+void osri_threads_wake_one(osr_node *node)
+{
+    osri_threads *threads = node->threads;
+    if (threads == NULL || atomic_load_explicit(&threads->asleep, memory_order_seq_cst) == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < node->scheduler_count; i++) {
+        if (claim_sleeper(&node->schedulers[i])) {
+            unpark_holder(&node->schedulers[i]);
+            return;
+        }
+    }
+}
+
+static void wake_watch(osr_node *node)
+{
+    osri_threads *threads = node->threads;
+    if (atomic_load_explicit(&threads->watch_asleep, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&threads->watch_asleep, false, memory_order_seq_cst)) {
+        node->env->unpark(node->env->context, threads->watch_parker);
+    }
+}
+
+static uint64_t sleep_ns(osri_scheduler *scheduler)
+{
+    uint64_t due = osri_wheel_next_due(&scheduler->wheel);
+    if (due == UINT64_MAX) {
+        return OSR_PARK_FOREVER;
+    }
+    uint64_t now = osri_node_now(scheduler->node);
+    return due <= now ? 0 : due - now;
+}
+
+static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
+{
+    osr_node *node = worker->node;
+    osri_threads *threads = node->threads;
+    atomic_fetch_add_explicit(&threads->asleep, 1, memory_order_seq_cst);
+    atomic_store_explicit(&scheduler->sleeping, true, memory_order_seq_cst);
+    if (!osri_scheduler_has_work(scheduler) &&
+        !atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
+        uint64_t ns = sleep_ns(scheduler);
+        if (ns != 0) {
+            node->env->park(node->env->context, worker->parker, ns);
+        }
+    }
+    atomic_store_explicit(&scheduler->sleeping, false, memory_order_seq_cst);
+    atomic_fetch_sub_explicit(&threads->asleep, 1, memory_order_seq_cst);
+    wake_watch(node);
+}
+
+/* ---- workers --------------------------------------------------------------------------- */
+
+/* Without a scheduler: wait until the watch thread hands one over. False: the node stops. */
+static bool wait_for_scheduler(osri_worker *worker)
+{
+    osri_threads *threads = worker->node->threads;
+    osri_mutex_lock(&threads->mutex);
+    worker->is_spare = true;
+    osri_mutex_unlock(&threads->mutex);
+    const osr_env *env = worker->node->env;
+    while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
+        /* acquire: pairs with release in hand_over */
+        if (atomic_load_explicit(&worker->scheduler, memory_order_acquire) != NULL) {
+            return true;
+        }
+        env->park(env->context, worker->parker, OSR_PARK_FOREVER);
+    }
+    return false;
+}
+
+static void worker_main(void *argument)
+{
+    osri_worker *worker = argument;
+    osri_threads *threads = worker->node->threads;
+    osri_worker_set_here(worker);
+    osri_fiber_thread(&worker->fiber);
+    osri_fault_context *context = osri_fault_context_here();
+    context->node = worker->node->name;
+    context->process_print = osri_process_print;
+    while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
+        osri_scheduler *scheduler =
+            atomic_load_explicit(&worker->scheduler, memory_order_acquire);
+        if (scheduler == NULL) {
+            if (!wait_for_scheduler(worker)) {
+                break;
+            }
+        } else if (!osri_scheduler_turn(worker)) {
+            /* the turn ran no process: the scheduler is still ours */
+            sleep_until_work(worker, scheduler);
+        }
+    }
+    osri_fiber_fini(&worker->fiber);
+    osri_worker_set_here(NULL);
+}
+
+static osr_err worker_new(osr_node *node, osri_scheduler *scheduler, osri_worker **ret_worker)
+{
+    const osr_env *env = node->env;
+    osri_worker *worker = osri_heap_zalloc(sizeof(*worker));
+    if (worker == NULL) {
+        return OSR_ENOMEM;
+    }
+    worker->node = node;
+    osr_err err = env->parker_new(env->context, &worker->parker);
+    if (err != OSR_OK) {
+        osri_heap_free(worker, sizeof(*worker));
+        return err;
+    }
+    atomic_init(&worker->scheduler, scheduler);
+    if (scheduler != NULL) {
+        atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_release);
+    }
+    *ret_worker = worker;
+    return OSR_OK;
+}
+
+static osr_err worker_start(osr_node *node, osri_worker *worker, uint32_t index)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), "osier-run-%u", (unsigned)index);
+    return node->env->thread_start(node->env->context, name, worker_main, worker, &worker->thread);
+}
+
+static void worker_free(osr_node *node, osri_worker *worker)
+{
+    node->env->parker_free(node->env->context, worker->parker);
+    for (uint32_t i = 0; i < OSRI_COUNTERS; i++) {
+        uint64_t value = atomic_load_explicit(&worker->counters.value[i], memory_order_relaxed);
+        atomic_fetch_add_explicit(&node->outside.value[i], value, memory_order_relaxed);
+    }
+    osri_heap_free(worker, sizeof(*worker));
+}
+
+static osr_err worker_add(osr_node *node, osri_scheduler *scheduler, uint32_t index,
+                          osri_worker **ret_worker)
+{
+    osri_threads *threads = node->threads;
+    osri_worker *worker;
+    osr_err err = worker_new(node, scheduler, &worker);
+    if (err != OSR_OK) {
+        return err;
+    }
+    err = worker_start(node, worker, index);
+    if (err != OSR_OK) {
+        worker_free(node, worker);
+        return err;
+    }
+    osri_mutex_lock(&threads->mutex);
+    worker->next = threads->workers;
+    threads->workers = worker;
+    osri_mutex_unlock(&threads->mutex);
+    if (ret_worker != NULL) {
+        *ret_worker = worker;
+    }
+    return OSR_OK;
+}
+
+void osri_threads_count(osr_node *node, osri_counter counter, uint64_t *total)
+{
+    osri_threads *threads = node->threads;
+    if (threads == NULL) {
+        return;
+    }
+    osri_mutex_lock(&threads->mutex);
+    for (osri_worker *worker = threads->workers; worker != NULL; worker = worker->next) {
+        *total += atomic_load_explicit(&worker->counters.value[counter], memory_order_relaxed);
+    }
+    osri_mutex_unlock(&threads->mutex);
+}
+
+/* ---- the watch thread ------------------------------------------------------------------ */
+
+static osri_worker *spare_take(osr_node *node)
+{
+    osri_threads *threads = node->threads;
+    osri_mutex_lock(&threads->mutex);
+    osri_worker *spare = threads->workers;
+    while (spare != NULL && !spare->is_spare) {
+        spare = spare->next;
+    }
+    bool may_add = spare == NULL && threads->spare_count < SPARES_MAX;
+    if (spare != NULL) {
+        spare->is_spare = false;
+    } else if (may_add) {
+        threads->spare_count += 1;
+    }
+    osri_mutex_unlock(&threads->mutex);
+    if (may_add &&
+        worker_add(node, NULL, node->scheduler_count + threads->spare_count, &spare) != OSR_OK) {
+        return NULL;
+    }
+    return spare;
+}
+
+static void spare_give_back(osr_node *node, osri_worker *spare)
+{
+    osri_mutex_lock(&node->threads->mutex);
+    spare->is_spare = true;
+    osri_mutex_unlock(&node->threads->mutex);
+}
+
+static void name_stuck(osri_scheduler *scheduler)
+{
+    osr_self *process = atomic_load_explicit(&scheduler->running, memory_order_relaxed);
+    char pid[OSR_PID_TEXT_BYTES];
+    osr_pid_print(osri_process_pid(process), pid);
+    const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
+    osri_log_write(&scheduler->node->log, OSR_LOG_INFO,
+                   "long_schedule: process %s runs for over %u ms%s%s; its scheduler goes on elsewhere",
+                   pid, (unsigned)(STUCK_LOOKS * WATCH_NS / OSRI_TICK_NS),
+                   type == NULL ? "" : " in the handler of ", type == NULL ? "" : type->name);
+}
+
+/* Takes the scheduler from a worker that is in a turn, unless the turn ends first. */
+static void hand_over(osri_scheduler *scheduler)
+{
+    uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_acquire);
+    if ((holder & OSRI_IN_TURN) == 0) {
+        return;
+    }
+    osr_node *node = scheduler->node;
+    osri_worker *spare = spare_take(node);
+    if (spare == NULL) {
+        return;
+    }
+    /* acq_rel: acquire pairs with release in run(); release: pairs with the failed exchange there */
+    if (!atomic_compare_exchange_strong_explicit(&scheduler->holder, &holder, (uintptr_t)spare,
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        spare_give_back(node, spare);
+        return;
+    }
+    name_stuck(scheduler);
+    /* release: pairs with acquire in wait_for_scheduler */
+    atomic_store_explicit(&spare->scheduler, scheduler, memory_order_release);
+    node->env->unpark(node->env->context, spare->parker);
+}
+
+static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
+{
+    uint32_t i = scheduler->index;
+    uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
+    uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_relaxed);
+    if (turns != threads->watched_turns[i] || (holder & OSRI_IN_TURN) == 0) {
+        threads->watched_turns[i] = turns;
+        threads->watched_looks[i] = 0;
+        return;
+    }
+    threads->watched_looks[i] += 1;
+    if (osri_run_queue_any(&scheduler->queue)) {
+        osri_threads_wake_one(scheduler->node);
+    }
+    if (threads->watched_looks[i] >= STUCK_LOOKS) {
+        threads->watched_looks[i] = 0;
+        hand_over(scheduler);
+    }
+}
+
+static bool all_asleep(const osr_node *node)
+{
+    return atomic_load_explicit(&node->threads->asleep, memory_order_seq_cst) == node->scheduler_count;
+}
+
+static void watch_main(void *argument)
+{
+    osr_node *node = argument;
+    osri_threads *threads = node->threads;
+    const osr_env *env = node->env;
+    while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
+        uint64_t ns = WATCH_NS;
+        atomic_store_explicit(&threads->watch_asleep, true, memory_order_seq_cst);
+        if (all_asleep(node)) {
+            ns = OSR_PARK_FOREVER;
+        }
+        env->park(env->context, threads->watch_parker, ns);
+        atomic_store_explicit(&threads->watch_asleep, false, memory_order_seq_cst);
+        for (uint32_t i = 0; i < node->scheduler_count; i++) {
+            watch_scheduler(threads, &node->schedulers[i]);
+        }
+    }
+}
+
+/* ---- start and stop -------------------------------------------------------------------- */
+
+static void threads_free(osr_node *node)
+{
+    osri_threads *threads = node->threads;
+    node->threads = NULL;
+    node->env->parker_free(node->env->context, threads->watch_parker);
+    osri_heap_free(threads->watched_turns, node->scheduler_count * sizeof(uint64_t));
+    osri_heap_free(threads->watched_looks, node->scheduler_count * sizeof(uint32_t));
+    osri_mutex_fini(&threads->mutex);
+    osri_heap_free(threads, sizeof(*threads));
+}
+
+static osr_err threads_new(osr_node *node)
+{
+    osri_threads *threads = osri_heap_zalloc(sizeof(*threads));
+    if (threads == NULL) {
+        return OSR_ENOMEM;
+    }
+    osri_mutex_init(&threads->mutex, OSRI_RANK_NODE);
+    node->threads = threads;
+    threads->watched_turns = osri_heap_zalloc(node->scheduler_count * sizeof(uint64_t));
+    threads->watched_looks = osri_heap_zalloc(node->scheduler_count * sizeof(uint32_t));
+    if (threads->watched_turns == NULL || threads->watched_looks == NULL ||
+        node->env->parker_new(node->env->context, &threads->watch_parker) != OSR_OK) {
+        threads_free(node);
+        return OSR_ENOMEM;
+    }
+    return OSR_OK;
+}
+
+osr_err osri_threads_start(osr_node *node)
+{
+    if (node->env->thread_start == NULL) {
+        return OSR_ENOTSUP;
+    }
+    osr_err err = threads_new(node);
+    for (uint32_t i = 0; err == OSR_OK && i < node->scheduler_count; i++) {
+        err = worker_add(node, &node->schedulers[i], i, NULL);
+    }
+    if (err == OSR_OK) {
+        err = node->env->thread_start(node->env->context, "osier-watch", watch_main, node,
+                                      &node->threads->watch_thread);
+    }
+    if (err != OSR_OK && node->threads != NULL) {
+        osri_threads_stop(node);
+    }
+    return err;
+}
+
+void osri_threads_stop(osr_node *node)
+{
+    osri_threads *threads = node->threads;
+    const osr_env *env = node->env;
+    if (threads == NULL) {
+        return;
+    }
+    atomic_store_explicit(&threads->stopping, true, memory_order_seq_cst);
+    if (threads->watch_thread != NULL) {
+        env->unpark(env->context, threads->watch_parker);
+        env->thread_join(env->context, threads->watch_thread);
+    }
+    for (osri_worker *worker = threads->workers; worker != NULL; worker = worker->next) {
+        env->unpark(env->context, worker->parker);
+    }
+    osri_worker *next;
+    for (osri_worker *worker = threads->workers; worker != NULL; worker = next) {
+        next = worker->next;
+        env->thread_join(env->context, worker->thread);
+        worker_free(node, worker);
+    }
+    threads->workers = NULL;
+    for (uint32_t i = 0; i < node->scheduler_count; i++) {
+        atomic_store_explicit(&node->schedulers[i].holder, (uintptr_t)0, memory_order_release);
+    }
+    threads_free(node);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "tests/support/node_fixture.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/core/heap.h"
+
+/* A watcher process on the node starts the body, monitors it, and keeps what became of it. */
+
+#define DEADLINE_MS 20000
+#define STOP_MS 2000
+
+typedef struct run {
+    node_fixture_body *body;
+    osr_reason_code code;
+    char text[300];
+    atomic_bool done;
+} run;
+
+static osr_node *node;
+static bool stepped;
+static uint64_t blocks_before;
+static osr_env env;
+static uint64_t clock_ns;
+static uint64_t random_state;
+
+OSR_MESSAGE(fixture_run, 0xfff1, (1, u64, address));
+
+OSR_ENTRY(fixture_body, fixture_run)
+{
+    return ((run *)(uintptr_t)argument->address)->body(self);
+}
+
+static void keep_end(run *what, const osr_reason *reason)
+{
+    what->code = (osr_reason_code)reason->code;
+    osr_reason_print(reason, what->text, sizeof(what->text));
+    /* release: pairs with acquire in node_fixture_run */
+    atomic_store_explicit(&what->done, true, memory_order_release);
+}
+
+OSR_ENTRY(fixture_watcher, fixture_run)
+{
+    static const osr_type *const down[] = {&osr_down_osr_type};
+    run *what = (run *)(uintptr_t)argument->address;
+    osr_ref monitor;
+    osr_pid pid;
+    osr_err err = fixture_body_spawn(
+        self, argument, OSR_SPAWN(.monitor = true, .ret_monitor = &monitor, .label = "test"), &pid);
+    osr_message message;
+    if (err == OSR_OK) {
+        err = osr_receive_of(self, down, 1, DEADLINE_MS, &message);
+    }
+    osr_reason failed = osr_reason_error(err);
+    keep_end(what, err == OSR_OK ? &OSR_AS(osr_down, &message)->reason : &failed);
+    return OSR_OK;
+}
+
+/* ---- a deterministic environment ------------------------------------------------------- */
+
+static uint64_t stepped_now(void *context)
+{
+    (void)context;
+    return clock_ns;
+}
+
+static uint64_t stepped_wall(void *context)
+{
+    (void)context;
+    return 1700000000000u + clock_ns / 1000000u;
+}
+
+static void stepped_random(void *context, void *ret_bytes, size_t bytes)
+{
+    (void)context;
+    uint8_t *at = ret_bytes;
+    for (size_t i = 0; i < bytes; ++i) {
+        random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        at[i] = (uint8_t)(random_state >> 56);
+    }
+}
+
+static void node_new(void)
+{
+    osr_node *made = NULL;
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "test@host", .creation = 1,
+                                           .schedulers = stepped ? 1 : 2,
+                                           .env = stepped ? &env : NULL,
+                                           .log_level = OSR_LOG_ERROR),
+                                  &made),
+                     OSR_OK);
+    node = made;
+}
+
+void node_fixture_threaded(void)
+{
+    stepped = false;
+    blocks_before = osri_heap_live_blocks();
+    node_new();
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+}
+
+void node_fixture_stepped(void)
+{
+    stepped = true;
+    clock_ns = 1000000000u;
+    random_state = 1;
+    env = *osr_env_real();
+    env.now_ns = stepped_now;
+    env.boot_ns = stepped_now;
+    env.wall_ms = stepped_wall;
+    env.random = stepped_random;
+    blocks_before = osri_heap_live_blocks();
+    node_new();
+}
+
+void node_fixture_end(void)
+{
+    osr_node_counters counters;
+    osr_node_stop(node, STOP_MS);
+    osr_node_count(node, &counters);
+    osr_node_free(&node);
+    ck_assert_uint_eq(counters.processes, 0);
+    ck_assert_msg(counters.messages_sent == counters.messages_received + counters.messages_dropped,
+                  "sent %" PRIu64 ", received %" PRIu64 ", dropped %" PRIu64, counters.messages_sent,
+                  counters.messages_received, counters.messages_dropped);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+
+osr_node *node_fixture_node(void)
+{
+    return node;
+}
+
+static void step_until_done(run *what)
+{
+    while (!atomic_load_explicit(&what->done, memory_order_acquire)) {
+        uint64_t due_ns;
+        if (osr_node_step(node, &due_ns)) {
+            continue;
+        }
+        ck_assert_msg(due_ns != UINT64_MAX, "the node waits for nothing, and the test is not done");
+        if (due_ns > clock_ns) {
+            clock_ns = due_ns;
+        }
+    }
+}
+
+void node_fixture_run(node_fixture_body *body)
+{
+    static run what;
+    memset(&what, 0, sizeof(what));
+    what.body = body;
+    fixture_run argument = {.address = (uint64_t)(uintptr_t)&what};
+    osr_pid watcher;
+    ck_assert_int_eq(osr_node_spawn(node, &fixture_watcher_osr_entry, &argument, NULL, &watcher),
+                     OSR_OK);
+    if (stepped) {
+        step_until_done(&what);
+    } else {
+        ck_assert_int_eq(osr_node_wait(node, watcher, DEADLINE_MS + STOP_MS, NULL), OSR_OK);
+    }
+    /* acquire: pairs with release in keep_end */
+    ck_assert(atomic_load_explicit(&what.done, memory_order_acquire));
+    ck_assert_msg(what.code == OSR_REASON_NORMAL, "the test's process ended: %s", what.text);
+}
