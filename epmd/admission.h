@@ -9,8 +9,8 @@
 
 #include "osier/err.h"
 
-/* How often somebody may ask: token buckets by key or address, in a table of fixed size whose least recently used row
- * makes room for a stranger. Pure: the time is given. Threads: one at a time. */
+/* How often somebody may ask: token buckets by key or address, in a table of fixed size whose least
+ * recently used row makes room for a stranger. Pure: the time is given. Threads: one at a time. */
 
 #define OSRI_BUCKET_KEY_BYTES 64
 
@@ -33,8 +33,8 @@ OSR_MUST_CHECK osr_err osri_buckets_init(osri_buckets *buckets, uint32_t count, 
                                          uint32_t burst);
 void osri_buckets_fini(osri_buckets *buckets);
 
-/* Takes one of key's tokens; false where there is none left. Longer keys are told apart by their first
- * OSRI_BUCKET_KEY_BYTES bytes. */
+/* Takes one of key's tokens; false where there is none left. Longer keys are told apart by their
+ * first OSRI_BUCKET_KEY_BYTES bytes. */
 bool osri_buckets_take(osri_buckets *buckets, const void *key, size_t key_bytes, uint64_t now_ms);
 
 /* Remembers keys that have shown a certificate, until it expires; the oldest is forgotten first. */

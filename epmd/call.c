@@ -20,9 +20,10 @@
 #include "epmd/path.h"
 #include "lib/core/heap.h"
 
-/* One exchange with a mapper. Local: SEQPACKET, which keeps the bounds of messages. Remote: a DEALER of our own that
- * lives as long as the call; its monitor tells at once what would otherwise show as silence until the deadline. The
- * host's name is looked up by dist/zmq/resolve.h, never by libzmq, whose I/O thread all links share. */
+/* One exchange with a mapper. Local: SEQPACKET, which keeps the bounds of messages. Remote: a
+ * DEALER of our own that lives as long as the call; its monitor tells at once what would otherwise
+ * show as silence until the deadline. The host's name is looked up by dist/zmq/resolve.h, never by
+ * libzmq, whose I/O thread all links share. */
 
 #define DEADLINE_MS 3000
 #define BUSY_RETRY_MS 5

@@ -37,8 +37,8 @@ OSR_MUST_CHECK osr_err osri_epmd_call_new(const osri_epmd_options *options, cons
                                           char *ret_text, size_t text_bytes,
                                           osri_epmd_call **ret_call);
 
-/* Sends call->request, with our certificate where there is one, and waits for call->reply, which is of kind
- * `expected`; an ERROR of the mapper becomes the result, and the text its own. */
+/* Sends call->request, with our certificate where there is one, and waits for call->reply, which is
+ * of kind `expected`; an ERROR of the mapper becomes the result, and the text its own. */
 OSR_MUST_CHECK osr_err osri_epmd_call_ask(osri_epmd_call *call, osri_epmd_answer expected);
 
 /* Waits until the other side hangs up (local). Errors: OSR_ETIMEDOUT. */
@@ -48,8 +48,8 @@ OSR_MUST_CHECK osr_err osri_epmd_call_wait_end(osri_epmd_call *call);
 void osri_epmd_call_free(osri_epmd_call **call);
 
 /* Connects to the local socket of a mapper of our user; does not wait.
- * Errors: OSR_ENOCONNECTION nobody listens; OSR_EBUSY its queue is full; OSR_EPERM it is another user's; OSR_ELIMIT;
- * OSR_EINVAL. */
+ * Errors: OSR_ENOCONNECTION nobody listens; OSR_EBUSY its queue is full; OSR_EPERM it is another
+ * user's; OSR_ELIMIT; OSR_EINVAL. */
 OSR_MUST_CHECK osr_err osri_epmd_local_connect(uint16_t port, int *ret_fd, char *ret_text,
                                                size_t text_bytes);
 

@@ -18,10 +18,11 @@
 
 /* Starting a mapper on demand.
  *
- * The program forks itself into the background and reports on a pipe, in one line: "READY …" once it answers, "RUNNING"
- * where another one holds the lock, or "ERROR text". Of many that start one at once, all but one hear RUNNING, and wait
- * for the winner's socket. Nothing of ours leaks into it: it gets /dev/null, the pipe and a fresh signal state, and
- * closes whatever else it inherited. */
+ * The program forks itself into the background and reports on a pipe, in one line: "READY …" once
+ * it answers, "RUNNING" where another one holds the lock, or "ERROR text". Of many that start one
+ * at once, all but one hear RUNNING, and wait for the winner's socket. Nothing of ours leaks into
+ * it: it gets /dev/null, the pipe and a fresh signal state, and closes whatever else it inherited.
+ */
 
 #define STATUS_FD 3 /* where the program finds the pipe */
 #define LINE_BYTES 512

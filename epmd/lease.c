@@ -14,11 +14,12 @@
 /* A lease: the registration's bytes, kept so that they can be said again to the next mapper.
  *
  *   HELD ──mapper gone──> LOST ──due──> connected, asked ──OK──> HELD
- *                          ^  <──hung up, late, refused──┘  └──ETAKEN──> TAKEN, as LOST from there on
+ *                          ^  <──hung up, late, refused──┘  └──ETAKEN──> TAKEN, as LOST from there
+ * on
  *
  * Invariants
- *   I1  fd is -1, or a connection on which exactly one REGISTER was sent; asked_ms is when, 0 once it was answered;
- *   I2  the state is HELD only after the mapper said OK on this very connection. */
+ *   I1  fd is -1, or a connection on which exactly one REGISTER was sent; asked_ms is when, 0 once
+ * it was answered; I2  the state is HELD only after the mapper said OK on this very connection. */
 
 #define RETRY_MS_FIRST 50
 #define RETRY_MS_MAX 2000
@@ -164,7 +165,8 @@ static void ask_again(osri_epmd_lease *lease, uint64_t now_ms)
     lease->asked_ms = now_ms;
 }
 
-/* What the mapper said. After OK it never says anything again, so more is as bad as a wrong answer. */
+/* What the mapper said. After OK it never says anything again, so more is as bad as a wrong answer.
+ */
 static void hear(osri_epmd_lease *lease, const uint8_t *data, size_t bytes, uint64_t now_ms)
 {
     osri_epmd_reply reply;

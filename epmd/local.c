@@ -18,9 +18,9 @@
 #include "lib/core/heap.h"
 
 /* Invariants
- *   I1  the lock is taken before the socket is touched and given back after it was removed: whoever holds it may replace
- *       a socket file, because nobody can be listening on it;
- *   I2  a connection is in `open` until it ends, then in `closed` until the turn is over, because the turn's events may
+ *   I1  the lock is taken before the socket is touched and given back after it was removed: whoever
+ * holds it may replace a socket file, because nobody can be listening on it; I2  a connection is in
+ * `open` until it ends, then in `closed` until the turn is over, because the turn's events may
  *       still point to it;
  *   I3  a name is registered exactly as long as the connection that did it is in `open`;
  *   I4  nothing here blocks: a client that does not read its reply is closed. */
@@ -51,8 +51,8 @@ static void close_fd(int *fd)
     }
 }
 
-/* The lock file may be removed by its last holder between our open and our flock: then it is not the one that others
- * see, and we try again. */
+/* The lock file may be removed by its last holder between our open and our flock: then it is not
+ * the one that others see, and we try again. */
 static osr_err take_lock(osri_epmd_local *local, char *text, size_t bytes)
 {
     struct stat held, seen;
@@ -190,7 +190,8 @@ static void begin_connection(osri_epmd_local *local, int fd, uint64_t now_ms)
     local->unregistered++;
 }
 
-/* Without descriptors the listener would stay readable for ever: take one caller by the reserve and hang up. */
+/* Without descriptors the listener would stay readable for ever: take one caller by the reserve and
+ * hang up. */
 static void turn_away(osri_epmd_local *local)
 {
     close_fd(&local->reserve_fd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* osier-epmd: the port mapper of a machine. Runs in the foreground, or in the background with --daemon; the other
- * commands ask one that runs. Forking comes before anything else is made: neither ZeroMQ nor threads survive it. */
+/* osier-epmd: the port mapper of a machine. Runs in the foreground, or in the background with
+ * --daemon; the other commands ask one that runs. Forking comes before anything else is made:
+ * neither ZeroMQ nor threads survive it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -161,7 +162,8 @@ static int fail(const settings *s, osr_err err, const char *text)
     return is_configuration ? EXIT_CONFIGURATION : EXIT_FAILURE;
 }
 
-/* Descriptors that somebody left open for us would keep his pipes and ports alive as long as we live. */
+/* Descriptors that somebody left open for us would keep his pipes and ports alive as long as we
+ * live. */
 static void close_inherited(int but)
 {
     long limit = sysconf(_SC_OPEN_MAX);
@@ -173,7 +175,8 @@ static void close_inherited(int but)
     }
 }
 
-/* Standard error becomes the log file beside the socket, so that what is refused can be looked up. */
+/* Standard error becomes the log file beside the socket, so that what is refused can be looked up.
+ */
 static void redirect_output(uint16_t port)
 {
     char path[OSRI_EPMD_PATH_BYTES];
@@ -224,8 +227,8 @@ static void remove_empty_log(uint16_t port)
     }
 }
 
-/* Into the background: the parent ends here, the child goes on in a session without a terminal. Without a descriptor to
- * report on, the parent waits for the report itself. */
+/* Into the background: the parent ends here, the child goes on in a session without a terminal.
+ * Without a descriptor to report on, the parent waits for the report itself. */
 static bool go_background(settings *s)
 {
     int ends[2] = {-1, -1};

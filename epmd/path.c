@@ -10,8 +10,8 @@
 
 #include "epmd/record.h"
 
-/* Paths and the port, from the environment. A mapper and its clients compute them in the same way, so that they meet;
- * containers and tests on one machine stay apart by OSIER_RUNTIME_DIR. */
+/* Paths and the port, from the environment. A mapper and its clients compute them in the same way,
+ * so that they meet; containers and tests on one machine stay apart by OSIER_RUNTIME_DIR. */
 
 #define PATH_SLACK_BYTES 16 /* for "/epmd-65535.sock" */
 

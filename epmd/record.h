@@ -8,7 +8,8 @@
 
 #include "dist/identity/name.h"
 
-/* What a port mapper knows of a node. An answer is a hint: whoever dials verifies the certificate. */
+/* What a port mapper knows of a node. An answer is a hint: whoever dials verifies the certificate.
+ */
 
 #define OSRI_EPMD_PORT 4371
 #define OSRI_EPMD_NAMES_MAX 10000

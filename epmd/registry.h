@@ -35,7 +35,8 @@ uint64_t osri_registry_lease(const osri_registry *registry, const char *name);
 /* Removes the name if this lease holds it; a stranger's stays. */
 void osri_registry_remove(osri_registry *registry, const char *name, uint64_t lease);
 
-/* In the order of registration; *cursor starts at 0; NULL at the end. Nothing is added or removed meanwhile. */
+/* In the order of registration; *cursor starts at 0; NULL at the end. Nothing is added or removed
+ * meanwhile. */
 const osri_epmd_record *osri_registry_next(const osri_registry *registry, size_t *cursor);
 
 uint32_t osri_registry_count(const osri_registry *registry);

@@ -22,10 +22,10 @@
  *
  * Invariants
  *   I1  the key check is registered and proven to answer before the ROUTER is bound;
- *   I2  a frame without the User-Id that the key check gave is dropped unread: should the check ever be missing, nobody
- *       gets an answer;
- *   I3  the local socket appears last: who can connect to it finds a mapper that works;
- *   I4  replies are never waited for: a peer that does not read loses its own. */
+ *   I2  a frame without the User-Id that the key check gave is dropped unread: should the check
+ * ever be missing, nobody gets an answer; I3  the local socket appears last: who can connect to it
+ * finds a mapper that works; I4  replies are never waited for: a peer that does not read loses its
+ * own. */
 
 #define ZAP_DOMAIN "osier.epmd"
 #define FRAME_BYTES_MAX 8192
@@ -41,7 +41,8 @@
 #define STRANGERS_RATE 100
 #define KNOWN_KEYS_MAX 2048
 
-/* Which keys may finish a handshake: those that have shown a certificate, and strangers at a limited rate. */
+/* Which keys may finish a handshake: those that have shown a certificate, and strangers at a
+ * limited rate. */
 typedef struct gate {
     osri_mutex mutex;
     osri_buckets sources;   /* guarded_by: mutex; by address */

@@ -46,14 +46,16 @@ typedef struct osri_epmd_caller {
     char *name; /* local: what the connection has registered, "" at first; OSRI_NAME_BYTES */
 } osri_epmd_caller;
 
-/* Ownership: *identity and *hooks are copied; end with osri_epmd_service_fini(). Errors: OSR_ENOMEM. */
+/* Ownership: *identity and *hooks are copied; end with osri_epmd_service_fini(). Errors:
+ * OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_epmd_service_init(osri_epmd_service *service,
                                               const osri_identity *identity,
                                               const osri_epmd_hooks *hooks, uint64_t seed);
 void osri_epmd_service_fini(osri_epmd_service *service);
 
 /* Answers one request; the reply has at least one byte.
- * Errors, with a reply all the same, after which the connection is to be closed: OSR_EPROTO malformed. */
+ * Errors, with a reply all the same, after which the connection is to be closed: OSR_EPROTO
+ * malformed. */
 osr_err osri_epmd_service_answer(osri_epmd_service *service, const osri_epmd_caller *caller,
                                  const uint8_t *data, size_t bytes, uint64_t now_ms, uint64_t now_s,
                                  uint8_t ret_reply[OSRI_EPMD_REPLY_BYTES_MAX],

@@ -7,8 +7,9 @@
 /* Codec of PROTOCOL.md.
  *
  * Invariants
- *   I1  a decoder accepts exactly what the encoder writes for some value: shortest forms, known shapes, nothing behind;
- *   I2  a decoded name is a legal node name, a label and an endpoint hold no control characters. */
+ *   I1  a decoder accepts exactly what the encoder writes for some value: shortest forms, known
+ * shapes, nothing behind; I2  a decoded name is a legal node name, a label and an endpoint hold no
+ * control characters. */
 
 #define RECORD_FIELDS 8
 #define COUNTERS 9

@@ -28,10 +28,9 @@ typedef enum osri_epmd_operation {
 
 typedef struct osri_epmd_request {
     osri_epmd_operation operation;
-    osri_epmd_record
-        record; /* REGISTER: all but name, key and registered, which follow from the certificate and the
-                                mapper; LOOKUP: name */
-    uint64_t after; /* LIST: records registered after this one; 0: from the first */
+    osri_epmd_record record; /* REGISTER: all but name, key and registered, which follow from the
+                                certificate and the mapper; LOOKUP: name */
+    uint64_t after;          /* LIST: records registered after this one; 0: from the first */
     bool has_certificate;
     osri_signed_certificate certificate;
 } osri_epmd_request;

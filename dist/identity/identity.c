@@ -10,11 +10,11 @@
 
 /* Development identities, and the one place where somebody else's certificate is judged.
  *
- * Keys of development mode, all from the 32 bytes of the cluster's secret by crypto_kdf (context "osierkdf"):
- *   subkey 1  seed of the authority's Ed25519 pair
- *   subkey 2  seed of the port mappers' CURVE pair
- *   subkey 3  key under which BLAKE2b turns a node's name into the seed of its CURVE pair
- * A node's key follows from its name, so that a node can be dialed at a static address without a mapper. */
+ * Keys of development mode, all from the 32 bytes of the cluster's secret by crypto_kdf (context
+ * "osierkdf"): subkey 1  seed of the authority's Ed25519 pair subkey 2  seed of the port mappers'
+ * CURVE pair subkey 3  key under which BLAKE2b turns a node's name into the seed of its CURVE pair
+ * A node's key follows from its name, so that a node can be dialed at a static address without a
+ * mapper. */
 
 #define SUBKEY_AUTHORITY 1
 #define SUBKEY_MAPPER 2

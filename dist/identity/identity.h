@@ -31,18 +31,20 @@ typedef struct osri_identity_request {
     uint64_t creation;     /* from the node's randomness */
 } osri_identity_request;
 
-/* Development mode: the authority's key, the mapper's and the node's own all follow from the cluster's secret, and the
- * node issues its own certificate for 30 days. Whoever holds the secret can be any node. Give the same creation
- * again to renew. End it with osri_identity_wipe().
- * Errors: OSR_EINVAL a bad name or cluster. */
+/* Development mode: the authority's key, the mapper's and the node's own all follow from the
+ * cluster's secret, and the node issues its own certificate for 30 days. Whoever holds the secret
+ * can be any node. Give the same creation again to renew. End it with osri_identity_wipe(). Errors:
+ * OSR_EINVAL a bad name or cluster. */
 OSR_MUST_CHECK osr_err osri_identity_development(const osri_identity_request *request,
                                                  osri_identity *ret_identity);
 
-/* The CURVE public key that a development node of this name has: enough to dial it without a port mapper. */
+/* The CURVE public key that a development node of this name has: enough to dial it without a port
+ * mapper. */
 void osri_identity_node_key_public(const uint8_t secret[32], const char *name, uint8_t ret_key[32]);
 
-/* A port mapper's side of development mode: its CURVE key pair is certificate.key and key_secret, the cluster is
- * certificate.cluster; it has no certificate to show. Errors: OSR_EINVAL a bad cluster. */
+/* A port mapper's side of development mode: its CURVE key pair is certificate.key and key_secret,
+ * the cluster is certificate.cluster; it has no certificate to show. Errors: OSR_EINVAL a bad
+ * cluster. */
 OSR_MUST_CHECK osr_err osri_identity_mapper(const uint8_t secret[32], const char *cluster,
                                             osri_identity *ret_identity);
 
@@ -60,10 +62,10 @@ typedef enum osri_identity_fault {
     OSRI_IDENTITY_ROLE = 25,
 } osri_identity_fault;
 
-/* Checks another's certificate, in this order: shape, cluster, signature, that it belongs to the key which the connection
- * has proven, validity (give or take OSRI_CERTIFICATE_SKEW_S), and that it has all of roles_needed.
- * On a fault ret_text (bytes > 0) is one line for both logs, free of control characters, and ret_certificate is
- * not written. self: cluster and authority. */
+/* Checks another's certificate, in this order: shape, cluster, signature, that it belongs to the
+ * key which the connection has proven, validity (give or take OSRI_CERTIFICATE_SKEW_S), and that it
+ * has all of roles_needed. On a fault ret_text (bytes > 0) is one line for both logs, free of
+ * control characters, and ret_certificate is not written. self: cluster and authority. */
 OSR_MUST_CHECK osri_identity_fault osri_identity_check(const osri_identity *self,
                                                        const osri_signed_certificate *theirs,
                                                        const uint8_t proven_key[32], uint64_t now_s,

@@ -7,7 +7,8 @@
 
 #include <sodium.h>
 
-/* Names travel, are printed and become parts of file names: a small alphabet that needs no quoting anywhere. */
+/* Names travel, are printed and become parts of file names: a small alphabet that needs no quoting
+ * anywhere. */
 
 #define NODE_ID_HASH_BYTES 32
 

@@ -355,6 +355,24 @@ osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event,
     return err;
 }
 
+/* Records that end in a data frame of ours. */
+static uint32_t count_records(const osri_dist_link *link, const uint8_t *frame, size_t frame_bytes)
+{
+    const uint8_t *cursor = frame + OSRI_WIRE_HEADER_BYTES;
+    osri_wire_header header;
+    osri_wire_part part;
+    uint32_t count = 0;
+
+    if (osri_wire_header_read(frame, frame_bytes, &header) != OSR_OK || header.tag != link->tag ||
+        header.kind != OSRI_WIRE_DATA) {
+        return 0;
+    }
+    while (osri_wire_part_read(&cursor, frame + frame_bytes, &part) == OSR_OK) {
+        count += part.fragment && !part.last ? 0 : 1;
+    }
+    return count;
+}
+
 osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t frame_bytes)
 {
     osri_block *copy;
@@ -368,6 +386,7 @@ osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t f
     }
     memcpy(copy->bytes, frame, frame_bytes);
     copy->used = frame_bytes;
+    copy->records = count_records(link, frame, frame_bytes);
     osri_block_push(&link->held, copy);
     link->blocked = true;
     return OSR_OK;

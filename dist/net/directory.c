@@ -15,7 +15,7 @@
  *   are refused. */
 
 typedef struct known {
-    osri_link link;
+    osri_list_link link;
     uint64_t node;
     uint64_t creation;
     const char *name;
@@ -204,12 +204,25 @@ bool osri_directory_is_up(osri_directory *directory, uint64_t node)
     return up;
 }
 
+bool osri_directory_is_up_name(osri_directory *directory, const char *name)
+{
+    bool up = false;
+
+    osri_mutex_lock(&directory->mutex);
+    for (osri_list_link *l = osri_list_first(&directory->up); l != NULL && !up;
+         l = osri_list_next(&directory->up, l)) {
+        up = strcmp(KNOWN_OF(l)->name, name) == 0;
+    }
+    osri_mutex_unlock(&directory->mutex);
+    return up;
+}
+
 size_t osri_directory_peers(osri_directory *directory, osri_peer *ret_peers, size_t max)
 {
     size_t count = 0;
 
     osri_mutex_lock(&directory->mutex);
-    for (osri_link *l = osri_list_first(&directory->up); l != NULL && count < max;
+    for (osri_list_link *l = osri_list_first(&directory->up); l != NULL && count < max;
          l = osri_list_next(&directory->up, l)) {
         ret_peers[count++] = *KNOWN_OF(l)->peer;
     }

@@ -39,6 +39,7 @@ OSR_MUST_CHECK osr_err osri_directory_up(osri_directory *directory, const osri_p
 void osri_directory_down(osri_directory *directory, uint64_t node);
 
 bool osri_directory_is_up(osri_directory *directory, uint64_t node);
+bool osri_directory_is_up_name(osri_directory *directory, const char *name);
 size_t osri_directory_peers(osri_directory *directory, osri_peer *ret_peers, size_t max);
 
 #endif

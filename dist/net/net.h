@@ -73,6 +73,9 @@ bool osri_net_step(osri_net *net, uint64_t *ret_next_due_ns);
 void osri_net_leave(osri_net *net);
 bool osri_net_has_left(const osri_net *net);
 
+/* A number that the session with this node has on both sides, and no other; 0: not connected. Threads: owner. */
+uint64_t osri_net_session_of(const osri_net *net, const char *name);
+
 /* What a net has counted since it was made. Threads: owner. */
 typedef struct osri_net_counters {
     uint64_t records_sent;

@@ -52,7 +52,7 @@ static osri_verdict verdict_over_others(const osri_session *session, const osri_
     osri_holder holders[HOLDERS_MAX];
     size_t count = 0;
 
-    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
          l = osri_list_next(&net->sessions, l)) {
         const osri_session *other = OSRI_LIST_ENTRY(l, osri_session, in_all);
         if (other == session || other->dead || strcmp(other->name, claim->name) != 0) {
@@ -211,7 +211,7 @@ static osri_session *accept_conn(osri_net *net, const osri_transport_event *even
 
 void osri_sessions_reap(osri_net *net)
 {
-    osri_link *l = net->dead_count == 0 ? NULL : osri_list_first(&net->sessions);
+    osri_list_link *l = net->dead_count == 0 ? NULL : osri_list_first(&net->sessions);
 
     while (l != NULL) {
         osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
@@ -244,6 +244,7 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
             used += bytes;
         }
     }
+    memcpy(&session->number, theirs->session, sizeof(session->number));
     session->spawn_count = theirs->certificate.spawn_count;
     memcpy(session->spawn, theirs->certificate.spawn, sizeof(session->spawn));
 }
@@ -253,7 +254,7 @@ static void end_others(osri_session *session, bool all)
 {
     osri_net *net = session->net;
 
-    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
          l = osri_list_next(&net->sessions, l)) {
         osri_session *other = OSRI_LIST_ENTRY(l, osri_session, in_all);
         if (other != session && !other->dead && (all || other->up) &&
@@ -464,7 +465,7 @@ void osri_session_event(osri_net *net, const osri_transport_event *event)
 
 void osri_session_flush_all(osri_net *net)
 {
-    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
          l = osri_list_next(&net->sessions, l)) {
         osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
         if (session->dirty && !session->dead) {
@@ -492,7 +493,7 @@ static void tick(osri_session *session, uint64_t now_ns)
 
 void osri_sessions_tick(osri_net *net, uint64_t now_ns)
 {
-    for (osri_link *l = osri_list_first(&net->sessions); l != NULL;
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
          l = osri_list_next(&net->sessions, l)) {
         osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
         if (!session->dead) {

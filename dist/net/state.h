@@ -23,7 +23,7 @@ typedef struct osri_party osri_party;
 
 /* One connection, from dial or accept to its end. */
 typedef struct osri_session {
-    osri_link in_all; /* osri_net.sessions, in the order of their making */
+    osri_list_link in_all; /* osri_net.sessions, in the order of their making */
     osri_net *net;
     osri_conn conn; /* 0: the transport has ended it */
     osri_dist_link *link;
@@ -36,13 +36,13 @@ typedef struct osri_session {
     char name[OSRI_NAME_BYTES]; /* dialer: whom we want; acceptor: what it claimed, once that was granted */
     uint8_t key[OSRI_KEY_BYTES];
     uint64_t creation;
+    uint64_t number; /* the same on both sides */
     char address[64];
     bool dialed;
     bool up;
     bool dirty;     /* in this turn records were given to the link */
     bool blocked;   /* the transport took no more */
     bool failed;    /* by what the peer sent; it ends */
-    bool released;  /* what waited for it has been sent */
     bool dead;      /* to be reaped */
     uint64_t retry_ns; /* blocked: when to try again */
     uint64_t drops_told_ns;

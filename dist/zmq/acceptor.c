@@ -13,12 +13,13 @@
 
 /* Accepted connections: one ROUTER, which tells them apart by routing ids that it makes itself.
  *
- * A connection begins for us with its first frame, which carries the key that the key check let in. It ends when the
- * monitor reports its TCP connection over or a send finds no route: ENDING until all it sent is read, then CLOSED, then
- * a TOMB that drops what may still come under its routing id, until FORGET_MS after the end was seen.
- * A frame without a proven key, or under a routing id that the peer chose itself, is dropped and its TCP connection
- * shut. Listening refuses to start unless the key check proves that it answers for our domain (osri_zap_verify).
- * That proof asks the key check itself instead of dialing our own port with a stranger's key: the callback may well
+ * A connection begins for us with its first frame, which carries the key that the key check let in.
+ * It ends when the monitor reports its TCP connection over or a send finds no route: ENDING until
+ * all it sent is read, then CLOSED, then a TOMB that drops what may still come under its routing
+ * id, until FORGET_MS after the end was seen. A frame without a proven key, or under a routing id
+ * that the peer chose itself, is dropped and its TCP connection shut. Listening refuses to start
+ * unless the key check proves that it answers for our domain (osri_zap_verify). That proof asks the
+ * key check itself instead of dialing our own port with a stranger's key: the callback may well
  * admit strangers for a handshake, so such a dial would prove nothing. */
 
 #define ROUTING_ID_BYTES 5 /* a zero byte and 32 bits, where the ROUTER made it */
@@ -108,7 +109,7 @@ osr_err osri_zmq_listen(osri_transport *transport, const char *text, char *ret_e
     return OSR_OK;
 }
 
-/* The port is free when this returns; what was accepted goes in the background, within linger_ms. */
+/* The port is free when this returns; what was accepted goes in the background, in linger_ms. */
 static void unbind(osri_zmq_transport *t, uint32_t linger_ms)
 {
     int linger = (int)(linger_ms < INT32_MAX ? linger_ms : INT32_MAX);
@@ -229,7 +230,7 @@ static void report_frame(osri_zmq_transport *t, osri_zmq_conn *conn, zmq_msg_t *
     ret_event->frame_bytes = zmq_msg_size(&t->lent);
 }
 
-/* A message that no transport of ours sends: its connection ends, and nothing of it is delivered. */
+/* A message that no transport of ours sends: its connection ends; nothing of it is delivered. */
 static void refuse_message(osri_zmq_transport *t, bool id_is_ours, uint32_t routing_id, int fd)
 {
     osri_zmq_conn *conn = id_is_ours ? osri_zmq_id_find(t, routing_id) : NULL;

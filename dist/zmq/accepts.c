@@ -13,13 +13,16 @@
 
 /* Which TCP connection belongs to which accepted one.
  *
- * libzmq reports the begin and the end of TCP connections by descriptor, and each frame carries its descriptor, but
- * nothing names the routing id of an end, and descriptors are used again. Two facts make a sound account:
- *   F1  begins and ends come in the order in which they happened, and a begin before the first frame of it;
- *   F2  routing ids count up in the order of connections; of two that claim a descriptor the later id is alive.
- * An end belongs to the oldest connection of that descriptor whose end was not seen. A first frame whose begin
- * is not waiting comes from a connection that was over before its frame was read, or replaces one by F2.
- * A descriptor is touched only through a duplicate whose inode is the one noted, so a reused one is never hit. */
+ * libzmq reports the begin and the end of TCP connections by descriptor, and each frame carries its
+ * descriptor, but nothing names the routing id of an end, and descriptors are used again. Two facts
+ * make a sound account:
+ *   F1  begins and ends come in the order in which they happened, a begin before its first frame;
+ *   F2  routing ids count up in the order of connections; of two that claim a descriptor the later
+ *       id is alive.
+ * So an end belongs to the oldest connection of that descriptor whose end was not seen, and a first
+ * frame whose begin is not waiting comes from a connection that was over before its frame was read,
+ * or replaces one by F2. A descriptor is touched only through a duplicate whose inode is the one
+ * noted, so one that was reused is never hit. */
 
 static bool is_tcp_of_port(int fd, uint16_t port)
 {
@@ -142,7 +145,8 @@ void osri_zmq_accepts_watch(osri_zmq_transport *t)
     }
 }
 
-/* Joins a new connection, whose fd and routing id are set, with its TCP connection. False: that one is over. */
+/* Joins a new connection, whose fd and routing id are set, with its TCP connection. False: that one
+ * is over. */
 bool osri_zmq_accepts_claim(osri_zmq_transport *t, osri_zmq_conn *conn)
 {
     int fd = conn->fd;

@@ -15,12 +15,13 @@
 /* The one counted ZeroMQ context of the OS process.
  *
  * Invariants
- *   I1  users > 0 exactly while context is set and the key-checking thread is bound: no socket of the context, so
- *       no listener, can exist before the thread that guards it or after it.
- *   I2  srand() ran before the first socket: libzmq numbers a ROUTER's peers from rand() and never seeds it.
- * One context, because libzmq 4.3.4 shares libsodium's state between contexts and tears it down with any of them.
- * The lock is held while the context ends, so that a new one cannot overlap with it. libzmq's own threads block
- * all signals by themselves. */
+ *   I1  users > 0 exactly while context is set and the key-checking thread is bound: no socket of
+ *       the context, so no listener, exists before the thread that guards it or after it.
+ *   I2  srand() ran before the first socket: libzmq numbers a ROUTER's peers from rand() and never
+ *       seeds it.
+ * One context, because libzmq 4.3.4 shares libsodium's state between contexts and tears it down
+ * with any of them. The lock is held while the context ends, so that a new one cannot overlap with
+ * it. libzmq's own threads block all signals by themselves. */
 
 #define IO_THREADS 1
 #define SOCKETS_MAX 16384

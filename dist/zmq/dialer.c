@@ -12,10 +12,10 @@
 
 /* Dialed connections: one DEALER with one monitor each, never reused.
  *
- * Life: RESOLVING (a name) → CONNECTING → OPEN when the monitor says that CURVE is done, which it says only after the
- * other side proved the key we dialed and its key check let us in → ENDING when the monitor says that it is over → what
- * had arrived is read → CLOSED. Our own deadline runs from dial() to OPEN: libzmq stays silent where it finds
- * no descriptor to connect with. */
+ * Life: RESOLVING (a name) → CONNECTING → OPEN when the monitor says that CURVE is done, which it
+ * says only after the other side proved the key we dialed and its key check let us in → ENDING when
+ * the monitor says that it is over → what had arrived is read → CLOSED. Our own deadline runs from
+ * dial() to OPEN: libzmq stays silent where it finds no descriptor to connect with. */
 
 #define DIALER_EVENTS                                                                              \
     (ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |                   \

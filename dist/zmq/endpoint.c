@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Endpoints are read here, strictly, because libzmq's own reading lets forms through that mean other things to it
- * (source addresses, wildcards, interface names). */
+/* Endpoints are read here, strictly, because libzmq's own reading lets forms through that mean
+ * other things to it (source addresses, wildcards, interface names). */
 
 #define SCHEME "tcp://"
 

@@ -6,7 +6,8 @@
 #include "dist/transport.h"
 #include "osier/err.h"
 
-/* "tcp://HOST:PORT" or, where we listen, "tcp://HOST:FIRST-LAST". An IPv6 address stands in brackets. */
+/* "tcp://HOST:PORT" or, where we listen, "tcp://HOST:FIRST-LAST". An IPv6 address stands in
+ * brackets. */
 
 typedef enum osri_host_kind {
     OSRI_HOST_NAME,

@@ -8,11 +8,12 @@
 
 /* Waiting for and choosing the next event.
  *
- * A round looks at all sockets once (zmq_poll), reads the monitors, and then serves at most ROUND_EVENTS events, one
- * from each readable source in turn: the ROUTER, which itself takes turns between its peers, and each dialed
- * connection. So monitors are read first and often, and a flood on one connection delays the others by one frame each.
- * Looking costs time in the number of dialed connections. For many more than 64 of them the place to change is look():
- * everything else only uses the readable flags that it sets. */
+ * A round looks at all sockets once (zmq_poll), reads the monitors, and then serves at most
+ * ROUND_EVENTS events, one from each readable source in turn: the ROUTER, which itself takes turns
+ * between its peers, and each dialed connection. So monitors are read first and often, and a flood
+ * on one connection delays the others by one frame each. Looking costs time in the number of dialed
+ * connections. For many more than 64 of them the place to change is look(): everything else only
+ * uses the readable flags that it sets. */
 
 #define ROUND_EVENTS 64
 
@@ -55,7 +56,8 @@ static void set_item(zmq_pollitem_t *item, void *socket, int fd)
     *item = (zmq_pollitem_t){.socket = socket, .fd = fd, .events = ZMQ_POLLIN};
 }
 
-/* items: the waker, then for each source its monitor and its socket; a source without sockets polls nothing. */
+/* items: the waker, then for each source its monitor and its socket; a source without sockets polls
+ * nothing. */
 static void refresh_sources(osri_zmq_transport *t)
 {
     if (!t->stale) {

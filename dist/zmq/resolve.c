@@ -12,8 +12,9 @@
 #include "dist/transport.h"
 #include "lib/core/heap.h"
 
-/* One detached thread a lookup, at most LOOKUPS_MAX in the process: getaddrinfo() cannot be cancelled, and nobody may
- * have to wait for it. The job is held by the caller and by the thread; the last one frees it. */
+/* One detached thread a lookup, at most LOOKUPS_MAX in the process: getaddrinfo() cannot be
+ * cancelled, and nobody may have to wait for it. The job is held by the caller and by the thread;
+ * the last one frees it. */
 
 #define LOOKUPS_MAX 64
 #define STACK_BYTES (512 * 1024)

@@ -8,8 +8,8 @@
 #include "dist/zmq/waker.h"
 #include "osier/err.h"
 
-/* Name lookups beside the caller. libzmq would look a name up on its I/O thread, where a slow name server holds up
- * every connection of the process. */
+/* Name lookups beside the caller. libzmq would look a name up on its I/O thread, where a slow name
+ * server holds up every connection of the process. */
 
 #define OSRI_ADDRESS_BYTES 64 /* a numeric address with its NUL */
 

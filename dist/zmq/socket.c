@@ -11,13 +11,13 @@
 
 /* The option sheet, and monitors.
  *
- * Why these: libzmq must never reconnect by itself (messages for a dead peer would reach its successor), must not send
- * heartbeats (they end slow links and miss stalled ones) and must bound each frame (a stranger without a key may send
- * one). RCVHWM bounds what a peer can pile up in frames; there is no SNDHWM, because the link's own window bounds
- * that in bytes. No routing id, handover or conflate, ever. */
+ * Why these: libzmq must never reconnect by itself (messages for a dead peer would reach its
+ * successor), must not send heartbeats (they end slow links and miss stalled ones) and must bound
+ * each frame (a stranger without a key may send one). RCVHWM bounds what a peer can pile up in
+ * frames; there is no SNDHWM, because the link's own window bounds that in bytes. No routing id,
+ * handover or conflate, ever. */
 
-#define ENFORCE_DOMAIN                                                                             \
-    93 /* ZMQ_ZAP_ENFORCE_DOMAIN: accepted by number where headers do not declare it */
+#define ENFORCE_DOMAIN 93 /* ZMQ_ZAP_ENFORCE_DOMAIN, which only draft headers declare */
 #define RECEIVE_FRAMES_MAX 64
 #define KERNEL_BUFFER_BYTES (256 * 1024)
 #define BACKLOG 4096

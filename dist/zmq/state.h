@@ -14,8 +14,9 @@
 #include "dist/zmq/transport.h"
 #include "dist/zmq/waker.h"
 
-/* The transport's state, shared by its files: transport.c (operations), table.c (connections by number and routing id),
- * dialer.c, acceptor.c with accepts.c (TCP connections that are not ours to see yet), poll.c. One owner at a time. */
+/* The transport's state, shared by its files: transport.c (operations), table.c (connections by
+ * number and routing id), dialer.c, acceptor.c with accepts.c (TCP connections that are not ours to
+ * see yet), poll.c. One owner at a time. */
 
 #define OSRI_ZMQ_SWEEP_MS 100 /* how exact deadlines are */
 

@@ -8,8 +8,9 @@
 
 /* Connections by number and, where accepted, by routing id.
  *
- * A number holds its slot in the low 16 bits and a sequence above, so that finding is one index and one comparison, and
- * no number comes twice. Slots are taken in turn, not lowest first, which keeps creation order readable in traces. */
+ * A number holds its slot in the low 16 bits and a sequence above, so that finding is one index and
+ * one comparison, and no number comes twice. Slots are taken in turn, not lowest first, which keeps
+ * creation order readable in traces. */
 
 #define SLOT_BITS 16
 #define SLOTS_MAX (1u << SLOT_BITS)

@@ -23,8 +23,9 @@ uint64_t osri_zmq_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ZeroMQ asks for a full fence where a socket moves to another thread. The role that the owners hand over orders their
- * accesses already (it is how T6 is kept); this makes the move a full barrier whatever that role is made of. */
+/* ZeroMQ asks for a full fence where a socket moves to another thread. The role that the owners
+ * hand over orders their accesses already (it is how T6 is kept); this makes the move a full
+ * barrier whatever that role is made of. */
 void osri_zmq_own(osri_zmq_transport *t)
 {
     if (!pthread_equal(t->owner, pthread_self())) {

@@ -6,25 +6,26 @@
 #include "dist/transport.h"
 #include "osier/err.h"
 
-/* The real transport: ZeroMQ over TCP, always CURVE. One ROUTER accepts, one DEALER a dialed connection.
+/* The real transport: ZeroMQ over TCP, always CURVE. One ROUTER accepts, one DEALER is made for
+ * each dial.
  *
  * Beyond the contract in dist/transport.h:
- *   - endpoints are "tcp://HOST:PORT"; HOST is an address ([…] around IPv6), "localhost" or, where we listen, "*", or,
- *     where we dial, a name, which is looked up beside the caller;
- *   - listen() takes ports below 32768 only: above them a dial to a node that is down can connect to itself;
- *   - an accepted connection is reported with its first frame; one that sends none is ended after silent_ms;
+ *   - endpoints are "tcp://HOST:PORT". HOST is an address (IPv6 in brackets) or "localhost"; where
+ *     we listen also "*"; where we dial also a name, which is looked up beside the caller;
+ *   - listen() takes ports below 32768 only: above them a dial to a node that is down can connect
+ *     to itself;
+ *   - an accepted connection is reported with its first frame; one that sends none is ended after
+ *     silent_ms;
  *   - a frame of several parts or of no bytes ends its connection;
- *   - close() and free() of a listening transport end what it accepted; a linger needs further poll() calls only for
- *     accepted connections that are closed one by one. */
+ *   - free() of a listening transport gives the port back and ends what it accepted;
+ *   - close() of an accepted connection with a linger ends it in a poll() at that time. */
 
 typedef struct osri_zmq_options {
     uint8_t key_public[OSRI_KEY_BYTES]; /* CURVE, ours; copied */
     uint8_t key_secret[OSRI_KEY_BYTES];
-    osri_transport_admit
-        *admit;          /* NULL: may dial only. Runs on the key-checking thread of the process */
-    void *admit_context; /* must live until free() returns */
-    uint32_t
-        tick_ms; /* data that is not acknowledged for this long ends a connection; 0: system default */
+    osri_transport_admit *admit; /* runs on the key-checking thread; NULL: dials only */
+    void *admit_context;         /* lives until free() returns */
+    uint32_t tick_ms;    /* data unacknowledged for this long ends a connection; 0: system's */
     uint32_t connect_ms; /* from dial() to OPENED; 0: 7,000 */
     uint32_t silent_ms;  /* from TCP accept to the first frame; 0: 6,000 */
     bool ipv6;           /* also dial and accept over IPv6 */

@@ -11,9 +11,9 @@
 
 /* An eventfd behind a flag.
  *
- * Invariant: raised is set while the descriptor is or will soon be readable. So lower() empties the descriptor first
- * and clears the flag then: the other way round, a raise between the two would be emptied with its flag still set, and
- * every later one skipped. */
+ * Invariant: raised is set while the descriptor is or will soon be readable. So lower() empties the
+ * descriptor first and clears the flag then: the other way round, a raise between the two would be
+ * emptied with its flag still set, and every later one skipped. */
 
 osr_err osri_waker_new(osri_waker **ret_waker)
 {
@@ -48,7 +48,8 @@ void osri_waker_unref(osri_waker *waker)
 
 void osri_waker_raise(osri_waker *waker)
 {
-    /* release: pairs with the acquire in osri_waker_lower, also for raises that find the flag set */
+    /* release: pairs with the acquire in osri_waker_lower, also for raises that find the flag set
+     */
     if (!atomic_exchange_explicit(&waker->raised, true, memory_order_acq_rel)) {
         uint64_t one = 1;
         while (write(waker->fd, &one, sizeof one) < 0 && errno == EINTR) {

@@ -8,8 +8,8 @@
 
 #include "osier/err.h"
 
-/* Makes a thread that waits for a descriptor go on. Counted, because a name lookup may outlive the transport that
- * it was for. */
+/* Makes a thread that waits for a descriptor go on. Counted, because a name lookup may outlive the
+ * transport that it was for. */
 
 typedef struct osri_waker {
     int fd; /* readable while raised */
@@ -24,7 +24,8 @@ void osri_waker_unref(osri_waker *waker);
 /* Any thread; never blocks; costs a system call only where nobody raised it before. */
 void osri_waker_raise(osri_waker *waker);
 
-/* Only after fd was seen readable, by the thread that waits. What others did before they raised is visible then. */
+/* Only after fd was seen readable, by the thread that waits. What others did before they raised is
+ * visible then. */
 void osri_waker_lower(osri_waker *waker);
 
 #endif

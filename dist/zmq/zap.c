@@ -18,13 +18,14 @@
 /* The key check: one thread that answers libzmq's authentication requests (ZAP, ZeroMQ RFC 27).
  *
  * Invariants
- *   I1  Bound before osri_zap_start() returns and until the context shuts down. libzmq admits everybody where nobody
- *       is bound, so this is what "fails closed" rests on.
- *   I2  Only mechanism CURVE with a 32-byte key and a registered domain reaches an admit callback; all else is 400.
+ *   I1  Bound before osri_zap_start() returns and until the context shuts down. libzmq admits
+ *       everybody where nobody is bound, so this is what "fails closed" rests on.
+ *   I2  Only mechanism CURVE with a 32-byte key and a registered domain reaches an admit callback;
+ *       all else is 400.
  *   I3  A callback runs with no lock held; unregister waits while its domain's callback runs.
- * A request id of ours, which libzmq never sends, asks only whether a domain is registered: osri_zap_verify() can so
- * tell that a domain leads to its callback without asking the callback, whose policy may be to admit strangers for
- * a handshake. */
+ * A request id of ours, which libzmq never sends, asks only whether a domain is registered. With it
+ * osri_zap_verify() tells that a domain leads to its callback without asking the callback, whose
+ * policy may be to admit strangers for a handshake. */
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 #define VERIFY_ID "osier-verify"
@@ -159,7 +160,8 @@ static bool send_part(void *socket, const void *data, size_t bytes, int flags)
     return rc >= 0;
 }
 
-/* A client that is let in is known by its key from here on: libzmq puts the user id on each of its messages. */
+/* A client that is let in is known by its key from here on: libzmq puts the user id on each of its
+ * messages. */
 static bool send_reply(void *socket, const zap_request *request, bool admitted)
 {
     char user[2 * OSRI_KEY_BYTES + 1] = "";

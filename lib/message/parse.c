@@ -191,24 +191,21 @@ static int take_hex_byte(parser *p)
     return high << 4 | low;
 }
 
-/* What stands behind a backslash. */
-static osr_err take_escape(parser *p, osri_buffer *to)
+/* The byte that stands behind a backslash, or -1. */
+static int take_escaped(parser *p)
 {
     static const char names[] = "ntr\"\\";
     static const char bytes[] = "\n\t\r\"\\";
     const char *found = *p->at == '\0' ? NULL : strchr(names, *p->at);
-    char byte;
     if (found != NULL) {
         p->at++;
-        byte = bytes[found - names];
-    } else {
-        int value = *p->at == 'x' ? (p->at++, take_hex_byte(p)) : -1;
-        if (value < 0) {
-            return fail(p, "expected one of \\n \\t \\r \\\" \\\\ \\x00 to \\xff");
-        }
-        byte = (char)value;
+        return bytes[found - names];
     }
-    return osri_buffer_append(to, &byte, 1);
+    if (*p->at != 'x') {
+        return -1;
+    }
+    p->at++;
+    return take_hex_byte(p);
 }
 
 static osr_err take_text(parser *p, osri_buffer *to)
@@ -226,7 +223,12 @@ static osr_err take_text(parser *p, osri_buffer *to)
         if (*p->at++ == '"') {
             return OSR_OK;
         }
-        err = take_escape(p, to);
+        int value = take_escaped(p);
+        if (value < 0) {
+            return fail(p, "expected one of \\n \\t \\r \\\" \\\\ \\x00 to \\xff");
+        }
+        uint8_t byte = (uint8_t)value;
+        err = osri_buffer_append(to, &byte, 1);
         if (err != OSR_OK) {
             return err;
         }
@@ -402,7 +404,7 @@ static osr_err find_field(parser *p, const osr_type *type, uint64_t seen, uint32
 
 static osr_err parse_field(parser *p, const osr_type *type, uint64_t *seen)
 {
-    uint32_t place;
+    uint32_t place = 0;
     osr_err err = find_field(p, type, *seen, &place);
     if (err != OSR_OK) {
         return err;
@@ -463,7 +465,7 @@ osr_err osri_parse(const osri_types *types, const char *text, osri_envelope **re
                    char ret_error[OSRI_PARSE_TEXT_BYTES])
 {
     parser p = {.text = text, .at = text, .error = ret_error};
-    const osr_type *type;
+    const osr_type *type = NULL;
     osr_err err = parse_message(&p, types, &type);
     if (err == OSR_OK) {
         err = osri_decode(type, p.buffer.at, p.buffer.size, ret_envelope);

@@ -401,9 +401,6 @@ void osri_stack_give(osri_stack_cache *cache, osri_stack **stack)
 
     *stack = NULL;
     osri_stack_check(given);
-    if (given->fiber.is_live && !given->fiber.is_done) {
-        osri_fiber_fini(&given->fiber); /* abandoned in its middle */
-    }
     if (cache->free[size_class].count >= cache_max(size_class)) {
         flush(cache, size_class, cache_max(size_class) / 2);
     }
@@ -418,7 +415,7 @@ osri_fiber *osri_stack_start(osri_stack *stack, void (*run)(void *argument), voi
         osri_fiber_reset(fiber, run, argument);
         return fiber;
     }
-    osri_fiber_fini(fiber);
+    osri_fiber_fini(fiber); /* one that was abandoned in its middle */
     osri_fiber_init(fiber, stack, run, argument);
     return fiber;
 }

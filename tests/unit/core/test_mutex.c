@@ -17,6 +17,14 @@ OSR_NO_THREAD_SAFETY static void invert(void)
     osri_mutex_lock(&outer);
 }
 
+static osri_mutex sibling = OSRI_MUTEX_INIT(OSRI_RANK_PROCESS);
+
+OSR_NO_THREAD_SAFETY static void take_siblings(void)
+{
+    osri_mutex_lock(&inner);
+    osri_mutex_lock(&sibling);
+}
+
 OSR_NO_THREAD_SAFETY static void hold_across(void)
 {
     osri_mutex_lock(&inner);
@@ -34,6 +42,17 @@ START_TEST(inversion_aborts_and_names_both_places)
     ck_assert_int_eq(end.signal, SIGABRT);
     child_assert_line(&end, "osier: lock order: rank 60 taken at *test_mutex.c:* while rank 90 "
                             "is held since *test_mutex.c:*");
+}
+END_TEST
+
+/* Two of one rank have no order among them, so they are not taken together either. */
+START_TEST(two_of_one_rank_abort)
+{
+    child_end end;
+
+    child_run(take_siblings, &end);
+    ck_assert_int_eq(end.signal, SIGABRT);
+    child_assert_line(&end, "osier: lock order: rank 90 taken at * while rank 90 is held since *");
 }
 END_TEST
 
@@ -104,9 +123,11 @@ int main(void)
 
 #ifndef NDEBUG
     tcase_add_test(tests, inversion_aborts_and_names_both_places);
+    tcase_add_test(tests, two_of_one_rank_abort);
     tcase_add_test(tests, holding_across_a_switch_aborts);
 #else
     (void)invert;
+    (void)take_siblings;
     (void)hold_across;
 #endif
     tcase_add_test(tests, ascending_ranks_are_fine);

@@ -137,7 +137,8 @@ START_TEST(trailing_and_missing_bytes_are_refused)
 }
 END_TEST
 
-/* A number in more bytes than it needs would give one certificate two forms: refused though well signed. */
+/* A number in more bytes than it needs would give one certificate two forms: refused though well
+ * signed. */
 START_TEST(long_forms_are_refused)
 {
     osri_certificate c = sample();

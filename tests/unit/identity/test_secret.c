@@ -81,7 +81,8 @@ START_TEST(first_use_makes_the_secret)
 }
 END_TEST
 
-/* Nodes that start at once on a fresh machine all end up with one secret, and no left-over files. */
+/* Nodes that start at once on a fresh machine all end up with one secret, and no left-over files.
+ */
 START_TEST(racing_starts_agree_on_one_secret)
 {
     uint8_t first[OSRI_SECRET_BYTES];
@@ -167,7 +168,8 @@ START_TEST(symbolic_links_and_fifos_are_refused)
 }
 END_TEST
 
-/* A secret that was named and is not there is not made: a typing error must not found a new cluster. */
+/* A secret that was named and is not there is not made: a typing error must not found a new
+ * cluster. */
 START_TEST(named_secret_must_exist)
 {
     ck_assert_int_eq(osri_secret_load(path, secret, text, sizeof(text)), OSR_ENOTFOUND);
@@ -176,7 +178,8 @@ START_TEST(named_secret_must_exist)
 }
 END_TEST
 
-/* Files that are something else, cut, doubled or too large are refused, and the secret stays unwritten. */
+/* Files that are something else, cut, doubled or too large are refused, and the secret stays
+ * unwritten. */
 START_TEST(malformed_secrets_are_refused)
 {
     static const char *const bad[] = {
@@ -186,8 +189,8 @@ START_TEST(malformed_secrets_are_refused)
         "# osier-secret-2\nsecret: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n",
         "# osier-secret-1\nsecret: QUJD\n",
         "# osier-secret-1\nsecret: not base64 at all, though long enough for it\n",
-        "# osier-secret-1\nsecret: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n"
-        "secret: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n",
+        ("# osier-secret-1\nsecret: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n"
+         "secret: QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n"),
     };
     static const uint8_t zero[OSRI_SECRET_BYTES];
 

@@ -8,6 +8,7 @@
 
 #include "dist/zmq/transport.h"
 #include "tests/support/transport_suite.h"
+#include "zmq_world.h"
 
 /* The ZeroMQ transport passes the suite of all transports. */
 
@@ -27,8 +28,8 @@ static void forget_keys(void)
     sodium_memzero(options, sizeof options);
 }
 
-/* The suite changes a rule in the test's thread, asks for the key of whom it dials then, and the rule is read on the
- * key-checking thread: this orders the two. */
+/* The suite changes a rule in the test's thread, asks for the key of whom it dials then, and the
+ * rule is read on the key-checking thread: this orders the two. */
 static atomic_uint rules_published;
 
 static bool admit(void *rule, const uint8_t key[OSRI_KEY_BYTES], const char *address)
@@ -57,9 +58,8 @@ static bool pump(osri_transport *transport, osri_transport_event *ret_event)
     return transport->ops->poll(transport, 2, ret_event);
 }
 
-static const osri_transport_maker maker = {
+static osri_transport_maker maker = {
     .name = "zmq",
-    .endpoint = "tcp://127.0.0.1:9100-9199",
     .nowhere = "tcp://127.0.0.1:1",
     .setup = make_keys,
     .teardown = forget_keys,
@@ -71,6 +71,7 @@ static const osri_transport_maker maker = {
 
 int main(void)
 {
+    maker.endpoint = own_ports();
     SRunner *runner = srunner_create(osri_transport_suite(&maker));
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -18,7 +18,8 @@
 #include "dist/zmq/context.h"
 #include "zmq_world.h"
 
-/* What strangers and misbehaving members can do to the ZeroMQ transport: at most end their own connection. */
+/* What strangers and misbehaving members can do to the ZeroMQ transport: at most end their own
+ * connection. */
 
 static node a, b;
 static osri_conn at_a, at_b; /* a connection that has to stay alive through everything */
@@ -26,7 +27,7 @@ static osri_conn at_a, at_b; /* a connection that has to stay alive through ever
 static void start_two_joined(void)
 {
     a.only_key = b.only_key = NULL;
-    node_start_with(&a, PORTS, (osri_zmq_options){.silent_ms = 500});
+    node_start_with(&a, own_ports(), (osri_zmq_options){.silent_ms = 500});
     node_start(&b, NULL);
     at_b = join_nodes(&a, &b, &at_a);
 }
@@ -144,14 +145,15 @@ START_TEST(mute_member_is_cut_off)
 }
 END_TEST
 
-/* Thousands of strangers that come and go while the listener's owner is busy stop nobody else's traffic. */
+/* Thousands of strangers that come and go while the listener's owner is busy stop nobody else's
+ * traffic. */
 START_TEST(strangers_do_not_stop_others)
 {
     node c, d;
     osri_conn at_c, at_d;
     memset(&c, 0, sizeof c);
     memset(&d, 0, sizeof d);
-    node_start(&c, PORTS);
+    node_start(&c, own_ports());
     node_start(&d, NULL);
     at_d = join_nodes(&c, &d, &at_c);
     for (int i = 0; i < 2500; i++) {
@@ -198,7 +200,8 @@ static bool takes_frames(void *socket)
     return events & ZMQ_POLLOUT;
 }
 
-/* A member whose message has several parts, or no bytes, is closed, and nothing of that message is delivered. */
+/* A member whose message has several parts, or no bytes, is closed, and nothing of that message is
+ * delivered. */
 START_TEST(malformed_messages_end_their_connection)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -284,7 +287,8 @@ START_TEST(unregistered_domain_is_refused)
 END_TEST
 
 /* status of one request that looks like libzmq's own */
-static void ask(void *context, const char *domain, const char *mechanism, size_t key_bytes, char ret_status[4])
+static void ask(void *context, const char *domain, const char *mechanism, size_t key_bytes,
+                char ret_status[4])
 {
     static const uint8_t key[64];
     void *socket = zmq_socket(context, ZMQ_REQ);

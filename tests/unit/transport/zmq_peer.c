@@ -35,10 +35,11 @@ int zmq_peer_main(int count, char **arguments)
         return 1;
     }
     if (count == 4 ? !dial(transport, arguments[2], arguments[3])
-                   : transport->ops->listen(transport, PORTS, endpoint) != OSR_OK) {
+                   : transport->ops->listen(transport, own_ports(), endpoint) != OSR_OK) {
         return 1;
     }
-    printf("%s %s\n", endpoint, sodium_bin2hex(hex, sizeof hex, options.key_public, OSRI_KEY_BYTES));
+    printf("%s %s\n", endpoint,
+           sodium_bin2hex(hex, sizeof hex, options.key_public, OSRI_KEY_BYTES));
     fflush(stdout);
     while (now_ms() < end_ms) {
         osri_transport_event event;

@@ -20,6 +20,14 @@ static bool admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *
     return address[0] && (!only_key || memcmp(key, only_key, OSRI_KEY_BYTES) == 0);
 }
 
+const char *own_ports(void)
+{
+    static char endpoint[OSRI_ENDPOINT_BYTES];
+    int first = 10000 + getpid() % 200 * 100;
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d-%d", first, first + 99);
+    return endpoint;
+}
+
 uint64_t now_ms(void)
 {
     struct timespec now;
@@ -79,7 +87,8 @@ void node_stop(node *node)
 osri_conn node_dial(node *from, const node *to)
 {
     osri_conn conn = 0;
-    ck_err(from->transport->ops->dial(from->transport, to->endpoint, to->options.key_public, &conn), OSR_OK);
+    ck_err(from->transport->ops->dial(from->transport, to->endpoint, to->options.key_public, &conn),
+           OSR_OK);
     ck_assert_uint_ne(conn, 0);
     return conn;
 }
@@ -140,7 +149,8 @@ void poll_both(node *first, node *second)
 
 void send_text(node *node, osri_conn conn, const char *text)
 {
-    ck_err(node->transport->ops->send(node->transport, conn, (const uint8_t *)text, strlen(text)), OSR_OK);
+    ck_err(node->transport->ops->send(node->transport, conn, (const uint8_t *)text, strlen(text)),
+           OSR_OK);
 }
 
 osri_conn join_nodes(node *a, node *b, osri_conn *ret_other)

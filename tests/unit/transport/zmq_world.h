@@ -10,7 +10,6 @@
 
 /* A few real transports in one test, with a log of what each reported. */
 
-#define PORTS "tcp://127.0.0.1:9100-9199"
 #define DEADLINE_MS 20000
 #define NODES_MAX 4
 
@@ -31,6 +30,10 @@ typedef struct node {
     osri_conn conns[8];    /* in the order in which they opened or were accepted */
     unsigned conn_count;
 } node;
+
+/* Where to listen: a range of this OS process's own, so that no other test takes a port between
+ * two uses of it. */
+const char *own_ports(void);
 
 /* Gives node keys; endpoint NULL: it does not listen. */
 void node_start(node *node, const char *endpoint);
@@ -63,17 +66,20 @@ void send_text(node *node, osri_conn conn, const char *text);
 
 #define ck_err(actual, expected) ck_assert_str_eq(osr_err_name(actual), osr_err_name(expected))
 
-/* A connection from b to a with one frame over it each way; returns b's number of it, a's in ret_other. */
+/* A connection from b to a with one frame over it each way; returns b's number of it, a's in
+ * ret_other. */
 osri_conn join_nodes(node *a, node *b, osri_conn *ret_other);
 
 /* One frame each way over it still gets through. */
 void check_alive(node *a, osri_conn at_a, node *b, osri_conn at_b);
 
-/* A program of this test in an OS process of its own: run with these arguments, its output in *ret_output. */
+/* A program of this test in an OS process of its own: run with these arguments, its output in
+ * *ret_output. */
 pid_t spawn_self(char *const arguments[], int *ret_output);
 
-/* What a spawned program does, outside of any test: "peer listen" or "peer dial ENDPOINT KEY", sending one frame. Prints
- * "ENDPOINT KEY" of itself once it is up; lives until it is killed, at most a minute. */
+/* What a spawned program does, outside of any test: "peer listen" or "peer dial ENDPOINT KEY",
+ * sending one frame. Prints "ENDPOINT KEY" of itself once it is up; lives until it is killed, at
+ * most a minute. */
 int zmq_peer_main(int count, char **arguments);
 
 #endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "dist/net/net.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dist/net/state.h"
+#include "lib/core/heap.h"
+#include "lib/process/node.h"
+
+/* The distribution of a node: its operations, and the turn.
+ *
+ * Invariants
+ *   I1  whoever has the role (has_owner) is the only one to touch anything but the queue, the directory and the
+ *       atomics. The role passes by has_owner: release when given back, acquire when taken.
+ *   I2  a turn first takes what was asked, then what has arrived: what a process asked before it could hear of a
+ *       connection's end goes by the connection that it meant.
+ *   I3  due_ns is never later than what is due: it is lowered by whoever plans something, and computed anew by a tick. */
+
+#define EVENTS_A_TURN 64
+#define STEP_TURNS_MAX 10000
+
+/* ---- operations that the node is handed -------------------------------------------------- */
+
+static void wake_owner(osri_net *net)
+{
+    net->transport->ops->wake(net->transport);
+}
+
+/* Takes the command. False: closed, nothing was done. */
+static bool push(osri_net *net, osri_command *command)
+{
+    bool wake = false;
+
+    if (!osri_command_push(&net->queue, &command, &wake)) {
+        osri_command_free(command);
+        return false;
+    }
+    if (wake) {
+        wake_owner(net);
+    }
+    return true;
+}
+
+static void send_signal(void *context, const osri_route *route, osri_envelope **signal)
+{
+    osri_net *net = context;
+    osri_command *command = osri_command_new(OSRI_COMMAND_SIGNAL, route->name, route->node);
+    bool wake = false;
+
+    if (command != NULL) {
+        command->pid = route->pid;
+        command->signal = *signal;
+        if (osri_command_push(&net->queue, &command, &wake)) {
+            *signal = NULL;
+            if (wake) {
+                wake_owner(net);
+            }
+            return;
+        }
+        command->signal = NULL;
+        osri_command_free(command);
+    }
+    osri_signal_refuse(net->node, route->pid, OSR_REASON_NOCONNECTION, signal);
+}
+
+static osr_err ask(osri_net *net, osri_command_kind kind, const char *node)
+{
+    osri_command *command;
+
+    if (node == NULL || osri_node_name_check(node, strlen(node)) != OSR_OK) {
+        return OSR_EINVAL;
+    }
+    command = osri_command_new(kind, NULL, node);
+    if (command == NULL) {
+        return OSR_ENOMEM;
+    }
+    return push(net, command) ? OSR_OK : OSR_ESTOPPED;
+}
+
+static osr_err connect_node(void *context, const char *node)
+{
+    return ask(context, OSRI_COMMAND_CONNECT, node);
+}
+
+static osr_err disconnect_node(void *context, const char *node)
+{
+    osri_net *net = context;
+
+    if (node == NULL || !osri_directory_is_up_name(&net->directory, node)) {
+        return OSR_ENOTFOUND;
+    }
+    return ask(net, OSRI_COMMAND_DISCONNECT, node);
+}
+
+static const char *name_of(void *context, uint64_t node)
+{
+    return osri_directory_find(&((osri_net *)context)->directory, node, NULL);
+}
+
+static bool is_connected(void *context, uint64_t node)
+{
+    return osri_directory_is_up(&((osri_net *)context)->directory, node);
+}
+
+static size_t peers(void *context, osri_peer *ret_peers, size_t max)
+{
+    return osri_directory_peers(&((osri_net *)context)->directory, ret_peers, max);
+}
+
+void osri_net_resolved(osri_net *net, const char *name, osr_err err, const char *endpoint,
+                       const uint8_t key[OSRI_KEY_BYTES], const char *text)
+{
+    osri_command *command = osri_command_new(OSRI_COMMAND_RESOLVED, text, name);
+
+    if (command == NULL) {
+        return; /* the attempt's deadline ends it */
+    }
+    command->err = err;
+    if (err == OSR_OK) {
+        (void)snprintf(command->endpoint, sizeof(command->endpoint), "%s", endpoint);
+        memcpy(command->key, key, sizeof(command->key));
+    }
+    (void)push(net, command);
+}
+
+void osri_net_leave(osri_net *net)
+{
+    osri_command *command = osri_command_new(OSRI_COMMAND_LEAVE, NULL, NULL);
+
+    if (command != NULL) {
+        (void)push(net, command);
+    }
+}
+
+bool osri_net_has_left(const osri_net *net)
+{
+    return atomic_load_explicit(&net->has_left, memory_order_acquire);
+}
+
+uint64_t osri_net_session_of(const osri_net *net, const char *name)
+{
+    const osri_party *party = osri_map_get(&net->parties, name, strlen(name));
+
+    return party == NULL || party->up == NULL ? 0 : party->up->number;
+}
+
+void osri_net_count(const osri_net *net, osri_net_counters *ret_counters)
+{
+    *ret_counters = net->counters;
+}
+
+/* ---- the turn ---------------------------------------------------------------------------- */
+
+static void leave(osri_net *net)
+{
+    if (net->leaving) {
+        return;
+    }
+    net->leaving = true;
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (!session->dead) {
+            osri_session_close(session, session->up ? OSRI_DOWN_GOODBYE : OSRI_DOWN_DISCONNECT,
+                               "the node is stopping");
+        }
+    }
+    osri_parties_refuse_all(net);
+}
+
+static void do_connect(osri_net *net, const char *name)
+{
+    osri_party *party = NULL;
+
+    if (strcmp(name, osr_node_name(net->node)) != 0) {
+        party = osri_party_get(net, name);
+    }
+    if (party != NULL) {
+        osri_party_dial(party, net);
+    }
+}
+
+static void do_disconnect(osri_net *net, const char *name)
+{
+    osri_party *party = osri_party_find(net, name);
+
+    if (party != NULL && party->up != NULL) {
+        osri_session_close(party->up, OSRI_DOWN_DISCONNECT, "disconnect");
+    }
+}
+
+static void do_command(osri_net *net, osri_command *command)
+{
+    switch (command->kind) {
+    case OSRI_COMMAND_SIGNAL:
+        osri_route_command(net, command);
+        return;
+    case OSRI_COMMAND_CONNECT:
+        do_connect(net, command->node);
+        break;
+    case OSRI_COMMAND_DISCONNECT:
+        do_disconnect(net, command->node);
+        break;
+    case OSRI_COMMAND_RESOLVED:
+        osri_party_resolved(net, command);
+        break;
+    case OSRI_COMMAND_LEAVE:
+        leave(net);
+        break;
+    }
+    osri_command_free(command);
+}
+
+static bool take_commands(osri_net *net)
+{
+    osri_command *command = osri_command_take_all(&net->queue);
+    bool any = command != NULL;
+
+    while (command != NULL) {
+        osri_command *next = command->next;
+        do_command(net, command);
+        command = next;
+    }
+    osri_session_flush_all(net);
+    return any;
+}
+
+static bool take_events(osri_net *net, uint32_t timeout_ms)
+{
+    osri_transport_event event;
+    int count = 0;
+
+    while (count < EVENTS_A_TURN &&
+           net->transport->ops->poll(net->transport, count == 0 ? timeout_ms : 0, &event)) {
+        osri_session_event(net, &event);
+        count++;
+    }
+    return count > 0;
+}
+
+static bool tick(osri_net *net)
+{
+    uint64_t now_ns = osri_net_now(net);
+
+    if (now_ns < net->due_ns) {
+        return false;
+    }
+    net->due_ns = UINT64_MAX;
+    osri_sessions_tick(net, now_ns);
+    osri_parties_tick(net, now_ns);
+    return true;
+}
+
+static void note_left(osri_net *net)
+{
+    osri_sessions_reap(net);
+    if (net->leaving && osri_list_is_empty(&net->sessions)) {
+        /* release: pairs with osri_net_has_left */
+        atomic_store_explicit(&net->has_left, true, memory_order_release);
+    }
+}
+
+static bool work(osri_net *net, uint32_t timeout_ms)
+{
+    bool any = take_commands(net);
+
+    any = take_events(net, timeout_ms) || any;
+    any = tick(net) || any;
+    osri_session_flush_all(net);
+    note_left(net);
+    return any;
+}
+
+/* How long the transport may wait: what is due, in whole milliseconds rounded up. */
+static uint32_t sleep_ms(const osri_net *net, uint32_t timeout_ms)
+{
+    uint64_t now_ns = osri_net_now(net);
+    uint64_t left_ms;
+
+    if (net->due_ns <= now_ns) {
+        return 0;
+    }
+    left_ms = (net->due_ns - now_ns) / OSRI_NS_PER_MS_NET + 1;
+    return left_ms < timeout_ms ? (uint32_t)left_ms : timeout_ms;
+}
+
+static bool take_role(osri_net *net)
+{
+    /* acquire: pairs with give_role */
+    return !atomic_exchange_explicit(&net->has_owner, true, memory_order_acquire);
+}
+
+static void give_role(osri_net *net)
+{
+    /* release: pairs with take_role */
+    atomic_store_explicit(&net->has_owner, false, memory_order_release);
+}
+
+bool osri_net_turn(osri_net *net, uint32_t timeout_ms)
+{
+    bool any;
+
+    if (!take_role(net)) {
+        return false;
+    }
+    any = work(net, 0);
+    if (!any && timeout_ms > 0 && osri_command_sleep_begin(&net->queue)) {
+        any = take_events(net, sleep_ms(net, timeout_ms));
+        osri_command_sleep_end(&net->queue);
+        any = work(net, 0) || any;
+    }
+    give_role(net);
+    return any;
+}
+
+bool osri_net_step(osri_net *net, uint64_t *ret_next_due_ns)
+{
+    bool any = false;
+    int turns = 0;
+
+    while (turns++ < STEP_TURNS_MAX && osri_net_turn(net, 0)) {
+        any = true;
+    }
+    *ret_next_due_ns = net->due_ns;
+    return any;
+}
+
+/* ---- making and ending ------------------------------------------------------------------- */
+
+static void free_joins(osri_net *net)
+{
+    for (uint32_t i = 0; net->joins != NULL && i < net->options.join_count; i++) {
+        osri_heap_strfree(net->joins[i]);
+    }
+    osri_heap_free(net->joins, net->options.join_count * sizeof(*net->joins));
+}
+
+static void free_commands(osri_command *command)
+{
+    while (command != NULL) {
+        osri_command *next = command->next;
+        osri_command_free(command);
+        command = next;
+    }
+}
+
+static void free_parties(osri_net *net)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&net->parties, &cursor, &at)) {
+        osri_party_free(at.value);
+    }
+    osri_map_fini(&net->parties);
+}
+
+/* Everything but the transport. */
+static void free_net(osri_net *net)
+{
+    free_commands(osri_command_close(&net->queue));
+    while (!osri_list_is_empty(&net->sessions)) {
+        osri_session_free(OSRI_LIST_ENTRY(osri_list_first(&net->sessions), osri_session, in_all));
+    }
+    osri_map_fini(&net->conns);
+    free_parties(net);
+    osri_directory_fini(&net->directory);
+    for (unsigned i = 0; i < OSRI_NET_DEPTH; i++) {
+        osri_link_actions_free(&net->actions[i]);
+    }
+    osri_buffer_fini(&net->scratch);
+    osri_buffer_fini(&net->introduction);
+    free_joins(net);
+    osri_heap_free(net, sizeof(*net));
+}
+
+/* The node stops. */
+static void close_net(void *context)
+{
+    osri_net *net = context;
+    osri_net_options options = net->options;
+    osri_transport *transport = net->transport;
+    uint64_t due_ns;
+
+    if (options.closing != NULL) {
+        options.closing(options.context);
+    }
+    osri_net_leave(net);
+    (void)osri_net_step(net, &due_ns);
+    free_net(net);
+    transport->ops->free(transport, OSRI_NET_GOODBYE_MS);
+    if (options.closed != NULL) {
+        options.closed(options.context);
+    }
+}
+
+static const osri_remote_ops remote_ops = {
+    .send = send_signal,
+    .connect = connect_node,
+    .disconnect = disconnect_node,
+    .name_of = name_of,
+    .is_connected = is_connected,
+    .peers = peers,
+    .close = close_net,
+};
+
+static osr_err copy_joins(osri_net *net)
+{
+    uint32_t count = net->options.join_count;
+
+    if (count == 0) {
+        return OSR_OK;
+    }
+    net->joins = osri_heap_zalloc(count * sizeof(*net->joins));
+    for (uint32_t i = 0; net->joins != NULL && i < count; i++) {
+        net->joins[i] = osri_heap_strdup(net->options.joins[i]);
+        if (net->joins[i] == NULL) {
+            return OSR_ENOMEM;
+        }
+    }
+    return net->joins == NULL ? OSR_ENOMEM : OSR_OK;
+}
+
+static osr_err want_joins(osri_net *net)
+{
+    for (uint32_t i = 0; i < net->options.join_count; i++) {
+        osri_party *party;
+        if (osri_node_name_check(net->joins[i], strlen(net->joins[i])) != OSR_OK) {
+            return OSR_EINVAL;
+        }
+        if (strcmp(net->joins[i], osr_node_name(net->node)) == 0) {
+            continue;
+        }
+        party = osri_party_get(net, net->joins[i]);
+        if (party == NULL) {
+            return OSR_ENOMEM;
+        }
+        party->wanted = true;
+        party->redial_ns = 0; /* the first turn dials */
+        net->due_ns = 0;
+    }
+    return OSR_OK;
+}
+
+static void init_net(osri_net *net, osr_node *node, const osri_net_options *options)
+{
+    uint64_t seed;
+
+    net->node = node;
+    net->options = *options;
+    net->options.setup_ms = options->setup_ms == 0 ? OSRI_NET_SETUP_MS : options->setup_ms;
+    net->env = node->env;
+    net->log = &node->log;
+    net->types = &node->types;
+    net->transport = options->transport;
+    net->due_ns = UINT64_MAX;
+    net->env->random(net->env->context, &seed, sizeof(seed));
+    osri_command_queue_init(&net->queue);
+    osri_directory_init(&net->directory, seed);
+    osri_map_init(&net->parties, seed);
+    osri_list_init(&net->sessions);
+    atomic_init(&net->has_owner, false);
+    atomic_init(&net->has_left, false);
+}
+
+osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net **ret_net)
+{
+    osri_net *net;
+    osr_err err = OSR_OK;
+
+    if (options->transport == NULL || options->identity == NULL || options->resolver.resolve == NULL ||
+        strcmp(options->identity->certificate.name, osr_node_name(node)) != 0 ||
+        options->identity->creation != osr_node_creation(node)) {
+        return OSR_EINVAL;
+    }
+    net = osri_heap_zalloc(sizeof(*net));
+    if (net == NULL) {
+        return OSR_ENOMEM;
+    }
+    init_net(net, node, options);
+    for (unsigned i = 0; i < OSRI_NET_DEPTH && err == OSR_OK; i++) {
+        err = osri_link_actions_new(&net->actions[i]);
+    }
+    err = err == OSR_OK ? copy_joins(net) : err;
+    err = err == OSR_OK ? want_joins(net) : err;
+    if (err != OSR_OK) {
+        free_net(net);
+        return err;
+    }
+    osri_node_set_remote(node, &remote_ops, net);
+    *ret_net = net;
+    return OSR_OK;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <stdio.h>
+#include <string.h>
+
+#include "dist/net/state.h"
+#include "lib/core/heap.h"
+
+/* Parties: nodes by name that are connected, dialed, or to be connected.
+ *
+ * Invariants
+ *   I1  pending commands exist only while an attempt is under way (state not IDLE); every attempt ends by UP, which
+ *       sends them, or by its deadline at the latest, which refuses them, in order.
+ *   I2  we dial a name only while there is no other session under it (verdict.h relies on it).
+ * Bound: OSRI_NET_PENDING_BYTES_MAX of messages a party; control signals are never dropped, their number follows from
+ *   links, monitors and requests. */
+
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 5000
+#define AGAIN_MS 200 /* until a dial that was refused for the peer's own is tried again */
+
+osri_party *osri_party_find(osri_net *net, const char *name)
+{
+    return osri_map_get(&net->parties, name, strlen(name));
+}
+
+osri_party *osri_party_get(osri_net *net, const char *name)
+{
+    osri_party *party = osri_party_find(net, name);
+
+    if (party != NULL) {
+        return party;
+    }
+    party = osri_heap_zalloc(sizeof(*party));
+    if (party == NULL) {
+        return NULL;
+    }
+    (void)snprintf(party->name, sizeof(party->name), "%s", name);
+    party->redial_ns = UINT64_MAX;
+    party->deadline_ns = UINT64_MAX;
+    if (osri_map_put(&net->parties, party->name, strlen(party->name), party, NULL) != OSR_OK) {
+        osri_heap_free(party, sizeof(*party));
+        return NULL;
+    }
+    return party;
+}
+
+void osri_party_free(osri_party *party)
+{
+    while (party->first != NULL) {
+        osri_command *command = party->first;
+        party->first = command->next;
+        osri_command_free(command);
+    }
+    osri_heap_free(party, sizeof(*party));
+}
+
+static void forget_if_idle(osri_net *net, osri_party *party)
+{
+    if (party->state == OSRI_PARTY_IDLE && party->up == NULL && party->dialing == NULL &&
+        !party->wanted) {
+        (void)osri_map_remove(&net->parties, party->name, strlen(party->name));
+        osri_party_free(party);
+    }
+}
+
+static osri_command *take_pending(osri_party *party)
+{
+    osri_command *first = party->first;
+
+    party->first = NULL;
+    party->last = NULL;
+    party->pending_bytes = 0;
+    party->drops = 0;
+    return first;
+}
+
+static void refuse_pending(osri_net *net, osri_party *party)
+{
+    osri_command *command = take_pending(party);
+
+    while (command != NULL) {
+        osri_command *next = command->next;
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        command = next;
+    }
+}
+
+/* Somewhat random, so that a restarted contact is not dialed by all at once. */
+static void plan_redial(osri_net *net, osri_party *party)
+{
+    uint32_t random;
+    uint64_t ms;
+
+    net->env->random(net->env->context, &random, sizeof(random));
+    party->backoff_ms = party->backoff_ms == 0 ? BACKOFF_MIN_MS : party->backoff_ms * 2;
+    party->backoff_ms = party->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : party->backoff_ms;
+    ms = party->backoff_ms - random % (party->backoff_ms / 4);
+    party->redial_ns = osri_net_now(net) + ms * OSRI_NS_PER_MS_NET;
+    osri_net_due(net, party->redial_ns);
+}
+
+static void end_attempt(osri_net *net, osri_party *party, const char *text)
+{
+    osr_log_level level =
+        party->wanted && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
+
+    osri_log_write(net->log, level, "net: cannot connect to %s: %s", party->name, text);
+    party->state = OSRI_PARTY_IDLE;
+    party->deadline_ns = UINT64_MAX;
+    party->redial_ns = UINT64_MAX;
+    refuse_pending(net, party);
+    if (party->wanted && !net->leaving) {
+        plan_redial(net, party);
+    }
+}
+
+static void resolve(osri_net *net, osri_party *party)
+{
+    party->state = OSRI_PARTY_RESOLVING;
+    party->redial_ns = UINT64_MAX;
+    net->options.resolver.resolve(net->options.resolver.context, net, party->name);
+}
+
+void osri_party_dial(osri_party *party, osri_net *net)
+{
+    if (party->state != OSRI_PARTY_IDLE || party->up != NULL || net->leaving) {
+        return;
+    }
+    party->deadline_ns = osri_net_now(net) + net->options.setup_ms * OSRI_NS_PER_MS_NET;
+    osri_net_due(net, party->deadline_ns);
+    resolve(net, party);
+}
+
+void osri_party_wait(osri_party *party, osri_net *net, osri_command *command)
+{
+    size_t bytes = sizeof(osri_envelope) + command->signal->size;
+
+    if (command->signal->kind == OSRI_SIGNAL_MESSAGE &&
+        party->pending_bytes + bytes > OSRI_NET_PENDING_BYTES_MAX) {
+        net->counters.dropped++;
+        if (party->drops++ == 0) {
+            osri_log_write(net->log, OSR_LOG_WARNING,
+                           "net: %s: more than 1 MiB waits for the connection; messages are dropped",
+                           party->name);
+        }
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
+    party->pending_bytes += command->signal->kind == OSRI_SIGNAL_MESSAGE ? bytes : 0;
+    command->next = NULL;
+    if (party->first == NULL) {
+        party->first = command;
+    } else {
+        party->last->next = command;
+    }
+    party->last = command;
+    osri_party_dial(party, net);
+}
+
+static bool has_session(const osri_net *net, const char *name)
+{
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        const osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (!session->dead && strcmp(session->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wait_for_theirs(osri_net *net, osri_party *party)
+{
+    party->state = OSRI_PARTY_WAITING;
+    party->redial_ns = osri_net_now(net) + AGAIN_MS * OSRI_NS_PER_MS_NET;
+    osri_net_due(net, party->redial_ns);
+}
+
+void osri_party_resolved(osri_net *net, const osri_command *answer)
+{
+    osri_party *party = osri_party_find(net, answer->node);
+    osr_err err;
+
+    if (party == NULL || party->state != OSRI_PARTY_RESOLVING) {
+        return;
+    }
+    if (answer->err != OSR_OK) {
+        end_attempt(net, party, answer->name == NULL ? osr_err_text(answer->err) : answer->name);
+        forget_if_idle(net, party);
+        return;
+    }
+    if (has_session(net, party->name)) {
+        wait_for_theirs(net, party);
+        return;
+    }
+    err = osri_session_dial(net, party->name, answer->endpoint, answer->key, party->deadline_ns,
+                            &party->dialing);
+    if (err != OSR_OK) {
+        end_attempt(net, party, osr_err_text(err));
+        forget_if_idle(net, party);
+        return;
+    }
+    party->state = OSRI_PARTY_DIALING;
+}
+
+bool osri_party_up(osri_net *net, osri_session *session)
+{
+    osri_party *party = osri_party_get(net, session->name);
+
+    if (party == NULL) {
+        return false;
+    }
+    party->up = session;
+    party->state = OSRI_PARTY_IDLE;
+    party->deadline_ns = UINT64_MAX;
+    party->redial_ns = UINT64_MAX;
+    party->backoff_ms = 0;
+    return true;
+}
+
+void osri_party_release(osri_net *net, const char *name)
+{
+    osri_party *party = osri_party_find(net, name);
+    osri_command *command = party == NULL ? NULL : take_pending(party);
+
+    while (command != NULL) {
+        osri_command *next = command->next;
+        osri_route_command(net, command);
+        command = next;
+    }
+}
+
+/* Our dial is over and nothing is up. */
+static void dial_ended(osri_net *net, osri_party *party, uint32_t refusal, const char *text)
+{
+    if (party->state != OSRI_PARTY_DIALING) {
+        return;
+    }
+    if (!net->leaving &&
+        (refusal == OSRI_REFUSAL_SIMULTANEOUS || refusal == OSRI_REFUSAL_CONNECTED)) {
+        wait_for_theirs(net, party);
+        return;
+    }
+    end_attempt(net, party, text);
+}
+
+void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, const char *text)
+{
+    osri_party *party = osri_party_find(net, session->name);
+
+    if (party == NULL) {
+        return;
+    }
+    if (party->up == session) {
+        party->up = NULL;
+        if (party->wanted && party->state == OSRI_PARTY_IDLE && !net->leaving) {
+            plan_redial(net, party);
+        }
+    }
+    if (party->dialing == session) {
+        party->dialing = NULL;
+        dial_ended(net, party, refusal, text);
+    } else if (party->state == OSRI_PARTY_WAITING) {
+        party->redial_ns = osri_net_now(net); /* theirs has failed */
+        osri_net_due(net, party->redial_ns);
+    }
+    forget_if_idle(net, party);
+}
+
+static void tick(osri_net *net, osri_party *party, uint64_t now_ns)
+{
+    if (party->state != OSRI_PARTY_IDLE && party->state != OSRI_PARTY_DIALING &&
+        now_ns >= party->deadline_ns) {
+        end_attempt(net, party, "timed out");
+    }
+    if (now_ns < party->redial_ns) {
+        return;
+    }
+    party->redial_ns = UINT64_MAX;
+    if (party->state == OSRI_PARTY_IDLE) {
+        osri_party_dial(party, net);
+    } else if (party->state == OSRI_PARTY_WAITING && has_session(net, party->name)) {
+        wait_for_theirs(net, party);
+    } else if (party->state == OSRI_PARTY_WAITING) {
+        resolve(net, party);
+    }
+}
+
+void osri_parties_tick(osri_net *net, uint64_t now_ns)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&net->parties, &cursor, &at)) {
+        osri_party *party = at.value;
+        tick(net, party, now_ns);
+        osri_net_due(net, party->redial_ns);
+        if (party->state != OSRI_PARTY_DIALING) {
+            osri_net_due(net, party->deadline_ns);
+        }
+        forget_if_idle(net, party);
+    }
+}
+
+void osri_parties_refuse_all(osri_net *net)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&net->parties, &cursor, &at)) {
+        osri_party *party = at.value;
+        party->wanted = false;
+        party->redial_ns = UINT64_MAX;
+        if (party->up == NULL && party->dialing == NULL && party->state != OSRI_PARTY_IDLE) {
+            end_attempt(net, party, "the node is stopping");
+        }
+        forget_if_idle(net, party);
+    }
+}
