@@ -7,8 +7,8 @@
 #include "lib/core/heap.h"
 
 /* Tables that strangers fill, so: fixed in size, searched row by row (1,024 rows are compared in
- * some µs, and a CURVE handshake costs a hundred times as much), and without anything that could be
- * made to collide. */
+ * some µs, and a CURVE handshake costs a hundred times as much), and without anything that could
+ * be made to collide. */
 
 #define TOKEN_MILLI UINT64_C(1000)
 

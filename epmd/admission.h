@@ -9,8 +9,9 @@
 
 #include "osier/err.h"
 
-/* How often somebody may ask: token buckets by key or address, in a table of fixed size whose least
- * recently used row makes room for a stranger. Pure: the time is given. Threads: one at a time. */
+/* How often somebody may ask: token buckets by key or address, in a table of fixed size whose
+ * least recently used row makes room for a stranger. Pure: the time is given.
+ * Threads: one at a time. */
 
 #define OSRI_BUCKET_KEY_BYTES 64
 

@@ -10,7 +10,8 @@
 #include "epmd/client.h"
 #include "epmd/wire.h"
 
-/* A conversation with one mapper, local or remote: requests and replies in turns until a deadline.
+/* A conversation with one mapper, local or remote: requests and replies in turns until a
+ * deadline.
  * Threads: one at a time; several calls at once are fine. */
 
 typedef struct osri_epmd_call {
@@ -32,7 +33,8 @@ typedef struct osri_epmd_call {
 uint64_t osri_epmd_now_ms(void);
 
 /* Connects to the mapper of host; NULL or a name of this machine: over the local socket.
- * Ownership: free with osri_epmd_call_free(). Errors: as osri_epmd_lookup. */
+ * Ownership: free with osri_epmd_call_free().
+ * Errors: as osri_epmd_lookup. */
 OSR_MUST_CHECK osr_err osri_epmd_call_new(const osri_epmd_options *options, const char *host,
                                           char *ret_text, size_t text_bytes,
                                           osri_epmd_call **ret_call);
@@ -41,7 +43,8 @@ OSR_MUST_CHECK osr_err osri_epmd_call_new(const osri_epmd_options *options, cons
  * of kind `expected`; an ERROR of the mapper becomes the result, and the text its own. */
 OSR_MUST_CHECK osr_err osri_epmd_call_ask(osri_epmd_call *call, osri_epmd_answer expected);
 
-/* Waits until the other side hangs up (local). Errors: OSR_ETIMEDOUT. */
+/* Waits until the other side hangs up (local).
+ * Errors: OSR_ETIMEDOUT. */
 OSR_MUST_CHECK osr_err osri_epmd_call_wait_end(osri_epmd_call *call);
 
 /* NULL is accepted; *call becomes NULL. */

@@ -20,36 +20,40 @@
 /* Zero is the default of each field. What is pointed to is lent for the call; see
  * osri_epmd_register(). */
 typedef struct osri_epmd_options {
-    const osri_identity
-        *identity;        /* for registering and for other machines; names and stop work without */
+    /* For registering and for other machines; the rest works without. */
+    const osri_identity *identity;
     const char *host;     /* our own host; NULL: that of the identity's name */
     uint16_t port;        /* 0: $OSIER_EPMD_PORT, else OSRI_EPMD_PORT; the same on all machines */
-    uint32_t deadline_ms; /* 0: 3,000 */
+    uint32_t deadline_ms; /* 0: 3,000; osri_epmd_ensure: 10,000 */
 
-    /* For osri_epmd_ensure() */
-    const char *program; /* 0: $OSIER_EPMD_PROGRAM, else osier-epmd beside the running program, else
-                            in PATH */
+    /* For osri_epmd_ensure(). program NULL: $OSIER_EPMD_PROGRAM, else osier-epmd beside the running
+     * program, else in PATH. */
+    const char *program;
     const char *secret_path; /* NULL: where osri_secret_load(NULL) looks */
     const char *listen;      /* the address on which it answers other machines; NULL: 127.0.0.1 */
     uint32_t idle_exit_s;    /* it ends after this long without a registered node; 0: never */
 } osri_epmd_options;
 
 /* Starts this machine's mapper unless it runs. When several do so at once there is one mapper in
- * the end and all succeed. Errors: OSR_ENOTFOUND no program; OSR_EFAILED it did not start, the text
- * is its own; OSR_ETIMEDOUT. */
+ * the end and all succeed.
+ * Errors: OSR_ENOTFOUND no program; OSR_EFAILED it did not start, the text is its own;
+ * OSR_ETIMEDOUT. */
 OSR_MUST_CHECK osr_err osri_epmd_ensure(const osri_epmd_options *options, char *ret_text,
                                         size_t text_bytes);
 
 /* Asks the mapper of the host in `name` ("b@h2"); our own host, "localhost" and 127.* mean this
- * machine. Errors: OSR_ENOTFOUND not registered there; OSR_ENOCONNECTION no mapper there, or none
- * of our cluster; OSR_EPERM it refuses us; OSR_ETIMEDOUT; OSR_EINVAL a bad name; OSR_EPROTO it
- * answers nonsense; OSR_ENOMEM; OSR_ELIMIT. */
+ * machine.
+ * Errors: OSR_ENOTFOUND not registered there; OSR_ENOCONNECTION no mapper there, or none of our
+ * cluster; OSR_EPERM it refuses us; OSR_ETIMEDOUT; OSR_EINVAL a bad name; OSR_EPROTO it answers
+ * nonsense; OSR_ENOMEM; OSR_ELIMIT. */
 OSR_MUST_CHECK osr_err osri_epmd_lookup(const osri_epmd_options *options, const char *name,
                                         osri_epmd_record *ret_record, char *ret_text,
                                         size_t text_bytes);
 
-/* All nodes that the mapper of a host knows, in the order in which they registered. host NULL: this
- * machine's. Ownership: free with osri_epmd_list_free(). Errors: as osri_epmd_lookup. */
+/* All nodes that the mapper of a host knows, in the order in which they registered. host NULL:
+ * this machine's.
+ * Ownership: free with osri_epmd_list_free().
+ * Errors: as osri_epmd_lookup. */
 OSR_MUST_CHECK osr_err osri_epmd_list(const osri_epmd_options *options, const char *host,
                                       osri_epmd_record **ret_records, uint32_t *ret_count,
                                       char *ret_text, size_t text_bytes);
@@ -94,9 +98,10 @@ typedef struct osri_epmd_registration {
 } osri_epmd_registration;
 
 /* Registers identity's name at this machine's mapper; blocks up to the deadline.
- * Ownership: nothing of the arguments is kept. Free with osri_epmd_lease_free(), which unregisters.
- * Errors: OSR_ETAKEN a node of this name lives; OSR_ENOCONNECTION no mapper; OSR_EPERM it does not
- * take our certificate; OSR_ELIMIT; OSR_EINVAL; OSR_ETIMEDOUT; OSR_EPROTO; OSR_ENOMEM. */
+ * Ownership: nothing of the arguments is kept. Free with osri_epmd_lease_free(), which
+ * unregisters.
+ * Errors: OSR_ETAKEN a node of this name lives; OSR_ENOCONNECTION no mapper; OSR_EPERM it does
+ * not take our certificate; OSR_ELIMIT; OSR_EINVAL; OSR_ETIMEDOUT; OSR_EPROTO; OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_epmd_register(const osri_epmd_options *options,
                                           const osri_epmd_registration *registration,
                                           osri_epmd_lease **ret_lease, char *ret_text,
@@ -105,9 +110,10 @@ OSR_MUST_CHECK osr_err osri_epmd_register(const osri_epmd_options *options,
 /* A descriptor to poll for reading, -1 while there is none; it may change with each turn. */
 int osri_epmd_lease_fd(const osri_epmd_lease *lease);
 
-/* Does what is due, without blocking: notices the mapper's end, connects and registers again. To be
- * called when the descriptor is readable and at the time returned (ms on the clock of now_ms, which
- * never goes back; UINT64_MAX: only when readable). Threads: one at a time. */
+/* Does what is due, without blocking: notices the mapper's end, connects and registers again. To
+ * be called when the descriptor is readable and at the time returned (ms on the clock of now_ms,
+ * which never goes back; UINT64_MAX: only when readable).
+ * Threads: one at a time. */
 uint64_t osri_epmd_lease_turn(osri_epmd_lease *lease, uint64_t now_ms);
 
 osri_epmd_lease_state osri_epmd_lease_state_get(const osri_epmd_lease *lease);

@@ -13,13 +13,14 @@
 
 /* A lease: the registration's bytes, kept so that they can be said again to the next mapper.
  *
- *   HELD ──mapper gone──> LOST ──due──> connected, asked ──OK──> HELD
- *                          ^  <──hung up, late, refused──┘  └──ETAKEN──> TAKEN, as LOST from there
- * on
+ *   HELD   the mapper hangs up: LOST.
+ *   LOST   when it is due, connects and asks again. OK: HELD; taken: TAKEN; anything else: LOST.
+ *   TAKEN  as LOST, only that the reason is known.
  *
  * Invariants
  *   I1  fd is -1, or a connection on which exactly one REGISTER was sent; asked_ms is when, 0 once
- * it was answered; I2  the state is HELD only after the mapper said OK on this very connection. */
+ *       it was answered;
+ *   I2  the state is HELD only after the mapper said OK on this very connection. */
 
 #define RETRY_MS_FIRST 50
 #define RETRY_MS_MAX 2000

@@ -19,9 +19,9 @@
 
 /* Invariants
  *   I1  the lock is taken before the socket is touched and given back after it was removed: whoever
- * holds it may replace a socket file, because nobody can be listening on it; I2  a connection is in
- * `open` until it ends, then in `closed` until the turn is over, because the turn's events may
- *       still point to it;
+ *       holds it may replace a socket file, because nobody can be listening on it;
+ *   I2  a connection is in `open` until it ends, then in `closed` until the turn is over, because
+ *       the turn's events may still point to it;
  *   I3  a name is registered exactly as long as the connection that did it is in `open`;
  *   I4  nothing here blocks: a client that does not read its reply is closed. */
 

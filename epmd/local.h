@@ -11,7 +11,8 @@
 #include "lib/core/list.h"
 
 /* The local side of a mapper: an AF_UNIX SEQPACKET socket in a directory of our own, and the
- * connections that hold the leases. Threads: one at a time. */
+ * connections that hold the leases.
+ * Threads: one at a time. */
 
 typedef struct osri_epmd_local {
     osri_epmd_service *service;
@@ -39,7 +40,8 @@ OSR_MUST_CHECK osr_err osri_epmd_local_init(osri_epmd_local *local, osri_epmd_se
                                             uint16_t port, int stop_fd, char *ret_text,
                                             size_t text_bytes);
 
-/* Answers from here on; a socket that a dead mapper left is replaced. Errors: OSR_EIO. */
+/* Answers from here on; a socket that a dead mapper left is replaced.
+ * Errors: OSR_EIO. */
 OSR_MUST_CHECK osr_err osri_epmd_local_listen(osri_epmd_local *local, char *ret_text,
                                               size_t text_bytes);
 

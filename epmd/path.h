@@ -8,7 +8,8 @@
 
 #include "osier/err.h"
 
-/* Where a mapper and those who talk to it on the same machine meet. Threads: any. */
+/* Where a mapper and those who talk to it on the same machine meet.
+ * Threads: any. */
 
 #define OSRI_EPMD_PATH_BYTES 108 /* of a local socket, with its NUL */
 

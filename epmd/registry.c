@@ -10,8 +10,8 @@
 /* Invariants
  *   I1  a name is held by exactly one lease, until that lease gives it up;
  *   I2  `registered` grows with each add, so that a list can be continued after any of its records,
- * whatever was added or removed in between; I3  the map iterates in the order of insertion, which
- * is the order of I2. */
+ *       whatever was added or removed in between;
+ *   I3  the map iterates in the order of insertion, which is the order of I2. */
 
 typedef struct entry {
     osri_epmd_record record;

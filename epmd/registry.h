@@ -9,19 +9,22 @@
 #include "epmd/record.h"
 #include "osier/err.h"
 
-/* Which nodes are registered, and by which lease. Pure. Threads: one at a time. */
+/* Which nodes are registered, and by which lease. Pure.
+ * Threads: one at a time. */
 
 typedef struct osri_registry osri_registry;
 
-/* seed comes from randomness. Ownership: free with osri_registry_free(). Errors: OSR_ENOMEM. */
+/* seed comes from randomness.
+ * Ownership: free with osri_registry_free().
+ * Errors: OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_registry_new(uint32_t names_max, uint64_t seed,
                                          osri_registry **ret_registry);
 
 /* NULL and a NULL registry are accepted; *registry becomes NULL. */
 void osri_registry_free(osri_registry **registry);
 
-/* Registers a copy of record under lease, a number of the caller's that is not 0.
- * ret_registered (may be NULL): its place in the order, never given twice.
+/* Registers a copy of record under lease, a number of the caller's that is not 0. ret_registered
+ * (may be NULL): its place in the order, never given twice.
  * Errors: OSR_ETAKEN by whichever lease; OSR_ELIMIT; OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_registry_add(osri_registry *registry, const osri_epmd_record *record,
                                          uint64_t lease, uint64_t *ret_registered);

@@ -23,9 +23,9 @@
  * Invariants
  *   I1  the key check is registered and proven to answer before the ROUTER is bound;
  *   I2  a frame without the User-Id that the key check gave is dropped unread: should the check
- * ever be missing, nobody gets an answer; I3  the local socket appears last: who can connect to it
- * finds a mapper that works; I4  replies are never waited for: a peer that does not read loses its
- * own. */
+ *       ever be missing, nobody gets an answer;
+ *   I3  the local socket appears last: who can connect to it finds a mapper that works;
+ *   I4  replies are never waited for: a peer that does not read loses its own. */
 
 #define ZAP_DOMAIN "osier.epmd"
 #define FRAME_BYTES_MAX 8192

@@ -23,13 +23,14 @@ typedef struct osri_epmd_server_options {
 
 /* Binds everything; from here on callers get their answers as soon as it runs.
  * Ownership: free with osri_epmd_server_free(). ret_text: one line for people on an error.
- * Errors: OSR_ETAKEN a mapper runs already; OSR_EADDRESS the port is in use; OSR_EPERM directory or
- * key check not safe; OSR_EIO; OSR_EINVAL; OSR_ENOMEM; OSR_ELIMIT. */
+ * Errors: OSR_ETAKEN a mapper runs already; OSR_EADDRESS the port is in use; OSR_EPERM directory
+ * or key check not safe; OSR_EIO; OSR_EINVAL; OSR_ENOMEM; OSR_ELIMIT. */
 OSR_MUST_CHECK osr_err osri_epmd_server_new(const osri_epmd_server_options *options,
                                             osri_epmd_server **ret_server, char *ret_text,
                                             size_t text_bytes);
 
-/* Returns when it was told to stop, or idle for idle_exit_s. Threads: one. */
+/* Returns when it was told to stop, or idle for idle_exit_s.
+ * Threads: one. */
 void osri_epmd_server_run(osri_epmd_server *server);
 
 /* The path of the local socket; lent. */

@@ -46,8 +46,8 @@ typedef struct osri_epmd_caller {
     char *name; /* local: what the connection has registered, "" at first; OSRI_NAME_BYTES */
 } osri_epmd_caller;
 
-/* Ownership: *identity and *hooks are copied; end with osri_epmd_service_fini(). Errors:
- * OSR_ENOMEM. */
+/* Ownership: *identity and *hooks are copied; end with osri_epmd_service_fini().
+ * Errors: OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_epmd_service_init(osri_epmd_service *service,
                                               const osri_identity *identity,
                                               const osri_epmd_hooks *hooks, uint64_t seed);

@@ -8,8 +8,8 @@
  *
  * Invariants
  *   I1  a decoder accepts exactly what the encoder writes for some value: shortest forms, known
- * shapes, nothing behind; I2  a decoded name is a legal node name, a label and an endpoint hold no
- * control characters. */
+ *       shapes, nothing behind;
+ *   I2  a decoded name is a legal node name, a label and an endpoint hold no control characters. */
 
 #define RECORD_FIELDS 8
 #define COUNTERS 9

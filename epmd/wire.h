@@ -12,7 +12,8 @@
 #include "epmd/client.h"
 #include "epmd/record.h"
 
-/* What is said to a mapper and what it answers: PROTOCOL.md. Pure. Threads: any. */
+/* What is said to a mapper and what it answers: PROTOCOL.md. Pure.
+ * Threads: any. */
 
 #define OSRI_EPMD_VERSION 1
 #define OSRI_EPMD_REQUEST_BYTES_MAX 4096
@@ -62,7 +63,8 @@ OSR_MUST_CHECK osr_err osri_epmd_request_encode(const osri_epmd_request *request
 OSR_MUST_CHECK osr_err osri_epmd_request_decode(const uint8_t *data, size_t bytes,
                                                 osri_epmd_request *ret_request);
 
-/* Not for RECORDS. Errors: OSR_EINVAL too long. */
+/* Not for RECORDS.
+ * Errors: OSR_EINVAL too long. */
 OSR_MUST_CHECK osr_err osri_epmd_reply_encode(const osri_epmd_reply *reply, uint8_t *ret_data,
                                               size_t bytes_max, size_t *ret_bytes);
 
@@ -79,7 +81,8 @@ OSR_MUST_CHECK osr_err osri_epmd_records_encode(const osri_epmd_records *records
                                                 uint8_t *ret_data, size_t bytes_max,
                                                 size_t *ret_bytes);
 
-/* RECORDS are checked to the last one. Errors: OSR_EPROTO; OSR_EVERSION. */
+/* RECORDS are checked to the last one.
+ * Errors: OSR_EPROTO; OSR_EVERSION. */
 OSR_MUST_CHECK osr_err osri_epmd_reply_decode(const uint8_t *data, size_t bytes,
                                               osri_epmd_reply *ret_reply);
 

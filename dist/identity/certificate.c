@@ -14,8 +14,8 @@
  * Invariants
  *   I1  what osri_certificate_sign() takes, osri_certificate_open() gives back, field for field;
  *   I2  no two bodies decode to the same certificate: the reader takes shortest forms only, and all
- * of the body; I3  a decoded certificate has legal names, known roles, and not_before <= not_after.
- */
+ *       of the body;
+ *   I3  a decoded certificate has legal names, known roles, and not_before <= not_after. */
 
 #define BODY_VERSION 1
 #define BODY_FIELDS 9

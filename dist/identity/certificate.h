@@ -9,9 +9,10 @@
 #include "dist/identity/name.h"
 #include "osier/err.h"
 
-/* A certificate binds a node's name to its CURVE key, signed by the cluster's authority (Ed25519).
- * Body: canonical msgpack [1, cluster, name, key(bin 32), serial, not_before, not_after, roles,
- * [spawn names]]; signature over "osier-cert-1\0" followed by the body. Pure: no clock, no file.
+/* A certificate binds a node's name to its CURVE key, signed by the cluster's authority
+ * (Ed25519). Body: canonical msgpack [1, cluster, name, key(bin 32), serial, not_before,
+ * not_after, roles, [spawn names]]; signature over "osier-cert-1\0" followed by the body. Pure:
+ * no clock, no file.
  * Threads: any. */
 
 #define OSRI_CERTIFICATE_BYTES_MAX 1024
@@ -56,19 +57,22 @@ OSR_MUST_CHECK osr_err osri_certificate_sign(const osri_certificate *certificate
                                              const uint8_t authority_secret[64],
                                              osri_signed_certificate *ret_signed);
 
-/* Decodes the body without looking at the signature: fit for saying whose it claims to be, and for
- * nothing else. Errors: OSR_EPROTO malformed. */
+/* Decodes the body without looking at the signature: fit for saying whose it claims to be, and
+ * for nothing else.
+ * Errors: OSR_EPROTO malformed. */
 OSR_MUST_CHECK osr_err osri_certificate_decode(const osri_signed_certificate *certificate,
                                                osri_certificate *ret_certificate);
 
 /* Checks the signature, then decodes the fixed shape; rejects non-canonical forms and trailing
- * bytes. Errors: OSR_EPERM signed by another authority; OSR_EPROTO malformed. */
+ * bytes.
+ * Errors: OSR_EPERM signed by another authority; OSR_EPROTO malformed. */
 OSR_MUST_CHECK osr_err osri_certificate_open(const osri_signed_certificate *certificate,
                                              const uint8_t authority_public[32],
                                              osri_certificate *ret_certificate);
 
-/* The smallest form of a bounded copy: body (at most OSRI_CERTIFICATE_BYTES_MAX) and signature as
- * they came. Errors: OSR_EPROTO too long or empty. */
+/* The smallest form of a bounded copy: body (at most OSRI_CERTIFICATE_BYTES_MAX) and signature
+ * as they came.
+ * Errors: OSR_EPROTO too long or empty. */
 OSR_MUST_CHECK osr_err osri_signed_certificate_set(const uint8_t *body, size_t body_bytes,
                                                    const uint8_t *signature, size_t signature_bytes,
                                                    osri_signed_certificate *ret_signed);

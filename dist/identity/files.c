@@ -19,9 +19,10 @@
  *
  * Invariants
  *   I1  nothing is believed before fstat() of the opened descriptor: what is checked is what is
- * read; I2  the secret appears under its name whole or not at all: it is written to a file of its
- * own and linked there, and whoever finds the name taken reads what the winner wrote; I3  secret
- * bytes do not stay in our buffers. */
+ *       read;
+ *   I2  the secret appears under its name whole or not at all: it is written to a file of its own
+ *       and linked there, and whoever finds the name taken reads what the winner wrote;
+ *   I3  secret bytes do not stay in our buffers. */
 
 #define PATH_BYTES 4096
 #define SECRET_HEADER "# osier-secret-1"

@@ -9,22 +9,24 @@
 
 #include "osier/err.h"
 
-/* The files that a node's identity is made from, and the checks that each has to pass before it is
- * believed.
+/* The files that a node's identity is made from, and the checks that each has to pass before it
+ * is believed.
  *
  * A file is text: "# osier-KIND-1" in its first line, then "key: value" lines; binary values in
  * base64. On an error ret_text says in one line which file, what is wrong and what to type next;
- * the caller puts its own name in front ("osier: ") and exits with 78. Threads: any. */
+ * the caller puts its own name in front ("osier: ") and exits with 78.
+ * Threads: any. */
 
 #define OSRI_FILE_BYTES_MAX 65536
 #define OSRI_SECRET_BYTES 32
 
-/* The cluster's secret of development mode.
- * path NULL: $OSIER_HOME/cluster.secret, else ~/.osier/cluster.secret; then the directory (0700)
- * and the file (0600, 32 random bytes) are made on first use: when several do so at once, all get
- * the same secret. A path that is given must exist. Wipe ret_secret with sodium_memzero(). Errors:
- * OSR_EPERM the file or its directory is open to others, or not ours; OSR_ENOTFOUND; OSR_EPROTO not
- * a secret file; OSR_EIO the system refused; OSR_EINVAL no home directory, or a path too long. */
+/* The cluster's secret of development mode. path NULL: $OSIER_HOME/cluster.secret, else
+ * ~/.osier/cluster.secret; then the directory (0700) and the file (0600, 32 random bytes) are
+ * made on first use: when several do so at once, all get the same secret. A path that is given
+ * must exist. Wipe ret_secret with sodium_memzero().
+ * Errors: OSR_EPERM the file or its directory is open to others, or not ours; OSR_ENOTFOUND;
+ * OSR_EPROTO not a secret file; OSR_EIO the system refused; OSR_EINVAL no home directory, or a
+ * path too long. */
 OSR_MUST_CHECK osr_err osri_secret_load(const char *path, uint8_t ret_secret[OSRI_SECRET_BYTES],
                                         char *ret_text, size_t text_bytes);
 
@@ -44,7 +46,8 @@ OSR_MUST_CHECK osr_err osri_file_read(const char *path, mode_t mode_forbidden, c
                                       size_t bytes, char *ret_text, size_t text_bytes);
 
 /* The base64 value of `key` in a file's text whose first line must be `header`; exactly `bytes`
- * bytes. Errors: OSR_EPROTO another header, no such key, twice, or not such a value. */
+ * bytes.
+ * Errors: OSR_EPROTO another header, no such key, twice, or not such a value. */
 OSR_MUST_CHECK osr_err osri_file_field(const char *data, const char *header, const char *key,
                                        uint8_t *ret_value, size_t bytes);
 

@@ -6,7 +6,8 @@
 #include "dist/identity/certificate.h"
 
 /* Who a node is: its key pair, its certificate, and the authority by which it knows its peers.
- * Pure: no clock, no file, no randomness of its own. Threads: any, once made. */
+ * Pure: no clock, no file, no randomness of its own.
+ * Threads: any, once made. */
 
 #define OSRI_CLUSTER_DEFAULT "dev"
 #define OSRI_CERTIFICATE_SKEW_S 300
@@ -32,9 +33,10 @@ typedef struct osri_identity_request {
 } osri_identity_request;
 
 /* Development mode: the authority's key, the mapper's and the node's own all follow from the
- * cluster's secret, and the node issues its own certificate for 30 days. Whoever holds the secret
- * can be any node. Give the same creation again to renew. End it with osri_identity_wipe(). Errors:
- * OSR_EINVAL a bad name or cluster. */
+ * cluster's secret, and the node issues its own certificate for 30 days. Whoever holds the
+ * secret can be any node. Give the same creation again to renew. End it with
+ * osri_identity_wipe().
+ * Errors: OSR_EINVAL a bad name or cluster. */
 OSR_MUST_CHECK osr_err osri_identity_development(const osri_identity_request *request,
                                                  osri_identity *ret_identity);
 
@@ -42,9 +44,9 @@ OSR_MUST_CHECK osr_err osri_identity_development(const osri_identity_request *re
  * mapper. */
 void osri_identity_node_key_public(const uint8_t secret[32], const char *name, uint8_t ret_key[32]);
 
-/* A port mapper's side of development mode: its CURVE key pair is certificate.key and key_secret,
- * the cluster is certificate.cluster; it has no certificate to show. Errors: OSR_EINVAL a bad
- * cluster. */
+/* A port mapper's side of development mode: its CURVE key pair is certificate.key and
+ * key_secret, the cluster is certificate.cluster; it has no certificate to show.
+ * Errors: OSR_EINVAL a bad cluster. */
 OSR_MUST_CHECK osr_err osri_identity_mapper(const uint8_t secret[32], const char *cluster,
                                             osri_identity *ret_identity);
 

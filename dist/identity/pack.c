@@ -9,9 +9,10 @@
  * Invariants
  *   I1  the writer never touches data[bytes_max] and after a write that did not fit stays failed;
  *   I2  the reader never looks at or beyond `end`, never allocates, and after a failure gives
- * zeros; I3  what msgpack-c writes for a value is the one form that the reader takes for it, so
- * that a record has one encoding: signatures cover bytes, and two readings of the same bytes cannot
- * differ. */
+ *       zeros;
+ *   I3  what msgpack-c writes for a value is the one form that the reader takes for it, so that a
+ *       record has one encoding: signatures cover bytes, and two readings of the same bytes cannot
+ *       differ. */
 
 #define UINT8_MARK 0xcc
 #define UINT16_MARK 0xcd

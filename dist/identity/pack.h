@@ -10,9 +10,10 @@
 
 #include "osier/err.h"
 
-/* Small fixed-shape msgpack records: certificates and what is said to the port mapper. Written by
- * msgpack-c into a bounded buffer; read by a cursor that allocates nothing, takes only the shortest
- * form of each value and remembers its first failure, so that a decoder checks once, at its end.
+/* Small fixed-shape msgpack records: certificates and what is said to the port mapper. Written
+ * by msgpack-c into a bounded buffer; read by a cursor that allocates nothing, takes only the
+ * shortest form of each value and remembers its first failure, so that a decoder checks once, at
+ * its end.
  * Threads: any. */
 
 typedef struct osri_writer {

@@ -26,8 +26,8 @@ void osri_heap_free(void *block, size_t bytes);
 char *osri_heap_strdup(const char *text);
 void osri_heap_strfree(char *text);
 
-/* Test support: the nth allocation from now (1 = the next) and, when `on` stays set, every later one
- * fails; 0 turns failing off. Process-wide. */
+/* Test support: the nth allocation from now (1 = the next) and, when `on` stays set, every later
+ * one fails; 0 turns failing off. Process-wide. */
 void osri_heap_fail_after(uint64_t nth, bool every_later);
 
 /* Blocks and bytes that are out at the moment (process-wide). */

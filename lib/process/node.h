@@ -117,8 +117,4 @@ static inline uint64_t osri_node_now(const osr_node *node)
     return node->env->now_ns(node->env->context);
 }
 
-/* The first 8 bytes, big-endian, of the 32-byte BLAKE2b of the name and creation as 8 bytes
- * big-endian (DESIGN.md D13). Never 0. */
-uint64_t osri_node_id_of(const char *name, uint64_t creation);
-
 #endif

@@ -361,6 +361,17 @@ typedef struct stop_order {
     bool roots_only;
 } stop_order;
 
+osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason)
+{
+    osri_envelope *signal;
+    osr_err err = osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    osri_route route = {.pid = pid};
+    return osri_signal_send(node, &route, &signal);
+}
+
 static void stop_process(void *context, osr_self *process)
 {
     const stop_order *order = context;
@@ -369,12 +380,7 @@ static void stop_process(void *context, osr_self *process)
         return;
     }
     osr_reason reason = osr_reason_of(order->code);
-    osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, &reason, &signal) ==
-        OSR_OK) {
-        osri_route route = {.pid = pid};
-        (void)osri_signal_send(order->node, &route, &signal);
-    }
+    (void)osr_node_exit(order->node, pid, &reason);
 }
 
 static uint64_t alive(osr_node *node)

@@ -47,6 +47,8 @@ OSR_API void osr_node_stop(osr_node *node, uint32_t timeout_ms);
 /* Frees a stopped (or never started) node and sets the pointer to NULL. */
 OSR_API void osr_node_free(osr_node **node);
 
+/* The node's name, its id (a pid's first part) and its creation, the number of this incarnation. The name lives as
+ * long as the node. Threads: any. */
 OSR_API const char *osr_node_name(const osr_node *node);
 OSR_API uint64_t osr_node_id(const osr_node *node);
 OSR_API uint64_t osr_node_creation(const osr_node *node);
@@ -59,6 +61,9 @@ OSR_API OSR_MUST_CHECK osr_err osr_node_spawn(osr_node *node, const osr_entry *e
 
 /* Sends from outside the node. Threads: any. Errors as NAME_send(). */
 OSR_API osr_err osr_node_send(osr_node *node, osr_dest to, const osr_type *type, const void *message);
+
+/* Sends an exit signal from outside the node, as osr_send_exit(). The reason is copied. Threads: any. */
+OSR_API osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason);
 
 /* Waits until the process has ended. Threads: any outside the node.
  * Errors: OSR_ETIMEDOUT; OSR_ENOTSUP on a node that is stepped. ret_reason: owned by the caller, whose

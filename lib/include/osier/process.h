@@ -39,6 +39,7 @@ static inline osr_dest osr_name(const char *name, const char *node)
     return dest;
 }
 
+/* This process, and the one that started it (none when started from outside the node). */
 OSR_API osr_pid osr_self_pid(const osr_self *self);
 OSR_API osr_pid osr_self_parent(const osr_self *self);
 

@@ -31,16 +31,14 @@ OSR_STRUCT(osr_reason, (1, u32, code), (2, i32, error), (3, i32, os_status), (4,
 /* A reason of a bare code. */
 static inline osr_reason osr_reason_of(osr_reason_code code)
 {
-    osr_reason reason = {0};
-    reason.code = (uint32_t)code;
+    osr_reason reason = {(uint32_t)code, 0, 0, {NULL, 0}, NULL};
     return reason;
 }
 
 /* The reason of a process that returned err: normal for OSR_OK. */
 static inline osr_reason osr_reason_error(osr_err err)
 {
-    osr_reason reason = {0};
-    reason.code = err == OSR_OK ? (uint32_t)OSR_REASON_NORMAL : (uint32_t)OSR_REASON_ERROR;
+    osr_reason reason = osr_reason_of(err == OSR_OK ? OSR_REASON_NORMAL : OSR_REASON_ERROR);
     reason.error = (int32_t)err;
     return reason;
 }
@@ -48,8 +46,7 @@ static inline osr_reason osr_reason_error(osr_err err)
 /* A crash with a text; the text is borrowed until the reason has been used. */
 static inline osr_reason osr_reason_crash(const char *text)
 {
-    osr_reason reason = {0};
-    reason.code = (uint32_t)OSR_REASON_CRASH;
+    osr_reason reason = osr_reason_of(OSR_REASON_CRASH);
     reason.text = osr_str_of(text);
     return reason;
 }

@@ -103,6 +103,52 @@ START_TEST(duplicate_name_is_refused_until_it_is_free)
 }
 END_TEST
 
+static osri_epmd_answer say(int fd, const uint8_t *data, size_t bytes, pid_t stopped)
+{
+    uint8_t answer[OSRI_EPMD_REPLY_BYTES_MAX];
+    osri_epmd_reply reply;
+
+    if (stopped != 0) {
+        kill(stopped, SIGCONT);
+    } else {
+        ck_assert_int_eq(send(fd, data, bytes, MSG_NOSIGNAL), (ssize_t)bytes);
+    }
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&wait, 1, 10000), 1);
+    ssize_t got = recv(fd, answer, sizeof(answer), 0);
+    ck_assert_int_gt(got, 0);
+    ck_assert_int_eq(osri_epmd_reply_decode(answer, (size_t)got, &reply), OSR_OK);
+    return reply.answer;
+}
+
+/* The mapper sees the new registration before the end of the old connection, though that came first
+ * for the node: the name is free all the same. The mapper is stopped meanwhile, to fix what it sees
+ * first. */
+START_TEST(unnoticed_end_does_not_block_a_name)
+{
+    osri_epmd_registration registration = {.endpoint = ENDPOINT};
+    osri_epmd_request list = {.operation = OSRI_EPMD_LIST};
+    uint8_t data[OSRI_EPMD_REQUEST_BYTES_MAX];
+    size_t bytes = 0;
+    int status = 0;
+    pid_t mapper = world_start();
+
+    osri_epmd_lease *old = world_register(world_options.identity, ENDPOINT);
+    int fd = world_connect();
+    ck_assert_int_eq(osri_epmd_request_encode(&list, data, sizeof(data), &bytes), OSR_OK);
+    ck_assert_int_eq(say(fd, data, bytes, 0), OSRI_EPMD_RECORDS);
+    kill(mapper, SIGSTOP);
+    ck_assert_int_eq(waitpid(mapper, &status, WUNTRACED), mapper);
+    ck_assert_int_eq(osri_epmd_register_encode(world_options.identity, &registration, data, &bytes),
+                     OSR_OK);
+    ck_assert_int_eq(send(fd, data, bytes, MSG_NOSIGNAL), (ssize_t)bytes);
+    osri_epmd_lease_free(&old);
+    ck_assert_int_eq(say(fd, NULL, 0, mapper), OSRI_EPMD_OK);
+    close(fd);
+    expect_stopped(world_stop(mapper, SIGTERM));
+}
+END_TEST
+
 static void expect_list(const char *host, const char *first, const char *second)
 {
     osri_epmd_record *records = NULL;
@@ -539,6 +585,7 @@ int main(void)
     tcase_add_test(cases, registered_name_goes_with_its_connection);
     tcase_add_test(cases, killed_holder_loses_its_name);
     tcase_add_test(cases, duplicate_name_is_refused_until_it_is_free);
+    tcase_add_test(cases, unnoticed_end_does_not_block_a_name);
     tcase_add_test(cases, restart_loses_nobody);
     tcase_add_test(cases, lease_learns_that_its_name_is_taken);
     tcase_add_test(cases, member_asks_over_curve);

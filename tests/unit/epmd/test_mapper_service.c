@@ -289,6 +289,50 @@ START_TEST(strange_requests_are_answered_and_ended)
 }
 END_TEST
 
+static bool is_dead(void *context, uint64_t lease)
+{
+    *(uint64_t *)context = lease;
+    return false;
+}
+
+/* A holder whose end has not been noticed yet makes room, once somebody asks for its name. */
+START_TEST(dead_holder_makes_room)
+{
+    char name[OSRI_NAME_BYTES] = "", second_name[OSRI_NAME_BYTES] = "";
+    osri_epmd_caller first = {.lease = 1, .name = name}, second = {.lease = 2, .name = second_name};
+    uint64_t asked = 0;
+
+    service.hooks.context = &asked;
+    service.hooks.lease_is_alive = is_dead;
+    ask(&first, OSRI_EPMD_REGISTER, NULL, &node);
+    ck_assert_uint_eq(asked, 0);
+    ask(&second, OSRI_EPMD_REGISTER, NULL, &node);
+    ck_assert_int_eq(reply.answer, OSRI_EPMD_OK);
+    ck_assert_uint_eq(asked, 1);
+    ck_assert_uint_eq(osri_registry_lease(service.registry, "a@h1"), 2);
+    osri_epmd_service_closed(&service, name, 1); /* late: takes nothing from the second */
+    ck_assert_uint_eq(osri_registry_lease(service.registry, "a@h1"), 2);
+}
+END_TEST
+
+/* Text from the other side goes to terminals: no control characters, not even in a label or an
+ * error. */
+START_TEST(control_characters_are_refused)
+{
+    static const uint8_t error[] = {0x94, 1, 2, 9, 0xa4, 0x1b, '[', '2', 'J'};
+    static const uint8_t label[] = {0x99, 1,    1,    0xa1, 'e', 7,    42, 0x91,
+                                    0xa1, 0x7f, 0xc2, 0xc4, 0,   0xc4, 0};
+    uint8_t good[sizeof(label)];
+    osri_epmd_request request;
+
+    ck_assert_int_eq(osri_epmd_reply_decode(error, sizeof(error), &reply), OSR_EPROTO);
+    ck_assert_int_eq(osri_epmd_request_decode(label, sizeof(label), &request), OSR_EPROTO);
+    memcpy(good, label, sizeof(good));
+    good[9] = 'x';
+    ck_assert_int_eq(osri_epmd_request_decode(good, sizeof(good), &request), OSR_OK);
+}
+END_TEST
+
 /* The encoding is fixed; PROTOCOL.md shows these bytes. */
 START_TEST(lookup_has_its_golden_bytes)
 {
@@ -333,6 +377,8 @@ int main(void)
     tcase_add_test(cases, registered_node_is_found);
     tcase_add_test(cases, name_is_held_by_one_connection);
     tcase_add_test(cases, connection_holds_one_name);
+    tcase_add_test(cases, dead_holder_makes_room);
+    tcase_add_test(cases, control_characters_are_refused);
     tcase_add_test(cases, registration_needs_a_certificate);
     tcase_add_test(cases, remote_caller_must_own_its_certificate);
     tcase_add_test(cases, remote_caller_cannot_administer);

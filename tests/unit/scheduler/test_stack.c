@@ -248,8 +248,8 @@ START_TEST(threads_share_a_pool)
 }
 END_TEST
 
-/* Recursion until the frame's address is below `limit`: of the machine's frame, since a sanitizer may
- * place the variables elsewhere. */
+/* Recursion until the frame's address is below `limit`: of the machine's frame, since a sanitizer
+ * may place the variables elsewhere. */
 static int dig(const char *limit, int depth)
 {
     volatile char frame[128];

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "node/boot/flags.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the same. */
+
+typedef struct parse {
+    osri_flags *flags;
+    const char *host;
+    char *text;
+    size_t text_bytes;
+} parse;
+
+typedef struct flag {
+    const char *name;
+    const char *value; /* what the value is, for texts; NULL = stands alone */
+    bool (*set)(parse *p, const char *value);
+} flag;
+
+static bool number(const char *value, uint32_t max, uint32_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(value, &end, 10);
+    if (errno != 0 || *value < '0' || *value > '9' || *end != '\0' || n > max) {
+        return false;
+    }
+    *ret = (uint32_t)n;
+    return true;
+}
+
+static bool set_name(parse *p, const char *value)
+{
+    const char *at = strchr(value, '@');
+    int length = snprintf(p->flags->name, sizeof(p->flags->name), "%s%s%s", value,
+                          at == NULL ? "@" : "", at == NULL ? p->host : "");
+    return length > 0 && (size_t)length < sizeof(p->flags->name) && value[0] != '@';
+}
+
+static bool set_listen(parse *p, const char *value)
+{
+    p->flags->listen = value;
+    return strncmp(value, "tcp://", 6) == 0;
+}
+
+static bool set_cluster(parse *p, const char *value)
+{
+    p->flags->cluster = value;
+    return value[0] != '\0';
+}
+
+static bool set_secret(parse *p, const char *value)
+{
+    p->flags->secret = value;
+    return value[0] != '\0';
+}
+
+static bool add(const char **list, uint32_t *count, const char *value)
+{
+    if (*count == OSRI_FLAG_LIST_MAX || value[0] == '\0') {
+        return false;
+    }
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool set_join(parse *p, const char *value)
+{
+    return strchr(value, '@') != NULL && add(p->flags->joins, &p->flags->join_count, value);
+}
+
+static bool set_label(parse *p, const char *value)
+{
+    return add(p->flags->labels, &p->flags->label_count, value);
+}
+
+static bool set_schedulers(parse *p, const char *value)
+{
+    return number(value, 256, &p->flags->schedulers);
+}
+
+static bool set_mapper_port(parse *p, const char *value)
+{
+    return number(value, 65535, &p->flags->mapper_port) && p->flags->mapper_port != 0;
+}
+
+static bool set_idle_exit(parse *p, const char *value)
+{
+    return number(value, 1000000, &p->flags->mapper_idle_exit_s);
+}
+
+static bool set_tick(parse *p, const char *value)
+{
+    return number(value, 3600000, &p->flags->tick_ms) && p->flags->tick_ms >= 100;
+}
+
+static bool set_ready_fd(parse *p, const char *value)
+{
+    uint32_t fd;
+    if (!number(value, 1048576, &fd)) {
+        return false;
+    }
+    p->flags->ready_fd = (int)fd;
+    return true;
+}
+
+static bool set_log(parse *p, const char *value)
+{
+    for (int level = OSR_LOG_ERROR; level <= OSR_LOG_DEBUG; level++) {
+        if (strcmp(value, osr_log_level_name((osr_log_level)level)) == 0) {
+            p->flags->log_level = (osr_log_level)level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_hidden(parse *p, const char *value)
+{
+    (void)value;
+    return p->flags->hidden = true;
+}
+
+static bool set_no_mapper(parse *p, const char *value)
+{
+    (void)value;
+    return p->flags->no_mapper = true;
+}
+
+static bool set_help(parse *p, const char *value)
+{
+    (void)value;
+    return p->flags->help = true;
+}
+
+static bool set_version(parse *p, const char *value)
+{
+    (void)value;
+    return p->flags->version = true;
+}
+
+static const flag flags[] = {
+    {"--name", "a node's name, such as store or store@host", set_name},
+    {"--listen", "an address such as tcp://0.0.0.0:9100 or tcp://127.0.0.1:9100-9199", set_listen},
+    {"--join", "a node's whole name, such as store@host (at most 16)", set_join},
+    {"--label", "a word (at most 16)", set_label},
+    {"--cluster", "a cluster's name", set_cluster},
+    {"--secret", "a file", set_secret},
+    {"--schedulers", "a number from 0 to 256", set_schedulers},
+    {"--mapper-port", "a port number", set_mapper_port},
+    {"--mapper-idle-exit", "a number of seconds", set_idle_exit},
+    {"--tick", "a number of milliseconds from 100 to 3600000", set_tick},
+    {"--ready-fd", "a descriptor's number", set_ready_fd},
+    {"--log", "error, warning, notice, info or debug", set_log},
+    {"--hidden", NULL, set_hidden},
+    {"--no-mapper", NULL, set_no_mapper},
+    {"--help", NULL, set_help},
+    {"--version", NULL, set_version},
+};
+
+const char *osri_flags_help(void)
+{
+    return "  --name NAME[@HOST]   the node's name (default: the program's, @localhost; with --listen on\n"
+           "                       another address than loopback, @ this host's name)\n"
+           "  --listen ADDRESS     where other nodes connect (default tcp://127.0.0.1:9100-9199)\n"
+           "  --join NODE          connect to this node and stay connected; may be repeated\n"
+           "  --label WORD         what this node is for; may be repeated\n"
+           "  --hidden             not shown to other nodes\n"
+           "  --cluster NAME       which cluster it belongs to (default dev)\n"
+           "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"
+           "  --no-mapper          do not register at the port mapper\n"
+           "  --mapper-port PORT   the port mapper's port (default 4371)\n"
+           "  --mapper-idle-exit S a mapper started for this node ends S seconds after its last node\n"
+           "  --schedulers N       threads that run processes (default: one a core)\n"
+           "  --tick MS            a silent node is given up after this time (default 10000)\n"
+           "  --log LEVEL          error, warning, notice (default), info or debug\n"
+           "  --ready-fd FD        write a line to FD when the node is up\n"
+           "  --help, --version\n";
+}
+
+static const flag *flag_find(const char *argument, size_t length)
+{
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (strlen(flags[i].name) == length && strncmp(flags[i].name, argument, length) == 0) {
+            return &flags[i];
+        }
+    }
+    return NULL;
+}
+
+/* One flag and its value. Returns how many arguments it took, 0 on error. */
+static int parse_one(parse *p, char **argv)
+{
+    const char *equals = strchr(argv[0], '=');
+    size_t length = equals == NULL ? strlen(argv[0]) : (size_t)(equals - argv[0]);
+    const flag *f = flag_find(argv[0], length);
+    if (f == NULL) {
+        (void)snprintf(p->text, p->text_bytes, "unknown argument %s; --help lists the flags", argv[0]);
+        return 0;
+    }
+    const char *value = equals != NULL ? equals + 1 : f->value != NULL ? argv[1] : NULL;
+    if (f->value != NULL && value == NULL) {
+        (void)snprintf(p->text, p->text_bytes, "%s wants %s", f->name, f->value);
+        return 0;
+    }
+    if ((f->value == NULL && value != NULL) || !f->set(p, value)) {
+        (void)snprintf(p->text, p->text_bytes, "%s wants %s, not \"%s\"", f->name,
+                       f->value == NULL ? "no value" : f->value, value);
+        return 0;
+    }
+    return f->value != NULL && equals == NULL ? 2 : 1;
+}
+
+osr_err osri_flags_parse(int argc, char **argv, const char *program, const char *host,
+                         osri_flags *ret_flags, char *ret_text, size_t text_bytes)
+{
+    memset(ret_flags, 0, sizeof(*ret_flags));
+    ret_flags->ready_fd = -1;
+    parse p = {ret_flags, host, ret_text, text_bytes};
+    for (int i = 1; i < argc;) {
+        int taken = parse_one(&p, &argv[i]);
+        if (taken == 0) {
+            return OSR_EINVAL;
+        }
+        i += taken;
+    }
+    if (ret_flags->name[0] == '\0' && !set_name(&p, program)) {
+        (void)snprintf(ret_text, text_bytes, "\"%s\" is no name for a node; type --name NAME", program);
+        return OSR_EINVAL;
+    }
+    return OSR_OK;
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/cluster.h"
+#include "tests/unit/net/actors.h"
+
+/* The distribution on the simulated network: what a process sees of processes and nodes elsewhere. */
+
+#define A 0
+#define B 1
+#define C 2
+
+static cluster *world;
+static osr_pid a, b, c;
+
+static osr_pid actor_on(uint32_t host, const char *name)
+{
+    actor_options options = {.name = osr_str_of(name)};
+
+    return cluster_spawn(world, host, actor_entry(), &options, OSR_SPAWN(.name = name));
+}
+
+static void start(uint32_t roles)
+{
+    cluster_options options = {.nodes = 3, .roles = roles, .verbose = getenv("SIM_VERBOSE") != NULL};
+
+    world = cluster_new(1, &options);
+    actor_trace_clear();
+    a = actor_on(A, "a");
+    b = actor_on(B, "b");
+    c = actor_on(C, "c");
+}
+
+static void setup(void)
+{
+    start(0);
+}
+
+static void teardown(void)
+{
+    cluster_free(&world);
+}
+
+/* TELL(a, actor_link, .to = b): the actor does it as soon as time passes. */
+#define TELL(pid, type, ...) tell((pid), &type##_osr_type, &(type){__VA_ARGS__})
+
+static void tell(osr_pid pid, const osr_type *type, const void *message)
+{
+    cluster_node *at = cluster_by_id(world, pid.node);
+
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(osr_node_send(at->node, osr_to(pid), type, message), OSR_OK);
+}
+
+static void run_ms(uint64_t ms)
+{
+    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
+}
+
+static void expect(const char *trace)
+{
+    ck_assert_str_eq(actor_trace(), trace);
+}
+
+static void expect_once(const char *line)
+{
+    ck_assert_msg(actor_trace_count(line) == 1, "%u times \"%s\" in:\n%s", actor_trace_count(line), line,
+                  actor_trace());
+}
+
+/* Connects a and b, and forgets how. */
+static void connect_ab(void)
+{
+    TELL(a, actor_send, .to = OSR_PID_NONE, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+         .count = 1);
+    run_ms(100);
+    expect("b note 1\n");
+    actor_trace_clear();
+}
+
+/* The first send to a name dials; messages arrive once, in order, by name and by pid. */
+START_TEST(messages_reach_names_and_pids_in_order)
+{
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 3);
+    run_ms(100);
+    TELL(a, actor_send, .to = b, .first = 4, .count = 2);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 6, .count = 1);
+    run_ms(100);
+    expect("b note 1\nb note 2\nb note 3\nb note 4\nb note 5\nb note 6\n");
+}
+END_TEST
+
+/* A message of a megabyte arrives whole, and later ones of its sender stay behind it. */
+START_TEST(large_message_keeps_its_place)
+{
+    connect_ab();
+    TELL(a, actor_send, .to = b, .first = 1, .count = 1);
+    TELL(a, actor_send_big, .to = b, .number = 2, .bytes = 1000000);
+    TELL(a, actor_send, .to = b, .first = 3, .count = 1);
+    run_ms(1000);
+    expect("b note 1\nb big 2 of 1000000\nb note 3\n");
+}
+END_TEST
+
+/* A pid whose node was never met is out of reach; one whose node is known, by introduction, is dialed. */
+START_TEST(pid_of_a_third_node_is_introduced)
+{
+    connect_ab();
+    TELL(a, actor_send, .name = osr_str_of("c"), .node = osr_str_of("n2@sim"), .first = 1, .count = 1);
+    run_ms(100);
+    actor_trace_clear();
+    TELL(b, actor_monitor, .to = c);
+    run_ms(100);
+    expect("b down noconnection\n");
+    TELL(a, actor_introduce, .to = b, .who = c);
+    run_ms(100);
+    expect("b down noconnection\nc note 99\n");
+}
+END_TEST
+
+/* An exit passes a link in both directions, with its reason, once. */
+START_TEST(link_carries_the_exit_both_ways)
+{
+    connect_ab();
+    osr_pid b2 = actor_on(B, "b2");
+    TELL(a, actor_link, .to = b);
+    TELL(b2, actor_link, .to = a);
+    run_ms(100);
+    TELL(b, actor_exit, .reason = osr_str_of("bye"));
+    run_ms(100);
+    expect_once("a exited bye");
+    TELL(a, actor_exit, .reason = osr_str_of("also"));
+    run_ms(100);
+    expect_once("b2 exited also");
+    ck_assert_uint_eq(actor_trace_count("a exited bye"), 1);
+}
+END_TEST
+
+/* After an unlink nothing comes, neither by exit nor by the end of the session. */
+START_TEST(unlinked_hears_nothing)
+{
+    connect_ab();
+    TELL(a, actor_link, .to = b);
+    run_ms(100);
+    TELL(a, actor_unlink, .to = b);
+    run_ms(100);
+    TELL(b, actor_exit, .reason = osr_str_of("bye"));
+    run_ms(100);
+    cluster_crash(world, B, true);
+    run_ms(100);
+    expect("");
+}
+END_TEST
+
+/* An unlink whose acknowledgement is lost with the session does not block the next link to the same process. */
+START_TEST(link_works_again_after_a_lost_unlink_acknowledgement)
+{
+    connect_ab();
+    TELL(a, actor_link, .to = b);
+    run_ms(100);
+    osri_sim_cut(world->network, B, A);
+    TELL(a, actor_unlink, .to = b);
+    run_ms(1);
+    osri_sim_reset(world->network, A, B);
+    run_ms(100);
+    osri_sim_heal(world->network, B, A);
+    TELL(b, actor_link, .to = a);
+    run_ms(100);
+    TELL(b, actor_exit, .reason = osr_str_of("bye"));
+    run_ms(100);
+    expect_once("a exited bye");
+}
+END_TEST
+
+/* A monitor says why its target ended; noproc where there is none; each once. */
+START_TEST(monitor_tells_the_end)
+{
+    connect_ab();
+    TELL(a, actor_monitor, .to = b);
+    TELL(a, actor_monitor, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"));
+    TELL(a, actor_monitor, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"));
+    run_ms(100);
+    expect("a down noproc\n");
+    TELL(b, actor_exit, .reason = osr_str_of("bye"));
+    run_ms(100);
+    ck_assert_uint_eq(actor_trace_count("a down bye"), 2);
+    actor_trace_clear();
+    TELL(a, actor_monitor, .to = b);
+    TELL(a, actor_link, .to = b);
+    run_ms(100);
+    expect("a down noproc\na exited noproc\n");
+}
+END_TEST
+
+/* A monitor by name that was taken back does not fire, also when the name has passed on to another process. */
+START_TEST(demonitor_by_name_reaches_the_process_it_was_for)
+{
+    connect_ab();
+    TELL(a, actor_monitor, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"));
+    run_ms(100);
+    TELL(a, actor_demonitor, 0);
+    run_ms(100);
+    TELL(b, actor_exit, .reason = osr_str_of("bye"));
+    run_ms(100);
+    expect("");
+}
+END_TEST
+
+/* An exit signal arrives at a process of another node. */
+START_TEST(exit_signal_crosses_nodes)
+{
+    connect_ab();
+    TELL(a, actor_send_exit, .to = b, .reason = osr_str_of("go"));
+    run_ms(100);
+    expect("b exited go\n");
+}
+END_TEST
+
+/* When a node dies, every link and monitor fires once with noconnection, before its nodedown. */
+START_TEST(lost_node_fires_everything_once)
+{
+    connect_ab();
+    TELL(a, actor_watch_nodes, 0);
+    TELL(a, actor_link, .to = b);
+    TELL(a, actor_monitor, .to = b);
+    run_ms(100);
+    expect("a nodeup n1@sim\n");
+    cluster_crash(world, B, true);
+    run_ms(100);
+    expect("a nodeup n1@sim\na exited noconnection\na down noconnection\n"
+           "a nodedown n1@sim connection_closed\n");
+    run_ms(20000);
+    ck_assert_uint_eq(actor_trace_count("a down noconnection"), 1);
+}
+END_TEST
+
+/* A silent partition is noticed within 1.25 T, on both sides. */
+START_TEST(silence_ends_the_session)
+{
+    connect_ab();
+    TELL(a, actor_link, .to = b);
+    run_ms(100);
+    osri_sim_cut(world->network, A, B);
+    osri_sim_cut(world->network, B, A);
+    run_ms(2600);
+    expect_once("a exited noconnection");
+    expect_once("b exited noconnection");
+}
+END_TEST
+
+/* nodeup is told before the first message of a session, nodedown after the last. */
+START_TEST(node_messages_bracket_the_session)
+{
+    TELL(b, actor_watch_nodes, 0);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 2);
+    run_ms(100);
+    expect("b nodeup n0@sim\nb note 1\nb note 2\n");
+    TELL(a, actor_send, .to = b, .first = 3, .count = 1);
+    run_ms(1);
+    cluster_stop(world, A);
+    run_ms(100);
+    expect("b nodeup n0@sim\nb note 1\nb note 2\nb note 3\nb nodedown n0@sim goodbye\n");
+}
+END_TEST
+
+/* What was meant for an earlier incarnation never reaches its successor: noproc once that is connected. */
+START_TEST(pid_of_an_earlier_incarnation_is_noproc)
+{
+    connect_ab();
+    cluster_crash(world, B, true);
+    run_ms(100);
+    cluster_start(world, B);
+    (void)actor_on(B, "b");
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 1);
+    run_ms(200);
+    expect("b note 1\n");
+    TELL(a, actor_send, .to = b, .first = 2, .count = 1);
+    TELL(a, actor_monitor, .to = b);
+    TELL(a, actor_link, .to = b);
+    run_ms(100);
+    expect("b note 1\na down noproc\na exited noproc\n");
+}
+END_TEST
+
+/* A node that comes back under its name before its death was noticed: the old session ends first. */
+START_TEST(new_incarnation_replaces_the_old)
+{
+    connect_ab();
+    TELL(a, actor_watch_nodes, 0);
+    TELL(a, actor_monitor, .to = b);
+    run_ms(100);
+    actor_trace_clear();
+    cluster_crash(world, B, false);
+    cluster_start(world, B);
+    b = actor_on(B, "b");
+    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 5, .count = 1);
+    run_ms(100);
+    expect("a down noconnection\na nodedown n1@sim restarted\na nodeup n1@sim\na note 5\n");
+}
+END_TEST
+
+/* Both nodes dial at once: one session, nothing is lost, order is kept. */
+START_TEST(simultaneous_dials_end_in_one_session)
+{
+    TELL(a, actor_watch_nodes, 0);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 2);
+    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 11, .count = 2);
+    run_ms(1000);
+    expect_once("a nodeup n1@sim");
+    expect_once("a note 11");
+    expect_once("a note 12");
+    expect_once("b note 1");
+    expect_once("b note 2");
+    ck_assert_ptr_null(strstr(actor_trace(), "nodedown"));
+}
+END_TEST
+
+/* A node that does not exist: monitors and links fire noconnection, and so do calls. */
+START_TEST(unknown_node_is_noconnection)
+{
+    TELL(a, actor_monitor, .name = osr_str_of("x"), .node = osr_str_of("nowhere@sim"));
+    TELL(a, actor_call, .name = osr_str_of("x"), .node = osr_str_of("nowhere@sim"), .timeout_ms = 5000);
+    run_ms(100);
+    expect_once("a down noconnection");
+    expect_once("a called ENOCONNECTION 0");
+}
+END_TEST
+
+/* A dial that nobody answers ends at the setup deadline, and what waited for it is refused. */
+START_TEST(mute_node_is_noconnection_at_the_setup_deadline)
+{
+    osri_sim_cut(world->network, A, B);
+    TELL(a, actor_monitor, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"));
+    run_ms(2000);
+    expect("");
+    run_ms(6000);
+    expect("a down noconnection\n");
+}
+END_TEST
+
+/* A call crosses nodes; one that is lost with its node fails at once, one that nobody answers times out. */
+START_TEST(calls_cross_nodes)
+{
+    TELL(a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .timeout_ms = 1000);
+    run_ms(100);
+    expect("a called OK 14\n");
+    TELL(a, actor_call, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"), .timeout_ms = 1000);
+    run_ms(100);
+    expect_once("a called ENOPROC 0");
+    osri_sim_cut(world->network, A, B);
+    TELL(a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .timeout_ms = 500);
+    run_ms(600);
+    expect_once("a called ETIMEDOUT 0");
+    TELL(a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .timeout_ms = 5000);
+    run_ms(10);
+    osri_sim_reset(world->network, A, B);
+    run_ms(100);
+    expect_once("a called ENOCONNECTION 0");
+}
+END_TEST
+
+/* An exported entry starts on another node, linked. */
+START_TEST(spawn_on_another_node_is_linked)
+{
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"));
+    run_ms(100);
+    expect("a spawned OK\n");
+    TELL(a, actor_exit, .reason = osr_str_of("bye"));
+    run_ms(100);
+    expect("a spawned OK\nchild exited bye\n");
+}
+END_TEST
+
+/* What is not exported is not found; what the peer may not do is refused; a lost node says so. */
+START_TEST(spawn_that_cannot_be_says_why)
+{
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("nothing"),
+         .name = osr_str_of("child"));
+    run_ms(100);
+    expect_once("a spawned ENOTFOUND");
+    TELL(a, actor_start, .node = osr_str_of("nowhere@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"));
+    run_ms(100);
+    expect_once("a spawned ENOCONNECTION");
+}
+END_TEST
+
+/* A spawned process whose node is lost fires its link on both sides. */
+START_TEST(spawned_link_fires_when_the_session_ends)
+{
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"));
+    run_ms(100);
+    osri_sim_reset(world->network, A, B);
+    run_ms(100);
+    expect_once("a exited noconnection");
+    expect_once("child exited noconnection");
+}
+END_TEST
+
+/* Without role SPAWN in its certificate a peer cannot start anything. */
+START_TEST(spawn_needs_the_role)
+{
+    cluster_free(&world);
+    start(OSRI_ROLE_JOIN);
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"));
+    run_ms(100);
+    expect("a spawned EPERM\n");
+}
+END_TEST
+
+/* A disconnect on purpose fires everything once and says so; the next send connects again. */
+START_TEST(disconnect_is_a_nodedown_and_no_more)
+{
+    connect_ab();
+    TELL(a, actor_watch_nodes, 0);
+    TELL(a, actor_link, .to = b);
+    run_ms(100);
+    actor_trace_clear();
+    void *context;
+    const osri_remote_ops *ops = osri_node_remote(world->nodes[A].node, &context);
+    ck_assert_int_eq(ops->disconnect(context, "n1@sim"), OSR_OK);
+    run_ms(100);
+    expect_once("a exited noconnection");
+    expect_once("a nodedown n1@sim disconnect");
+    expect_once("b exited noconnection");
+    ck_assert_int_eq(ops->disconnect(context, "n1@sim"), OSR_ENOTFOUND);
+    TELL(a, actor_send, .to = b, .first = 9, .count = 1);
+    run_ms(100);
+    expect_once("b note 9");
+}
+END_TEST
+
+/* While a node is dialed messages wait, up to a bound; then they are dropped and counted, and signals still wait. */
+START_TEST(messages_wait_for_a_dial_up_to_a_bound)
+{
+    osri_net_counters counters;
+
+    osri_sim_cut(world->network, A, B);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 0, .count = 20000);
+    TELL(a, actor_monitor, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"));
+    run_ms(1000);
+    osri_sim_heal(world->network, A, B);
+    run_ms(4000);
+    osri_net_count(world->nodes[A].net, &counters);
+    ck_assert_uint_gt(counters.dropped, 0);
+    ck_assert_uint_eq(actor_trace_count("b note 0"), 1);
+    ck_assert_uint_eq(actor_trace_count("b note 19999"), 0);
+    ck_assert_uint_eq(actor_trace_count("a down noproc"), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("net on the simulated network");
+    TCase *tests = tcase_create("net");
+    SRunner *runner = srunner_create(suite);
+
+    suite_add_tcase(suite, tests);
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, messages_reach_names_and_pids_in_order);
+    tcase_add_test(tests, large_message_keeps_its_place);
+    tcase_add_test(tests, pid_of_a_third_node_is_introduced);
+    tcase_add_test(tests, link_carries_the_exit_both_ways);
+    tcase_add_test(tests, unlinked_hears_nothing);
+    tcase_add_test(tests, link_works_again_after_a_lost_unlink_acknowledgement);
+    tcase_add_test(tests, monitor_tells_the_end);
+    tcase_add_test(tests, demonitor_by_name_reaches_the_process_it_was_for);
+    tcase_add_test(tests, exit_signal_crosses_nodes);
+    tcase_add_test(tests, lost_node_fires_everything_once);
+    tcase_add_test(tests, silence_ends_the_session);
+    tcase_add_test(tests, node_messages_bracket_the_session);
+    tcase_add_test(tests, pid_of_an_earlier_incarnation_is_noproc);
+    tcase_add_test(tests, new_incarnation_replaces_the_old);
+    tcase_add_test(tests, simultaneous_dials_end_in_one_session);
+    tcase_add_test(tests, unknown_node_is_noconnection);
+    tcase_add_test(tests, mute_node_is_noconnection_at_the_setup_deadline);
+    tcase_add_test(tests, calls_cross_nodes);
+    tcase_add_test(tests, spawn_on_another_node_is_linked);
+    tcase_add_test(tests, spawn_that_cannot_be_says_why);
+    tcase_add_test(tests, spawned_link_fires_when_the_session_ends);
+    tcase_add_test(tests, spawn_needs_the_role);
+    tcase_add_test(tests, disconnect_is_a_nodedown_and_no_more);
+    tcase_add_test(tests, messages_wait_for_a_dial_up_to_a_bound);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
