@@ -7,7 +7,8 @@
 #include "dist/link/link.h"
 #include "dist/link/wire.h"
 
-#define OSRI_ACTIONS_RESERVED 8 /* always there for what must not fail: UP, DOWN, handshake frames */
+/* Always there, for what must not fail: UP, DOWN, handshake frames. */
+#define OSRI_ACTIONS_RESERVED 8
 #define OSRI_HANDSHAKE_BYTES_MAX 4096
 
 /* The actions of one step, and the memory that they point to. */

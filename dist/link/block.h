@@ -8,8 +8,8 @@
 
 #include "osier/err.h"
 
-/* A piece of memory that travels by pointer: a frame being filled, a record waiting, a record being put
- * together. It is in at most one list, whose owner owns it. */
+/* A piece of memory that travels by pointer: a frame being filled, a record waiting, a record being
+ * put together. It is in at most one list, whose owner owns it. */
 typedef struct osri_block {
     struct osri_block *next;
     size_t capacity;

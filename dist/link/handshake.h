@@ -45,8 +45,9 @@ size_t osri_handshake_encode(const osri_handshake *handshake,
                              uint8_t ret_bytes[OSRI_HANDSHAKE_BYTES_MAX]);
 
 /* Unknown elements at the end are ignored.
- * Errors: OSR_EPROTO malformed; OSR_EVERSION a HELLO or WELCOME without a version within version_min to version_max, of
- * which only kind, version_min and version_max were read into *ret_handshake. */
+ * Errors: OSR_EPROTO malformed; OSR_EVERSION a HELLO or WELCOME without a version within
+ * version_min to version_max, of which only kind, version_min and version_max were read into
+ * *ret_handshake. */
 OSR_MUST_CHECK osr_err osri_handshake_decode(const uint8_t *bytes, size_t bytes_count,
                                              uint32_t version_min, uint32_t version_max,
                                              osri_handshake *ret_handshake);

@@ -13,7 +13,8 @@
  *
  * Invariants
  *   I1  phase only grows;
- *   I2  DOWN is emitted by osri_link_finish() alone, which sets OSRI_PHASE_DOWN and frees what the link held;
+ *   I2  DOWN is emitted by osri_link_finish() alone, which sets OSRI_PHASE_DOWN and frees what the
+ *       link held;
  *   I3  in OSRI_PHASE_DOWN nothing changes and nothing is emitted;
  *   I4  a frame has its number once it is built: refused frames are kept and leave first (held). */
 
@@ -294,12 +295,13 @@ static bool check_silence(osri_dist_link *link, uint64_t now_ns, osri_link_actio
 {
     uint64_t due_ns = link->received_ns + link->tick_ns;
     uint64_t expected_ns = link->sent_ns + link->tick_send_ns;
+    bool ticks = !link->blocked && !link->goodbye_sent;
     char text[OSRI_LINK_TEXT_BYTES];
 
     if (now_ns < due_ns) {
         return true;
     }
-    expected_ns = expected_ns > due_ns || link->blocked || link->goodbye_sent ? due_ns : expected_ns;
+    expected_ns = ticks && expected_ns < due_ns ? expected_ns : due_ns;
     if (!link->rearmed && now_ns - expected_ns > link->tick_ns / 2) {
         link->rearmed = true;
         link->received_ns = now_ns;

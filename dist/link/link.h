@@ -11,25 +11,29 @@
 #include "dist/link/verdict.h"
 #include "dist/transport.h"
 
-/* The link protocol (dist/PROTOCOL.md): one connection to one peer node, dialed or accepted, as a pure state
- * machine. No socket, no clock, no randomness: events go in with the time, actions come out, the owner executes
- * them in order. What the records contain is not the link's business.
+/* The link protocol (dist/PROTOCOL.md): one connection to one peer node, dialed or accepted, as a
+ * pure state machine. No socket, no clock, no randomness: events go in with the time, actions come
+ * out, the owner executes them in order. What the records contain is not the link's business.
  *
  * Contract with the owner
- *   L1  Every transport event of the connection goes in (OPENED, ACCEPTED, FRAME, CLOSED); step() is called with
- *       TIME no later than the time of osri_link_next_due().
- *   L2  The actions of one step are executed in order and before the next step that uses the same actions object;
- *       what they point to is valid until then. A DELIVER may point into the frame that was stepped.
- *   L3  UP is emitted at most once; DOWN exactly once, as the last action but CLOSE_TRANSPORT. After DOWN every step
- *       gives OSR_ECLOSED and no action, and the link holds no memory but itself: free it.
- *   L4  Records of one sender arrive in the order they were given; what arrives is a prefix of it; none twice.
- *   L5  A frame that the transport refused with OSR_EFULL, and all later ones of that step, go back with
- *       osri_link_take_back(), in order; WRITABLE lets the link go on. Any other refusal is CLOSED.
+ *   L1  Every transport event of the connection goes in (OPENED, ACCEPTED, FRAME, CLOSED); step()
+ *       is called with TIME no later than the time of osri_link_next_due().
+ *   L2  The actions of one step are executed in order and before the next step that uses the same
+ *       actions object; what they point to is valid until then. A DELIVER may point into the frame
+ *       that was stepped.
+ *   L3  UP is emitted at most once; DOWN exactly once, as the last action but CLOSE_TRANSPORT.
+ *       After DOWN every step gives OSR_ECLOSED and no action, and the link holds no memory but
+ *       itself: free it.
+ *   L4  Records of one sender arrive in the order they were given; what arrives is a prefix of it;
+ *       none twice.
+ *   L5  A frame that the transport refused with OSR_EFULL, and all later ones of that step, go back
+ *       with osri_link_take_back(), in order; WRITABLE lets the link go on. Any other refusal is
+ *       CLOSED.
  *   L6  Before UP is executed, the owner takes down whatever other link is up with the same name.
  * Threads: one at a time. */
 
-#define OSRI_LINK_RECORD_BYTES_MAX (16 * 1024 * 1024 + 64 * 1024) /* one record, 16 MiB of user data and slack */
-#define OSRI_LINK_FRAME_BYTES_MAX (64 * 1024)     /* one frame of ours, with its header */
+#define OSRI_LINK_RECORD_BYTES_MAX (16 * 1024 * 1024 + 64 * 1024) /* 16 MiB of data, and slack */
+#define OSRI_LINK_FRAME_BYTES_MAX (64 * 1024)     /* the longest that we take from a peer */
 #define OSRI_LINK_BATCH_BYTES (16 * 1024)         /* a batch of this size leaves without FLUSH */
 #define OSRI_LINK_WINDOW_BYTES_MIN (64 * 1024)    /* in flight at the start of a session */
 #define OSRI_LINK_WINDOW_BYTES_MAX (1024 * 1024)  /* in flight at most */
@@ -111,29 +115,34 @@ typedef struct osri_link_peer {
     char labels[OSRI_LINK_LABELS_MAX][OSRI_LINK_LABEL_BYTES];
 } osri_link_peer;
 
-/* What the link asks its owner. Pure with regard to the link: called within step(), must not call it back. */
+/* What the link asks its owner. Pure with regard to the link: called within step(), must not call
+ * it back. */
 typedef struct osri_link_hooks {
     void *context;
 
-    /* Checks a peer's certificate against our authority, the proven transport key, cluster, validity, revocations and
-     * role JOIN. Returns OSRI_REFUSAL_NONE and the decoded certificate, or why not with a text for both logs. */
+    /* Checks a peer's certificate against our authority, the proven transport key, cluster,
+     * validity, revocations and role JOIN. Returns OSRI_REFUSAL_NONE and the decoded certificate,
+     * or why not with a text for both logs. */
     osri_refusal (*check)(void *context, const osri_signed_certificate *certificate,
                           const uint8_t proven_key[OSRI_KEY_BYTES], osri_certificate *ret_certificate,
                           char ret_text[OSRI_LINK_TEXT_BYTES]);
 
-    /* May this peer have its name now? NULL accepts. Usually osri_link_verdict() over the other links that exist
-     * under that name, this one left out. Asked for a HELLO (claim->dialed false) and for a WELCOME (true). */
+    /* May this peer have its name now? NULL accepts. Usually osri_link_verdict() over the other
+     * links that exist under that name, this one left out. Asked for a HELLO (claim->dialed false)
+     * and for a WELCOME (true). */
     osri_verdict (*name_state)(void *context, const osri_claim *claim);
 
-    /* The number that pids carry for a node (DESIGN.md D13). NULL leaves osri_link_peer.node_id 0. */
+    /* The number that pids carry for a node (DESIGN.md D13). NULL leaves osri_link_peer.node_id 0.
+     * */
     uint64_t (*node_id)(const char *name, uint64_t creation);
 } osri_link_hooks;
 
-/* How a link is made. Zero is the default of every number. What is pointed to is lent and outlives the link. */
+/* How a link is made. Zero is the default of every number. What is pointed to is lent and outlives
+ * the link. */
 typedef struct osri_link_config {
     const osri_identity *self;  /* certificate, creation */
     osri_link_hooks hooks;
-    const char *peer_name;      /* dialer: whom we want; "" or NULL: whoever holds the key. Acceptor: NULL */
+    const char *peer_name;      /* dialer: whom we want; "" or NULL: whoever is there */
     const uint8_t *peer_key;    /* dialer: the key that was dialed, 32 bytes; else NULL */
     uint8_t random[16];         /* fresh random bytes: nonce of a dialer, session of an acceptor */
     const char *const *labels;
@@ -145,7 +154,7 @@ typedef struct osri_link_config {
     uint32_t version_max;       /* 0: 1 */
     uint32_t setup_ms;          /* 0: 7,000; from osri_link_new to UP */
     uint32_t tick_ms;           /* 0: 10,000; T: down after T without a frame, at most 1.25 T */
-    uint32_t window_bytes_max;  /* 0: OSRI_LINK_WINDOW_BYTES_MAX; what we let the peer have in flight is the same */
+    uint32_t window_bytes_max;  /* 0: OSRI_LINK_WINDOW_BYTES_MAX; both directions */
     bool hidden;
 } osri_link_config;
 
@@ -164,7 +173,7 @@ typedef enum osri_link_event_kind {
     OSRI_LINK_FRAME,      /* transport: bytes */
     OSRI_LINK_CLOSED,     /* transport: text; nothing was closed by us */
     OSRI_LINK_WRITABLE,   /* transport: takes frames again, after take_back() */
-    OSRI_LINK_SEND,       /* bytes is one record; copied. sender; control. Legal before UP: it waits */
+    OSRI_LINK_SEND,       /* bytes is one record, copied; sender; control. Waits for UP */
     OSRI_LINK_FLUSH,      /* the batch is over: what is queued leaves */
     OSRI_LINK_TIME,       /* only the time */
     OSRI_LINK_CLOSE,      /* ours: down, text, linger_ms */
@@ -179,8 +188,9 @@ typedef struct osri_link_event {
     bool control;            /* SEND: exits, links, ...: never a reason to suspend anybody */
     const uint8_t *peer_key; /* OPENED, ACCEPTED: 32 bytes */
     const char *text;        /* CLOSED, CLOSE: why; may be NULL */
-    osri_down down;          /* CLOSE: GOODBYE lets the queue drain and waits for the peer to close, at most
-                                linger_ms (0: 500); DISCONNECT, RESTARTED, REVOKED end at once */
+    osri_down down;          /* CLOSE: GOODBYE lets the queue drain and waits for the peer to
+                                close, at most linger_ms (0: 500); DISCONNECT, RESTARTED and
+                                REVOKED end at once */
     uint32_t linger_ms;
 } osri_link_event;
 
@@ -214,24 +224,27 @@ size_t osri_link_actions_count(const osri_link_actions *actions);
 const osri_link_action *osri_link_actions_at(const osri_link_actions *actions, size_t index);
 
 /* One event in, its actions out (those of an earlier step are forgotten, also on error).
- * Errors: OSR_ECLOSED the link is down (or, for SEND, about to be): nothing happens; OSR_EINVAL not an event for this
- * state, or an empty record; OSR_ELIMIT a record above OSRI_LINK_RECORD_BYTES_MAX; OSR_ENOMEM the record was
- * not taken. On the last three the link is unchanged. */
+ * Errors: OSR_ECLOSED the link is down (or, for SEND, about to be): nothing happens; OSR_EINVAL not
+ * an event for this state, or an empty record; OSR_ELIMIT a record above
+ * OSRI_LINK_RECORD_BYTES_MAX; OSR_ENOMEM the record was not taken. On the last three the link is
+ * unchanged. */
 osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event, osri_link_actions *ret_actions);
 
-/* A frame of the last step's actions that the transport refused for now. The link sends nothing until WRITABLE.
- * Errors: OSR_ENOMEM: the owner closes the connection and steps CLOSED; OSR_ECLOSED the link is down: drop it. */
+/* A frame of the last step's actions that the transport refused for now. The link sends nothing
+ * until WRITABLE. Errors: OSR_ENOMEM: the owner closes the connection and steps CLOSED; OSR_ECLOSED
+ * the link is down: drop it. */
 OSR_MUST_CHECK osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t frame_bytes);
 
 /* When step(TIME) is due at the latest; UINT64_MAX once down. */
 uint64_t osri_link_next_due(const osri_dist_link *link);
 
-/* Bytes of records given and not yet handed to the transport; bytes handed over and not yet acknowledged. */
+/* Bytes of records given and not yet handed to the transport; bytes handed over and not yet
+ * acknowledged. */
 size_t osri_link_queued_bytes(const osri_dist_link *link);
 size_t osri_link_in_flight_bytes(const osri_dist_link *link);
 
-/* True from above OSRI_LINK_BUSY_BYTES queued until below OSRI_LINK_FREE_BYTES: senders are to be suspended.
- * SEND is taken nevertheless. */
+/* True from above OSRI_LINK_BUSY_BYTES queued until below OSRI_LINK_FREE_BYTES: senders are to be
+ * suspended. SEND is taken nevertheless. */
 bool osri_link_is_busy(const osri_dist_link *link);
 
 bool osri_link_is_up(const osri_dist_link *link);

@@ -7,17 +7,19 @@
 #include "dist/link/wire.h"
 #include "lib/core/heap.h"
 
-/* Outgoing records: small ones are written straight into the frame that will carry them; a large one becomes a
- * stream of fragments, which take turns with each other and with the batches.
+/* Outgoing records: small ones are written straight into the frame that will carry them; a large
+ * one becomes a stream of fragments, which take turns with each other and with the batches.
  *
  * Invariants
  *   I1  a sender with a stream has no record in a batch that is younger than the stream: its later
  *       records wait in the stream;
- *   I2  a stream's first fragment leaves after every batch that existed when the stream began (barrier), so after
- *       the earlier records of its sender;
+ *   I2  a stream's first fragment leaves after every batch that existed when the stream began
+ *       (barrier), so after the earlier records of its sender;
  *   I3  queued_bytes and queued_records count what is in batches, streams and waiting;
- *   I4  open streams stay within what a receiver must accept (OSRI_WIRE_STREAMS_MAX, _STREAM_BYTES_MAX).
- * Bound: none of its own; the link is busy above OSRI_LINK_BUSY_BYTES and its owner suspends senders. */
+ *   I4  open streams stay within what a receiver must accept (OSRI_WIRE_STREAMS_MAX,
+ *       _STREAM_BYTES_MAX).
+ * Bound: none of its own; the link is busy above OSRI_LINK_BUSY_BYTES and its owner suspends
+ * senders. */
 
 #define BATCH_BYTES_AT_FIRST 1024
 #define BATCH_DUE_BYTES (16 * 1024)

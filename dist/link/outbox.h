@@ -15,7 +15,7 @@ typedef struct osri_stream osri_stream;
 
 /* What a link has yet to send. */
 typedef struct osri_outbox {
-    osri_block_list batches;   /* frames of whole records, oldest first, with room for their header */
+    osri_block_list batches;   /* frames of whole records, oldest first */
     uint64_t batches_made;     /* number of the newest */
     uint64_t batches_taken;    /* number of the newest that has left */
     osri_map streams;          /* sender -> osri_stream */
@@ -40,9 +40,9 @@ OSR_MUST_CHECK osr_err osri_outbox_put(osri_outbox *outbox, uint64_t sender, con
 /* What is queued leaves, however small the batch. */
 void osri_outbox_flush(osri_outbox *outbox);
 
-/* The next frame whose payload has at most `room` bytes: used counts the header, which is left to write.
- * Ownership: yours. NULL: nothing is due; *ret_wants_room: but something would be with more room. Lack of
- * memory gives NULL, nothing is lost, a later call succeeds. */
+/* The next frame whose payload has at most `room` bytes: used counts the header, which is left to
+ * write. Ownership: yours. NULL: nothing is due; *ret_wants_room: but something would be with more
+ * room. Lack of memory gives NULL, nothing is lost, a later call succeeds. */
 osri_block *osri_outbox_take(osri_outbox *outbox, size_t room, bool *ret_wants_room);
 
 static inline bool osri_outbox_is_empty(const osri_outbox *outbox)

@@ -5,10 +5,12 @@
 
 #include "dist/link/state.h"
 
-/* The handshake: HELLO, WELCOME, READY, REFUSE. The order of the checks is that of dist/PROTOCOL.md.
+/* The handshake: HELLO, WELCOME, READY, REFUSE. The order of the checks is that of
+ * dist/PROTOCOL.md.
  *
  * Invariants
- *   I1  nothing of a peer is kept or shown before its certificate was checked and its key is the proven one;
+ *   I1  nothing of a peer is kept or shown before its certificate was checked and its key is the
+ *       proven one;
  *   I2  a refusal is sent once, and nothing after it. */
 
 #define REFUSE_LINGER_MS 500

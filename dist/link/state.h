@@ -9,7 +9,8 @@
 #include "dist/link/outbox.h"
 #include "dist/link/window.h"
 
-/* The inside of a link, shared by link.c (events, time, ending), setup.c (handshake) and flow.c (data). */
+/* The inside of a link, shared by link.c (events, time, ending), setup.c (handshake) and flow.c
+ * (data). */
 
 #define OSRI_NS_PER_MS UINT64_C(1000000)
 

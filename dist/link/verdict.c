@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The table of verdict.h, a row a function. A greater number is stricter, but for the three refusals that
- * cannot meet here. */
+/* The table of verdict.h, a row a function. A greater number is stricter, but for the three
+ * refusals that cannot meet here. */
 
 static osri_verdict judge_hello(const char *self_name, const osri_claim *claim,
                                 const osri_holder *holder, bool same_key)

@@ -7,12 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who may have a name: decides when a peer introduces itself while other links under its name exist. With both
- * sides deciding by it, two nodes that dial each other end up with one connection: never two, never none. */
+/* Who may have a name: decides when a peer introduces itself while other links under its name
+ * exist. With both sides deciding by it, two nodes that dial each other end up with one connection:
+ * never two, never none. */
 
 typedef enum osri_verdict {
     OSRI_VERDICT_ACCEPT = 0,
-    OSRI_VERDICT_REPLACE,           /* accept; when it is UP, the others of that name go down first (restarted) */
+    OSRI_VERDICT_REPLACE,           /* accept; before its UP the others of that name go down */
     OSRI_VERDICT_REFUSE_SIMULTANEOUS,
     OSRI_VERDICT_REFUSE_CONNECTED,
     OSRI_VERDICT_REFUSE_NAME_TAKEN,
@@ -44,14 +45,17 @@ typedef struct osri_holder {
 
 /* The strictest verdict over all holders; ACCEPT when there is none.
  *
- * HELLO   our dial to the same key    the connection initiated by the node with the greater name survives:
- *                                     we are greater: REFUSE_SIMULTANEOUS; else ACCEPT, and the peer refuses ours
+ * HELLO   our dial to the same key    the connection initiated by the node with the greater name
+ *         survives:
+ *                                     we are greater: REFUSE_SIMULTANEOUS; else ACCEPT, and the
+ *                                     peer refuses ours
  *         our dial to another key     ACCEPT: the dial cannot succeed
  *         an accepted one, not UP     REPLACE: a node dials again only after its first try is dead
  *         UP, same key and creation   REFUSE_CONNECTED
  *         UP, same key, new creation  REPLACE: it has restarted
  *         UP, another key             REFUSE_NAME_TAKEN
- * WELCOME the peer has none of ours alive, so what we hold is dead: REPLACE; UP with another key: REFUSE_NAME_TAKEN */
+ * WELCOME the peer has none of ours alive, so what we hold is dead: REPLACE; UP with another key:
+ * REFUSE_NAME_TAKEN */
 osri_verdict osri_link_verdict(const char *self_name, const osri_claim *claim,
                                const osri_holder *holders, size_t count);
 

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Flow control of one direction, both ends (dist/PROTOCOL.md, "Flow control"). All counts are payload bytes since
- * the session began.
+/* Flow control of one direction, both ends (dist/PROTOCOL.md, "Flow control"). All counts are
+ * payload bytes since the session began.
  *
- * Why it never stalls: less than a quarter of the window is in flight without an acknowledgement having been asked
- * for, and a payload is at most half of the smallest window; so once what was asked for is answered, the
- * next frame fits. */
+ * Why it never stalls: less than a quarter of the window is in flight without an acknowledgement
+ * having been asked for, and a payload is at most half of the smallest window; so once what was
+ * asked for is answered, the next frame fits. */
 typedef struct osri_window {
     uint64_t sent;
     uint64_t acknowledged; /* <= sent */

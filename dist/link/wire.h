@@ -12,12 +12,14 @@
 /* Data frames as they look on the wire: dist/PROTOCOL.md, "Data frames". Pure. Threads: any. */
 
 #define OSRI_WIRE_HEADER_BYTES 28
-#define OSRI_WIRE_PAYLOAD_BYTES_MAX (32 * 1024) /* ours; half of the smallest window: see window.h */
+/* Of frames that we send; half of the smallest window, see window.h. */
+#define OSRI_WIRE_PAYLOAD_BYTES_MAX (32 * 1024)
 #define OSRI_WIRE_WHOLE_HEAD_BYTES 4
 #define OSRI_WIRE_HEAD_BYTES_MAX 12
 #define OSRI_WIRE_WHOLE_BYTES_MAX (16 * 1024) /* longer records are cut */
 #define OSRI_WIRE_STREAMS_MAX 256
-#define OSRI_WIRE_STREAM_BYTES_MAX (64 * 1024 * 1024) /* totals of all open streams of a direction */
+/* Totals of all open streams of a direction. */
+#define OSRI_WIRE_STREAM_BYTES_MAX (64 * 1024 * 1024)
 
 typedef enum osri_wire_kind {
     OSRI_WIRE_DATA = 1,
@@ -55,7 +57,8 @@ OSR_MUST_CHECK osr_err osri_wire_header_read(const uint8_t *bytes, size_t bytes_
 /* Writes the head of a part, returns its length: 4, 8 or 12. */
 size_t osri_wire_head_write(uint8_t *ret_bytes, const osri_wire_part *part);
 
-/* Reads the part at *cursor and moves it behind. Errors: OSR_EPROTO not a whole, legal part before `end`. */
+/* Reads the part at *cursor and moves it behind. Errors: OSR_EPROTO not a whole, legal part before
+ * `end`. */
 OSR_MUST_CHECK osr_err osri_wire_part_read(const uint8_t **cursor, const uint8_t *end,
                                            osri_wire_part *ret_part);
 

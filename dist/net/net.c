@@ -7,7 +7,6 @@
 
 #include "dist/net/state.h"
 #include "lib/core/heap.h"
-#include "lib/process/node.h"
 
 /* The distribution of a node: its operations, and the turn.
  *
@@ -406,6 +405,14 @@ static const osri_remote_ops remote_ops = {
     .close = close_net,
 };
 
+void *osri_net_context_of(const osr_node *node)
+{
+    void *context = NULL;
+    bool ours = osri_node_remote(node, &context) == &remote_ops;
+
+    return ours ? ((osri_net *)context)->options.context : NULL;
+}
+
 static osr_err copy_joins(osri_net *net)
 {
     uint32_t count = net->options.join_count;
@@ -451,9 +458,9 @@ static void init_net(osri_net *net, osr_node *node, const osri_net_options *opti
     net->node = node;
     net->options = *options;
     net->options.setup_ms = options->setup_ms == 0 ? OSRI_NET_SETUP_MS : options->setup_ms;
-    net->env = node->env;
-    net->log = &node->log;
-    net->types = &node->types;
+    net->env = osri_node_env(node);
+    net->log = osri_node_log(node);
+    net->types = osri_node_types(node);
     net->transport = options->transport;
     net->due_ns = UINT64_MAX;
     net->env->random(net->env->context, &seed, sizeof(seed));

@@ -73,6 +73,9 @@ bool osri_net_step(osri_net *net, uint64_t *ret_next_due_ns);
 void osri_net_leave(osri_net *net);
 bool osri_net_has_left(const osri_net *net);
 
+/* options.context of the net that the node has; NULL: it has none. Threads: any, not while the node stops. */
+void *osri_net_context_of(const osr_node *node);
+
 /* A number that the session with this node has on both sides, and no other; 0: not connected. Threads: owner. */
 uint64_t osri_net_session_of(const osri_net *net, const char *name);
 

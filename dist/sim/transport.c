@@ -7,8 +7,8 @@
 #include "dist/sim/state.h"
 #include "lib/core/heap.h"
 
-/* The operations of dist/transport.h on the simulated network. Nothing waits: poll() returns what osri_sim_advance()
- * has brought. */
+/* The operations of dist/transport.h on the simulated network. Nothing waits: poll() returns what
+ * osri_sim_advance() has brought. */
 
 #define SCHEME "sim://"
 

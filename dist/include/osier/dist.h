@@ -40,7 +40,8 @@ typedef struct osr_dist_options {
 OSR_API OSR_MUST_CHECK osr_err osr_dist_start(osr_node *node, const osr_dist_options *options,
                                               char *ret_text, size_t text_bytes);
 
-/* Where the node accepts links ("tcp://127.0.0.1:9100"), "" when it accepts nobody. Lives as long as the node. */
+/* Where the node accepts links ("tcp://127.0.0.1:9100"), "" when it accepts nobody or has no distribution. Lives until
+ * osr_node_stop(). Threads: any. */
 OSR_API const char *osr_dist_endpoint(const osr_node *node);
 
 OSR_END_DECLS

@@ -25,7 +25,7 @@ OSR_REQUEST(ask_nothing, 0x0706, nothing);
 OSR_REQUEST(ask_varied, 0x0707, varied, (1, str, name), (2, list(pid), whom));
 
 /* All that the declarations above give a client. */
-static inline osr_err use_clients(osr_self *self, osr_dest to)
+OSRI_UNUSED static inline osr_err use_clients(osr_self *self, osr_dest to)
 {
     ask_plain request = {5};
     ask_nothing bare = {0};
@@ -42,7 +42,7 @@ static inline osr_err use_clients(osr_self *self, osr_dest to)
 }
 
 #if REFUSE == 1
-static inline osr_err refused(osr_self *self, osr_dest to, const ask_varied *request)
+OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const ask_varied *request)
 {
     varied reply; /* has texts: who would own them? */
     return ask_varied_call(self, to, request, &reply, 1000);
@@ -52,7 +52,7 @@ OSR_MESSAGE(doubled, 0x0708, (1, i64, a), (1, i64, b));
 #elif REFUSE == 3
 OSR_MESSAGE(listed_twice, 0x0709, (1, list(list(i64)), a));
 #elif REFUSE == 4
-static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request, varied *reply)
+OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request, varied *reply)
 {
     return ask_plain_call(self, to, request, reply, 1000);
 }
@@ -61,7 +61,7 @@ OSR_REQUEST(ask_unknown, 0x070a, never_declared, (1, i64, a));
 #elif REFUSE == 6
 OSR_MESSAGE(unknown_kind, 0x070b, (1, int, a));
 #elif REFUSE == 7
-static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request)
+OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request)
 {
     return nothing_send(self, to, request);
 }

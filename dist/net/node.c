@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dist/identity/files.h"
+#include "dist/net/admission.h"
+#include "dist/net/net.h"
+#include "dist/net/resolvers.h"
+#include "dist/zmq/transport.h"
+#include "lib/core/heap.h"
+#include "lib/process/signal.h"
+#include "osier/dist.h"
+
+/* The real distribution of a node, put together: identity from the cluster's secret, ZeroMQ, the port mapper, a thread that
+ * has the role of the sockets' owner, and the resolvers.
+ *
+ * Order of ending (close_all is called by the node's stop): unregister, so that nobody finds us any more; goodbye; join;
+ * then net.c frees the net and the transport, and forget() what they used. */
+
+#define TICK_MS_DEFAULT 10000
+#define TURN_MS 1000
+#define LEAVING_TURN_MS 20
+#define LEAVING_MS_MAX 1000
+#define LOOKUP_MS 2000
+
+typedef struct assembly {
+    osr_node *node;
+    const osr_env *env;
+    osri_identity identity;
+    osri_epmd_options epmd;
+    osri_admission admission;
+    osri_transport *transport; /* until the net has it */
+    osri_epmd_lease *lease;    /* until the resolvers have it */
+    osri_resolvers *resolvers;
+    osri_net *net;
+    void *thread;
+    atomic_bool stopping;
+    char endpoint[OSRI_ENDPOINT_BYTES];
+    char **labels;
+    uint32_t label_count;
+} assembly;
+
+static osr_err fail(osr_err err, char *ret_text, size_t text_bytes, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static osr_err fail(osr_err err, char *ret_text, size_t text_bytes, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (ret_text != NULL && text_bytes > 0) {
+        (void)vsnprintf(ret_text, text_bytes, format, arguments);
+    }
+    va_end(arguments);
+    return err;
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static bool admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *address)
+{
+    assembly *all = context;
+
+    (void)key; /* in development mode any key may try: its certificate decides */
+    return osri_admission_try(&all->admission, address, all->env->now_ns(all->env->context));
+}
+
+static void serve(void *argument)
+{
+    assembly *all = argument;
+    uint64_t deadline_ns = UINT64_MAX;
+
+    while (!osri_net_has_left(all->net) && all->env->now_ns(all->env->context) < deadline_ns) {
+        /* acquire: pairs with close_all */
+        bool stopping = atomic_load_explicit(&all->stopping, memory_order_acquire);
+        if (stopping && deadline_ns == UINT64_MAX) {
+            deadline_ns = all->env->now_ns(all->env->context) + LEAVING_MS_MAX * UINT64_C(1000000);
+        }
+        (void)osri_net_turn(all->net, stopping ? LEAVING_TURN_MS : TURN_MS);
+    }
+}
+
+static void close_all(void *context)
+{
+    assembly *all = context;
+
+    osri_resolvers_free(&all->resolvers);
+    /* release: pairs with serve */
+    atomic_store_explicit(&all->stopping, true, memory_order_release);
+    osri_net_leave(all->net);
+    if (all->thread != NULL) {
+        all->env->thread_join(all->env->context, all->thread);
+    }
+}
+
+static void forget(void *context)
+{
+    assembly *all = context;
+
+    for (uint32_t i = 0; i < all->label_count; i++) {
+        osri_heap_strfree(all->labels[i]);
+    }
+    osri_heap_free(all->labels, all->label_count * sizeof(*all->labels));
+    osri_identity_wipe(&all->identity);
+    osri_admission_fini(&all->admission);
+    osri_heap_free(all, sizeof(*all));
+}
+
+const char *osr_dist_endpoint(const osr_node *node)
+{
+    const assembly *all = osri_net_context_of(node);
+
+    return all == NULL ? "" : all->endpoint;
+}
+
+/* ---- starting ---------------------------------------------------------------------------- */
+
+static osr_err load_identity(assembly *all, const osr_dist_options *options, char *ret_text,
+                             size_t text_bytes)
+{
+    uint8_t secret[OSRI_SECRET_BYTES];
+    osri_identity_request request = {.secret = secret,
+                                     .cluster = options->cluster,
+                                     .name = osr_node_name(all->node),
+                                     .now_s = all->env->wall_ms(all->env->context) / 1000,
+                                     .creation = osr_node_creation(all->node)};
+    osr_err err = osri_secret_load(options->secret, secret, ret_text, text_bytes);
+
+    if (err != OSR_OK) {
+        return err;
+    }
+    if (options->hidden) {
+        request.roles = OSRI_ROLES_ALL & ~(uint32_t)OSRI_ROLE_MAPPER;
+    }
+    err = osri_identity_development(&request, &all->identity);
+    sodium_memzero(secret, sizeof(secret));
+    if (err != OSR_OK) {
+        return fail(err, ret_text, text_bytes,
+                    "\"%s\" in cluster \"%s\": not a name of a node (name@host; letters, digits, _ - .)",
+                    osr_node_name(all->node), options->cluster == NULL ? "dev" : options->cluster);
+    }
+    return OSR_OK;
+}
+
+static osr_err open_transport(assembly *all, const osr_dist_options *options, char *ret_text,
+                              size_t text_bytes)
+{
+    const char *listen = options->listen == NULL ? OSR_LISTEN_DEFAULT : options->listen;
+    osri_zmq_options zmq = {.admit = listen[0] == '\0' ? NULL : admit,
+                            .admit_context = all,
+                            .tick_ms = options->tick_ms == 0 ? TICK_MS_DEFAULT : options->tick_ms};
+    osr_err err;
+
+    memcpy(zmq.key_public, all->identity.certificate.key, sizeof(zmq.key_public));
+    memcpy(zmq.key_secret, all->identity.key_secret, sizeof(zmq.key_secret));
+    err = osri_zmq_transport_new(&zmq, &all->transport);
+    sodium_memzero(zmq.key_secret, sizeof(zmq.key_secret));
+    if (err != OSR_OK) {
+        return fail(err, ret_text, text_bytes, "ZeroMQ cannot be started: %s", osr_err_text(err));
+    }
+    if (listen[0] == '\0') {
+        return OSR_OK;
+    }
+    err = all->transport->ops->listen(all->transport, listen, all->endpoint);
+    if (err == OSR_EADDRESS) {
+        return fail(err, ret_text, text_bytes,
+                    "cannot listen at %s: no free port there, or not an address of this machine; give "
+                    "another one (--listen tcp://ADDRESS:FIRST-LAST)",
+                    listen);
+    }
+    if (err != OSR_OK) {
+        return fail(err, ret_text, text_bytes, "cannot listen at %s: %s", listen, osr_err_text(err));
+    }
+    return OSR_OK;
+}
+
+static osr_err register_name(assembly *all, const osr_dist_options *options, char *ret_text,
+                             size_t text_bytes)
+{
+    osri_epmd_registration registration = {.endpoint = all->endpoint,
+                                           .labels = options->labels,
+                                           .label_count = options->label_count,
+                                           .hidden = options->hidden};
+    osr_err err;
+
+    if (all->endpoint[0] == '\0' || options->no_mapper) {
+        return OSR_OK;
+    }
+    err = osri_epmd_ensure(&all->epmd, ret_text, text_bytes);
+    if (err != OSR_OK) {
+        return err;
+    }
+    return osri_epmd_register(&all->epmd, &registration, &all->lease, ret_text, text_bytes);
+}
+
+static osr_err copy_labels(assembly *all, const osr_dist_options *options)
+{
+    if (options->label_count == 0) {
+        return OSR_OK;
+    }
+    all->labels = osri_heap_zalloc(options->label_count * sizeof(*all->labels));
+    if (all->labels == NULL) {
+        return OSR_ENOMEM;
+    }
+    all->label_count = options->label_count;
+    for (uint32_t i = 0; i < options->label_count; i++) {
+        all->labels[i] = osri_heap_strdup(options->labels[i]);
+        if (all->labels[i] == NULL) {
+            return OSR_ENOMEM;
+        }
+    }
+    return OSR_OK;
+}
+
+static osr_err check_options(const osr_dist_options *options, char *ret_text, size_t text_bytes)
+{
+    if (options->label_count > OSRI_EPMD_LABELS_MAX) {
+        return fail(OSR_EINVAL, ret_text, text_bytes, "%u labels: at most %u", options->label_count,
+                    OSRI_EPMD_LABELS_MAX);
+    }
+    for (uint32_t i = 0; i < options->label_count; i++) {
+        size_t bytes = strlen(options->labels[i]);
+        if (bytes == 0 || bytes >= OSRI_EPMD_LABEL_BYTES || strpbrk(options->labels[i], "\r\n\t") != NULL) {
+            return fail(OSR_EINVAL, ret_text, text_bytes, "label \"%.64s\": 1 to %u bytes, no line breaks",
+                        options->labels[i], OSRI_EPMD_LABEL_BYTES - 1);
+        }
+    }
+    for (uint32_t i = 0; i < options->join_count; i++) {
+        if (osri_node_name_check(options->joins[i], strlen(options->joins[i])) != OSR_OK) {
+            return fail(OSR_EINVAL, ret_text, text_bytes, "\"%.128s\" is not a node to join (name@host)",
+                        options->joins[i]);
+        }
+    }
+    return OSR_OK;
+}
+
+static osr_err make_net(assembly *all, const osr_dist_options *options)
+{
+    osri_net_options net = {.transport = all->transport,
+                            .identity = &all->identity,
+                            .resolver = {.context = all->resolvers, .resolve = osri_resolvers_ask},
+                            .tick_ms = options->tick_ms,
+                            .labels = (const char *const *)all->labels,
+                            .label_count = all->label_count,
+                            .joins = options->joins,
+                            .join_count = options->join_count,
+                            .os_pid = (uint64_t)getpid(),
+                            .hidden = options->hidden,
+                            .closing = close_all,
+                            .closed = forget,
+                            .context = all};
+    osr_err err = osri_net_new(all->node, &net, &all->net);
+
+    if (err == OSR_OK) {
+        all->transport = NULL;
+    }
+    return err;
+}
+
+static osr_err start_threads(assembly *all, const osr_dist_options *options, char *ret_text,
+                             size_t text_bytes)
+{
+    osr_err err = osri_resolvers_new(all->env, options->no_mapper ? NULL : &all->epmd, all->lease,
+                                     &all->resolvers);
+
+    if (err == OSR_OK) {
+        all->lease = NULL;
+        err = make_net(all, options);
+    }
+    if (err == OSR_OK) {
+        err = all->env->thread_start(all->env->context, "osr-net", serve, all, &all->thread);
+    }
+    if (err != OSR_OK) {
+        return fail(err, ret_text, text_bytes, "the distribution cannot be started: %s", osr_err_text(err));
+    }
+    return OSR_OK;
+}
+
+/* What a start that failed has made. */
+static void undo(assembly *all)
+{
+    if (all->net != NULL) { /* only its thread is missing: it ends everything itself */
+        void *context;
+        const osri_remote_ops *ops = osri_node_remote(all->node, &context);
+        osri_node_set_remote(all->node, NULL, NULL);
+        ops->close(context);
+        return;
+    }
+    osri_resolvers_free(&all->resolvers);
+    osri_epmd_lease_free(&all->lease);
+    if (all->transport != NULL) {
+        all->transport->ops->free(all->transport, 0);
+    }
+    forget(all);
+}
+
+static osr_err assemble(assembly *all, const osr_dist_options *options, char *ret_text,
+                        size_t text_bytes)
+{
+    osr_err err = load_identity(all, options, ret_text, text_bytes);
+
+    if (err == OSR_OK) {
+        err = open_transport(all, options, ret_text, text_bytes);
+    }
+    if (err == OSR_OK) {
+        err = register_name(all, options, ret_text, text_bytes);
+    }
+    if (err == OSR_OK && copy_labels(all, options) != OSR_OK) {
+        err = fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
+    }
+    if (err == OSR_OK) {
+        err = start_threads(all, options, ret_text, text_bytes);
+    }
+    return err;
+}
+
+osr_err osr_dist_start(osr_node *node, const osr_dist_options *options, char *ret_text,
+                       size_t text_bytes)
+{
+    assembly *all;
+    osr_err err;
+
+    options = options == NULL ? OSR_DIST(.cluster = NULL) : options;
+    if (osri_node_remote(node, NULL) != NULL) {
+        return fail(OSR_EINVAL, ret_text, text_bytes, "the node has a distribution already");
+    }
+    if (options->mapper_port > UINT16_MAX) {
+        return fail(OSR_EINVAL, ret_text, text_bytes, "mapper port %u: at most 65535",
+                    options->mapper_port);
+    }
+    err = check_options(options, ret_text, text_bytes);
+    if (err != OSR_OK) {
+        return err;
+    }
+    all = osri_heap_zalloc(sizeof(*all));
+    if (all == NULL) {
+        return fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
+    }
+    all->node = node;
+    all->env = osri_node_env(node);
+    all->epmd = (osri_epmd_options){.identity = &all->identity,
+                                    .port = (uint16_t)options->mapper_port,
+                                    .idle_exit_s = options->mapper_idle_exit_s,
+                                    .deadline_ms = LOOKUP_MS};
+    osri_admission_init(&all->admission);
+    atomic_init(&all->stopping, false);
+    all->epmd.secret_path = options->secret;
+    err = assemble(all, options, ret_text, text_bytes);
+    if (err != OSR_OK) {
+        undo(all);
+        return err;
+    }
+    all->epmd.secret_path = NULL; /* lent for the call only */
+    return OSR_OK;
+}

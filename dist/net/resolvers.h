@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_DIST_NET_RESOLVERS_H
+#define OSR_DIST_NET_RESOLVERS_H
+
+#include "dist/net/net.h"
+#include "epmd/client.h"
+
+/* Threads that ask port mappers, which blocks, and one of which keeps our own registration. */
+
+typedef struct osri_resolvers osri_resolvers;
+
+/* epmd: lent, as long as the resolvers live; NULL: there is no mapper, nobody is found. lease: theirs from now on, freed by osri_resolvers_free(); NULL: there is
+ * none. Errors: OSR_ENOMEM; OSR_ELIMIT, OSR_EIO no threads or descriptors: the lease is still the caller's. */
+OSR_MUST_CHECK osr_err osri_resolvers_new(const osr_env *env, const osri_epmd_options *epmd,
+                                          osri_epmd_lease *lease, osri_resolvers **ret_resolvers);
+
+/* Of an osri_resolver; context: the resolvers. */
+void osri_resolvers_ask(void *context, osri_net *net, const char *name);
+
+/* Unregisters, and waits for the threads: at most a mapper's deadline. NULL is accepted. */
+void osri_resolvers_free(osri_resolvers **resolvers);
+
+#endif
