@@ -52,7 +52,7 @@ const osri_link_action *osri_link_actions_at(const osri_link_actions *actions, s
 
 void osri_actions_reset(osri_link_actions *actions)
 {
-    osri_block_free_all(&actions->blocks);
+    osri_link_block_free_all(&actions->blocks);
     actions->count = 0;
 }
 

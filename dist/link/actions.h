@@ -16,7 +16,7 @@ struct osri_link_actions {
     osri_link_action *all;
     size_t count;
     size_t capacity;
-    osri_block_list blocks; /* freed with the next step */
+    osri_link_block_list blocks;                 /* freed with the next step */
     uint8_t handshake[OSRI_HANDSHAKE_BYTES_MAX]; /* a step sends at most one such frame, */
     uint8_t empty[OSRI_WIRE_HEADER_BYTES];       /* at most one without payload */
     uint8_t goodbye[OSRI_WIRE_HEADER_BYTES + 1 + OSRI_LINK_TEXT_BYTES];

@@ -4,24 +4,24 @@
 
 #include "lib/core/heap.h"
 
-osri_block *osri_block_new(size_t capacity)
+osri_link_block *osri_link_block_new(size_t capacity)
 {
-    osri_block *block = osri_heap_alloc(sizeof(*block) + capacity);
+    osri_link_block *block = osri_heap_alloc(sizeof(*block) + capacity);
 
     if (block != NULL) {
-        *block = (osri_block){.capacity = capacity};
+        *block = (osri_link_block){.capacity = capacity};
     }
     return block;
 }
 
-void osri_block_free(osri_block *block)
+void osri_link_block_free(osri_link_block *block)
 {
     if (block != NULL) {
         osri_heap_free(block, sizeof(*block) + block->capacity);
     }
 }
 
-void osri_block_push(osri_block_list *list, osri_block *block)
+void osri_link_block_push(osri_link_block_list *list, osri_link_block *block)
 {
     block->next = NULL;
     if (list->last == NULL) {
@@ -32,9 +32,9 @@ void osri_block_push(osri_block_list *list, osri_block *block)
     list->last = block;
 }
 
-osri_block *osri_block_pop(osri_block_list *list)
+osri_link_block *osri_link_block_pop(osri_link_block_list *list)
 {
-    osri_block *block = list->first;
+    osri_link_block *block = list->first;
 
     if (block != NULL) {
         list->first = block->next;
@@ -44,11 +44,11 @@ osri_block *osri_block_pop(osri_block_list *list)
     return block;
 }
 
-void osri_block_free_all(osri_block_list *list)
+void osri_link_block_free_all(osri_link_block_list *list)
 {
-    osri_block *block;
+    osri_link_block *block;
 
-    while ((block = osri_block_pop(list)) != NULL) {
-        osri_block_free(block);
+    while ((block = osri_link_block_pop(list)) != NULL) {
+        osri_link_block_free(block);
     }
 }

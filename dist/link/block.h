@@ -10,29 +10,29 @@
 
 /* A piece of memory that travels by pointer: a frame being filled, a record waiting, a record being
  * put together. It is in at most one list, whose owner owns it. */
-typedef struct osri_block {
-    struct osri_block *next;
+typedef struct osri_link_block {
+    struct osri_link_block *next;
     size_t capacity;
     size_t used;
     uint64_t number;  /* of a batch, in the order of sending */
     uint32_t records; /* that are gone when this one is */
     uint8_t bytes[];
-} osri_block;
+} osri_link_block;
 
 /* First in, first out. All zero is empty. */
-typedef struct osri_block_list {
-    osri_block *first;
-    osri_block *last;
-} osri_block_list;
+typedef struct osri_link_block_list {
+    osri_link_block *first;
+    osri_link_block *last;
+} osri_link_block_list;
 
 /* NULL: out of memory. */
-osri_block *osri_block_new(size_t capacity);
+osri_link_block *osri_link_block_new(size_t capacity);
 
 /* NULL is accepted. */
-void osri_block_free(osri_block *block);
+void osri_link_block_free(osri_link_block *block);
 
-void osri_block_push(osri_block_list *list, osri_block *block);
-osri_block *osri_block_pop(osri_block_list *list);
-void osri_block_free_all(osri_block_list *list);
+void osri_link_block_push(osri_link_block_list *list, osri_link_block *block);
+osri_link_block *osri_link_block_pop(osri_link_block_list *list);
+void osri_link_block_free_all(osri_link_block_list *list);
 
 #endif

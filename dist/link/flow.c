@@ -18,8 +18,8 @@ void osri_flow_begin(osri_dist_link *link, uint64_t now_ns)
 {
     uint64_t ours = link->config.window_bytes_max;
     uint64_t theirs = link->peer.window_bytes;
-    uint64_t tick_ms = link->peer.tick_ms < link->config.tick_ms ? link->peer.tick_ms
-                                                                 : link->config.tick_ms;
+    uint64_t tick_ms =
+        link->peer.tick_ms < link->config.tick_ms ? link->peer.tick_ms : link->config.tick_ms;
 
     link->tag = osri_wire_u64(link->peer.session);
     link->receipt.window = ours;
@@ -53,7 +53,7 @@ static void emit_empty(osri_dist_link *link, uint64_t now_ns, osri_link_actions 
          now_ns, actions);
 }
 
-static void emit_block(osri_dist_link *link, osri_block *block, uint64_t now_ns,
+static void emit_block(osri_dist_link *link, osri_link_block *block, uint64_t now_ns,
                        osri_link_actions *actions)
 {
     osri_wire_header header = {.kind = OSRI_WIRE_DATA};
@@ -63,7 +63,7 @@ static void emit_block(osri_dist_link *link, osri_block *block, uint64_t now_ns,
     }
     link->counters.records_sent += block->records;
     emit(link, block->bytes, block->used, header, now_ns, actions);
-    osri_block_push(&actions->blocks, block);
+    osri_link_block_push(&actions->blocks, block);
 }
 
 static bool may_emit(const osri_dist_link *link)
@@ -75,7 +75,7 @@ static bool may_emit(const osri_dist_link *link)
 void osri_flow_pump(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     bool wants_room = false;
-    osri_block *block;
+    osri_link_block *block;
 
     if (!may_emit(link)) {
         return;
@@ -122,15 +122,15 @@ void osri_flow_goodbye(osri_dist_link *link, osri_down down, const char *text, u
 
 void osri_flow_release(osri_dist_link *link, osri_link_actions *actions)
 {
-    osri_block *frame;
+    osri_link_block *frame;
 
     while (link->held.first != NULL && osri_actions_have_room(actions)) {
         osri_link_action *action = osri_actions_push(actions, OSRI_LINK_SEND_FRAME);
 
-        frame = osri_block_pop(&link->held);
+        frame = osri_link_block_pop(&link->held);
         action->bytes = frame->bytes;
         action->bytes_count = frame->used;
-        osri_block_push(&actions->blocks, frame);
+        osri_link_block_push(&actions->blocks, frame);
     }
     link->blocked = link->held.first != NULL;
 }
@@ -148,7 +148,7 @@ static void deliver(osri_dist_link *link, const uint8_t *bytes, size_t bytes_cou
 static osr_err take_part(osri_dist_link *link, const osri_wire_part *part, const char **ret_text,
                          osri_link_actions *actions)
 {
-    osri_block *record = NULL;
+    osri_link_block *record = NULL;
     osr_err err;
 
     if (!osri_actions_have_room(actions)) {
@@ -160,7 +160,7 @@ static osr_err take_part(osri_dist_link *link, const osri_wire_part *part, const
     }
     err = osri_inbox_take(&link->inbox, part, &record, ret_text);
     if (err == OSR_OK && record != NULL) {
-        osri_block_push(&actions->blocks, record);
+        osri_link_block_push(&actions->blocks, record);
         deliver(link, record->bytes, record->used, actions);
     }
     return err;
@@ -249,8 +249,7 @@ static bool check_header(osri_dist_link *link, const osri_wire_header *header, u
     return false;
 }
 
-void osri_flow_frame(osri_dist_link *link, const osri_link_event *event,
-                     osri_link_actions *actions)
+void osri_flow_frame(osri_dist_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     osri_wire_header header;
 

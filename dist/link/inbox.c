@@ -12,7 +12,7 @@ void osri_inbox_fini(osri_inbox *inbox)
     size_t cursor = 0;
 
     while (osri_map_next(&inbox->streams, &cursor, &entry)) {
-        osri_block_free(entry.value);
+        osri_link_block_free(entry.value);
     }
     osri_map_fini(&inbox->streams);
     *inbox = (osri_inbox){0};
@@ -35,29 +35,29 @@ static const char *opening_violation(const osri_inbox *inbox, const osri_wire_pa
 
 static osr_err open_stream(osri_inbox *inbox, const osri_wire_part *part, const char **ret_text)
 {
-    osri_block *record;
+    osri_link_block *record;
 
     *ret_text = opening_violation(inbox, part);
     if (*ret_text != NULL) {
         return OSR_EPROTO;
     }
-    record = osri_block_new(part->total);
+    record = osri_link_block_new(part->total);
     if (record == NULL) {
         return OSR_ENOMEM;
     }
     if (osri_map_put_u64(&inbox->streams, part->stream, record, NULL) != OSR_OK) {
-        osri_block_free(record);
+        osri_link_block_free(record);
         return OSR_ENOMEM;
     }
     inbox->bytes += part->total;
     return OSR_OK;
 }
 
-osr_err osri_inbox_take(osri_inbox *inbox, const osri_wire_part *part, osri_block **ret_record,
+osr_err osri_inbox_take(osri_inbox *inbox, const osri_wire_part *part, osri_link_block **ret_record,
                         const char **ret_text)
 {
     osr_err err = part->first ? open_stream(inbox, part, ret_text) : OSR_OK;
-    osri_block *record;
+    osri_link_block *record;
 
     if (err != OSR_OK) {
         return err;

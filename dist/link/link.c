@@ -9,7 +9,7 @@
 #include "dist/link/state.h"
 #include "lib/core/heap.h"
 
-/* The link: events, time, ending. dist/PROTOCOL.md, "States", is the table that this implements.
+/* The link: events and ending. dist/PROTOCOL.md, "States", is the table that this implements.
  *
  * Invariants
  *   I1  phase only grows;
@@ -99,7 +99,7 @@ static void drop_memory(osri_dist_link *link)
 {
     osri_outbox_fini(&link->outbox);
     osri_inbox_fini(&link->inbox);
-    osri_block_free_all(&link->held);
+    osri_link_block_free_all(&link->held);
 }
 
 void osri_link_free(osri_dist_link **link)
@@ -122,7 +122,7 @@ void osri_link_finish(osri_dist_link *link, const osri_link_end *end, osri_link_
     action->was_up = link->was_up;
     action->lost_records = link->outbox.queued_records;
     action->text = actions->text;
-    for (const osri_block *frame = link->held.first; frame != NULL; frame = frame->next) {
+    for (const osri_link_block *frame = link->held.first; frame != NULL; frame = frame->next) {
         action->lost_records += frame->records;
     }
     if (!link->transport_gone) {
@@ -172,7 +172,7 @@ static osr_err on_send(osri_dist_link *link, const osri_link_event *event,
 {
     osr_err err;
 
-    if (link->phase == OSRI_PHASE_LEAVING) {
+    if (link->phase == OSRI_PHASE_LEAVING && (!event->control || link->goodbye_sent)) {
         return OSR_ECLOSED;
     }
     if (event->bytes == NULL || event->bytes_count == 0) {
@@ -183,6 +183,9 @@ static osr_err on_send(osri_dist_link *link, const osri_link_event *event,
     }
     err = osri_outbox_put(&link->outbox, event->sender, event->bytes, event->bytes_count);
     if (err == OSR_OK) {
+        if (link->phase == OSRI_PHASE_LEAVING) {
+            osri_outbox_flush(&link->outbox);
+        }
         osri_flow_pump(link, event->now_ns, actions);
     }
     return err;
@@ -248,8 +251,8 @@ static osr_err on_event(osri_dist_link *link, const osri_link_event *event,
     case OSRI_LINK_OPENED:
     case OSRI_LINK_ACCEPTED:
         if (event->peer_key == NULL ||
-            link->phase != (event->kind == OSRI_LINK_OPENED ? OSRI_PHASE_CONNECTING
-                                                            : OSRI_PHASE_ACCEPTING)) {
+            link->phase !=
+                (event->kind == OSRI_LINK_OPENED ? OSRI_PHASE_CONNECTING : OSRI_PHASE_ACCEPTING)) {
             return OSR_EINVAL;
         }
         osri_setup_start(link, event->peer_key, actions);
@@ -277,60 +280,6 @@ static osr_err on_event(osri_dist_link *link, const osri_link_event *event,
     return OSR_EINVAL;
 }
 
-static void deadline_passed(osri_dist_link *link, osri_link_actions *actions)
-{
-    osri_link_end end = {.down = OSRI_DOWN_GOODBYE, .text = link->leaving_text};
-    char text[OSRI_LINK_TEXT_BYTES];
-
-    if (link->phase != OSRI_PHASE_LEAVING) {
-        (void)snprintf(text, sizeof(text), "handshake timed out after %u.%u s",
-                       link->config.setup_ms / 1000, link->config.setup_ms % 1000 / 100);
-        end = (osri_link_end){.down = OSRI_DOWN_SETUP_FAILED, .text = text};
-    }
-    osri_link_finish(link, &end, actions);
-}
-
-/* Silence of the peer. Our own sleep is not its silence: one more T, once. */
-static bool check_silence(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
-{
-    uint64_t due_ns = link->received_ns + link->tick_ns;
-    uint64_t expected_ns = link->sent_ns + link->tick_send_ns;
-    bool ticks = !link->blocked && !link->goodbye_sent;
-    char text[OSRI_LINK_TEXT_BYTES];
-
-    if (now_ns < due_ns) {
-        return true;
-    }
-    expected_ns = ticks && expected_ns < due_ns ? expected_ns : due_ns;
-    if (!link->rearmed && now_ns - expected_ns > link->tick_ns / 2) {
-        link->rearmed = true;
-        link->received_ns = now_ns;
-        return true;
-    }
-    (void)snprintf(text, sizeof(text), "link %s: nothing received for %llu.%llu s; closing",
-                   link->peer.certificate.name,
-                   (unsigned long long)((now_ns - link->received_ns) / (1000 * OSRI_NS_PER_MS)),
-                   (unsigned long long)((now_ns - link->received_ns) / (100 * OSRI_NS_PER_MS) % 10));
-    osri_link_finish(link, &(osri_link_end){.down = OSRI_DOWN_TICK_TIMEOUT, .text = text},
-                     actions);
-    return false;
-}
-
-/* What the time alone brings, after every event. */
-static void pass_time(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
-{
-    if (link->phase == OSRI_PHASE_DOWN) {
-        return;
-    }
-    if (link->phase != OSRI_PHASE_UP && now_ns >= link->deadline_ns) {
-        deadline_passed(link, actions);
-        return;
-    }
-    if (link->phase >= OSRI_PHASE_UP && check_silence(link, now_ns, actions)) {
-        osri_flow_tick(link, now_ns, actions);
-    }
-}
-
 static void judge_busy(osri_dist_link *link)
 {
     size_t queued = link->outbox.queued_bytes;
@@ -351,7 +300,7 @@ osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event,
     }
     err = on_event(link, event, ret_actions);
     if (err == OSR_OK) {
-        pass_time(link, event->now_ns, ret_actions);
+        osri_time_pass(link, event->now_ns, ret_actions);
         judge_busy(link);
     }
     return err;
@@ -377,39 +326,21 @@ static uint32_t count_records(const osri_dist_link *link, const uint8_t *frame, 
 
 osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t frame_bytes)
 {
-    osri_block *copy;
+    osri_link_block *copy;
 
     if (link->phase == OSRI_PHASE_DOWN) {
         return OSR_ECLOSED;
     }
-    copy = osri_block_new(frame_bytes);
+    copy = osri_link_block_new(frame_bytes);
     if (copy == NULL) {
         return OSR_ENOMEM;
     }
     memcpy(copy->bytes, frame, frame_bytes);
     copy->used = frame_bytes;
     copy->records = count_records(link, frame, frame_bytes);
-    osri_block_push(&link->held, copy);
+    osri_link_block_push(&link->held, copy);
     link->blocked = true;
     return OSR_OK;
-}
-
-uint64_t osri_link_next_due(const osri_dist_link *link)
-{
-    uint64_t due_ns = link->received_ns + link->tick_ns;
-    uint64_t tick_ns = link->sent_ns + link->tick_send_ns;
-
-    if (link->phase == OSRI_PHASE_DOWN) {
-        return UINT64_MAX;
-    }
-    if (link->phase < OSRI_PHASE_UP) {
-        return link->deadline_ns;
-    }
-    if (!link->blocked && !link->goodbye_sent && tick_ns < due_ns) {
-        due_ns = tick_ns;
-    }
-    return link->phase == OSRI_PHASE_LEAVING && link->deadline_ns < due_ns ? link->deadline_ns
-                                                                          : due_ns;
 }
 
 size_t osri_link_queued_bytes(const osri_dist_link *link)

@@ -33,13 +33,13 @@
  * Threads: one at a time. */
 
 #define OSRI_LINK_RECORD_BYTES_MAX (16 * 1024 * 1024 + 64 * 1024) /* 16 MiB of data, and slack */
-#define OSRI_LINK_FRAME_BYTES_MAX (64 * 1024)     /* the longest that we take from a peer */
-#define OSRI_LINK_BATCH_BYTES (16 * 1024)         /* a batch of this size leaves without FLUSH */
-#define OSRI_LINK_WINDOW_BYTES_MIN (64 * 1024)    /* in flight at the start of a session */
-#define OSRI_LINK_WINDOW_BYTES_MAX (1024 * 1024)  /* in flight at most */
-#define OSRI_LINK_BUSY_BYTES (1024 * 1024)        /* queued: busy above ... */
-#define OSRI_LINK_FREE_BYTES (256 * 1024)         /* ... until below */
-#define OSRI_LINK_TEXT_BYTES 256                  /* a reason in words, with its NUL */
+#define OSRI_LINK_FRAME_BYTES_MAX (64 * 1024)    /* the longest that we take from a peer */
+#define OSRI_LINK_BATCH_BYTES (16 * 1024)        /* a batch of this size leaves without FLUSH */
+#define OSRI_LINK_WINDOW_BYTES_MIN (64 * 1024)   /* in flight at the start of a session */
+#define OSRI_LINK_WINDOW_BYTES_MAX (1024 * 1024) /* in flight at most */
+#define OSRI_LINK_BUSY_BYTES (1024 * 1024)       /* queued: busy above ... */
+#define OSRI_LINK_FREE_BYTES (256 * 1024)        /* ... until below */
+#define OSRI_LINK_TEXT_BYTES 256                 /* a reason in words, with its NUL */
 #define OSRI_LINK_LABELS_MAX 16
 #define OSRI_LINK_LABEL_BYTES 64 /* with its NUL */
 
@@ -124,37 +124,36 @@ typedef struct osri_link_hooks {
      * validity, revocations and role JOIN. Returns OSRI_REFUSAL_NONE and the decoded certificate,
      * or why not with a text for both logs. */
     osri_refusal (*check)(void *context, const osri_signed_certificate *certificate,
-                          const uint8_t proven_key[OSRI_KEY_BYTES], osri_certificate *ret_certificate,
-                          char ret_text[OSRI_LINK_TEXT_BYTES]);
+                          const uint8_t proven_key[OSRI_KEY_BYTES],
+                          osri_certificate *ret_certificate, char ret_text[OSRI_LINK_TEXT_BYTES]);
 
     /* May this peer have its name now? NULL accepts. Usually osri_link_verdict() over the other
      * links that exist under that name, this one left out. Asked for a HELLO (claim->dialed false)
      * and for a WELCOME (true). */
     osri_verdict (*name_state)(void *context, const osri_claim *claim);
 
-    /* The number that pids carry for a node (DESIGN.md D13). NULL leaves osri_link_peer.node_id 0.
-     * */
+    /* The number that pids carry for a node (DESIGN.md D13). NULL leaves peer->node_id 0. */
     uint64_t (*node_id)(const char *name, uint64_t creation);
 } osri_link_hooks;
 
 /* How a link is made. Zero is the default of every number. What is pointed to is lent and outlives
  * the link. */
 typedef struct osri_link_config {
-    const osri_identity *self;  /* certificate, creation */
+    const osri_identity *self; /* certificate, creation */
     osri_link_hooks hooks;
-    const char *peer_name;      /* dialer: whom we want; "" or NULL: whoever is there */
-    const uint8_t *peer_key;    /* dialer: the key that was dialed, 32 bytes; else NULL */
-    uint8_t random[16];         /* fresh random bytes: nonce of a dialer, session of an acceptor */
+    const char *peer_name;   /* dialer: whom we want; "" or NULL: whoever is there */
+    const uint8_t *peer_key; /* dialer: the key that was dialed, 32 bytes; else NULL */
+    uint8_t random[16];      /* fresh random bytes: nonce of a dialer, session of an acceptor */
     const char *const *labels;
     uint32_t label_count;
     uint64_t features;
     uint64_t os_pid;
     uint64_t crl_version;
-    uint32_t version_min;       /* 0: 1 */
-    uint32_t version_max;       /* 0: 1 */
-    uint32_t setup_ms;          /* 0: 7,000; from osri_link_new to UP */
-    uint32_t tick_ms;           /* 0: 10,000; T: down after T without a frame, at most 1.25 T */
-    uint32_t window_bytes_max;  /* 0: OSRI_LINK_WINDOW_BYTES_MAX; both directions */
+    uint32_t version_min;      /* 0: 1 */
+    uint32_t version_max;      /* 0: 1 */
+    uint32_t setup_ms;         /* 0: 7,000; from osri_link_new to UP */
+    uint32_t tick_ms;          /* 0: 10,000; T: down after T without a frame, at most 1.25 T */
+    uint32_t window_bytes_max; /* 0: OSRI_LINK_WINDOW_BYTES_MAX; both directions */
     bool hidden;
 } osri_link_config;
 
@@ -185,7 +184,7 @@ typedef struct osri_link_event {
     const uint8_t *bytes;
     size_t bytes_count;
     uint64_t sender;         /* SEND: key of the sending process; order is kept within one */
-    bool control;            /* SEND: exits, links, ...: never a reason to suspend anybody */
+    bool control;            /* SEND: exits, links, ...: taken while leaving, too, until GOODBYE */
     const uint8_t *peer_key; /* OPENED, ACCEPTED: 32 bytes */
     const char *text;        /* CLOSED, CLOSE: why; may be NULL */
     osri_down down;          /* CLOSE: GOODBYE lets the queue drain and waits for the peer to
@@ -228,12 +227,14 @@ const osri_link_action *osri_link_actions_at(const osri_link_actions *actions, s
  * an event for this state, or an empty record; OSR_ELIMIT a record above
  * OSRI_LINK_RECORD_BYTES_MAX; OSR_ENOMEM the record was not taken. On the last three the link is
  * unchanged. */
-osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event, osri_link_actions *ret_actions);
+osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event,
+                       osri_link_actions *ret_actions);
 
 /* A frame of the last step's actions that the transport refused for now. The link sends nothing
  * until WRITABLE. Errors: OSR_ENOMEM: the owner closes the connection and steps CLOSED; OSR_ECLOSED
  * the link is down: drop it. */
-OSR_MUST_CHECK osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t frame_bytes);
+OSR_MUST_CHECK osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame,
+                                           size_t frame_bytes);
 
 /* When step(TIME) is due at the latest; UINT64_MAX once down. */
 uint64_t osri_link_next_due(const osri_dist_link *link);

@@ -30,11 +30,11 @@ struct osri_stream {
     osri_stream *next; /* ring */
     osri_stream *previous;
     uint64_t sender;
-    uint64_t barrier;        /* batch that leaves first */
-    osri_block *record;      /* being cut; NULL: the next one is to be chosen from `waiting` */
-    size_t cut;              /* bytes of it that have left */
-    uint32_t number;         /* on the wire */
-    osri_block_list waiting; /* later records of the sender */
+    uint64_t barrier;             /* batch that leaves first */
+    osri_link_block *record;      /* being cut; NULL: the next one is to be chosen from `waiting` */
+    size_t cut;                   /* bytes of it that have left */
+    uint32_t number;              /* on the wire */
+    osri_link_block_list waiting; /* later records of the sender */
 };
 
 static void ring_add(osri_outbox *outbox, osri_stream *stream)
@@ -66,8 +66,8 @@ static void stream_free(osri_outbox *outbox, osri_stream *stream)
 {
     (void)osri_map_remove_u64(&outbox->streams, stream->sender);
     ring_remove(outbox, stream);
-    osri_block_free(stream->record);
-    osri_block_free_all(&stream->waiting);
+    osri_link_block_free(stream->record);
+    osri_link_block_free_all(&stream->waiting);
     osri_heap_free(stream, sizeof(*stream));
 }
 
@@ -77,17 +77,17 @@ void osri_outbox_fini(osri_outbox *outbox)
         stream_free(outbox, outbox->ring);
     }
     osri_map_fini(&outbox->streams);
-    osri_block_free_all(&outbox->batches);
+    osri_link_block_free_all(&outbox->batches);
     *outbox = (osri_outbox){0};
 }
 
 /* The newest batch, replaced by one of twice the size. */
 static bool grow_batch(osri_outbox *outbox, size_t needed)
 {
-    osri_block *old = outbox->batches.last;
+    osri_link_block *old = outbox->batches.last;
     size_t capacity = old->capacity;
-    osri_block *grown;
-    osri_block *before = outbox->batches.first;
+    osri_link_block *grown;
+    osri_link_block *before = outbox->batches.first;
 
     while (capacity < needed) {
         capacity *= 2;
@@ -113,18 +113,18 @@ static bool grow_batch(osri_outbox *outbox, size_t needed)
 static bool add_batch(osri_outbox *outbox, size_t needed)
 {
     size_t capacity = BATCH_BYTES_AT_FIRST;
-    osri_block *batch;
+    osri_link_block *batch;
 
     while (capacity < needed) {
         capacity *= 2;
     }
-    batch = osri_block_new(capacity > FRAME_BYTES_MAX ? FRAME_BYTES_MAX : capacity);
+    batch = osri_link_block_new(capacity > FRAME_BYTES_MAX ? FRAME_BYTES_MAX : capacity);
     if (batch == NULL) {
         return false;
     }
     batch->used = OSRI_WIRE_HEADER_BYTES;
     batch->number = ++outbox->batches_made;
-    osri_block_push(&outbox->batches, batch);
+    osri_link_block_push(&outbox->batches, batch);
     return true;
 }
 
@@ -132,7 +132,7 @@ static bool add_batch(osri_outbox *outbox, size_t needed)
 static osr_err append_whole(osri_outbox *outbox, const uint8_t *bytes, size_t bytes_count)
 {
     osri_wire_part part = {.bytes_count = (uint32_t)bytes_count};
-    osri_block *batch = outbox->batches.last;
+    osri_link_block *batch = outbox->batches.last;
     size_t more = OSRI_WIRE_WHOLE_HEAD_BYTES + bytes_count;
 
     if (batch == NULL || batch->used + more > FRAME_BYTES_MAX) {
@@ -150,9 +150,9 @@ static osr_err append_whole(osri_outbox *outbox, const uint8_t *bytes, size_t by
     return OSR_OK;
 }
 
-static osri_block *copy_record(const uint8_t *bytes, size_t bytes_count)
+static osri_link_block *copy_record(const uint8_t *bytes, size_t bytes_count)
 {
-    osri_block *record = osri_block_new(bytes_count);
+    osri_link_block *record = osri_link_block_new(bytes_count);
 
     if (record != NULL) {
         memcpy(record->bytes, bytes, bytes_count);
@@ -161,7 +161,7 @@ static osri_block *copy_record(const uint8_t *bytes, size_t bytes_count)
     return record;
 }
 
-static void begin_record(osri_outbox *outbox, osri_stream *stream, osri_block *record)
+static void begin_record(osri_outbox *outbox, osri_stream *stream, osri_link_block *record)
 {
     stream->record = record;
     stream->cut = 0;
@@ -173,10 +173,10 @@ static osr_err add_stream(osri_outbox *outbox, uint64_t sender, const uint8_t *b
                           size_t bytes_count)
 {
     osri_stream *stream = osri_heap_zalloc(sizeof(*stream));
-    osri_block *record = stream == NULL ? NULL : copy_record(bytes, bytes_count);
+    osri_link_block *record = stream == NULL ? NULL : copy_record(bytes, bytes_count);
 
     if (record == NULL || osri_map_put_u64(&outbox->streams, sender, stream, NULL) != OSR_OK) {
-        osri_block_free(record);
+        osri_link_block_free(record);
         osri_heap_free(stream, sizeof(*stream));
         return OSR_ENOMEM;
     }
@@ -190,14 +190,14 @@ static osr_err put_record(osri_outbox *outbox, uint64_t sender, const uint8_t *b
                           size_t bytes_count)
 {
     osri_stream *stream = outbox->ring == NULL ? NULL : osri_map_get_u64(&outbox->streams, sender);
-    osri_block *record;
+    osri_link_block *record;
 
     if (stream != NULL) {
         record = copy_record(bytes, bytes_count);
         if (record == NULL) {
             return OSR_ENOMEM;
         }
-        osri_block_push(&stream->waiting, record);
+        osri_link_block_push(&stream->waiting, record);
         return OSR_OK;
     }
     if (bytes_count > OSRI_WIRE_WHOLE_BYTES_MAX) {
@@ -227,17 +227,17 @@ void osri_outbox_flush(osri_outbox *outbox)
 static bool settle_stream(osri_outbox *outbox, osri_stream *stream)
 {
     while (stream->waiting.first != NULL) {
-        osri_block *record = stream->waiting.first;
+        osri_link_block *record = stream->waiting.first;
 
         if (record->used > OSRI_WIRE_WHOLE_BYTES_MAX) {
-            begin_record(outbox, stream, osri_block_pop(&stream->waiting));
+            begin_record(outbox, stream, osri_link_block_pop(&stream->waiting));
             return true;
         }
         if (append_whole(outbox, record->bytes, record->used) != OSR_OK) {
             return false;
         }
         outbox->flush = true;
-        osri_block_free(osri_block_pop(&stream->waiting));
+        osri_link_block_free(osri_link_block_pop(&stream->waiting));
     }
     stream_free(outbox, stream);
     return true;
@@ -287,20 +287,20 @@ static osri_stream *due_stream(const osri_outbox *outbox)
 
 static bool batch_is_due(const osri_outbox *outbox)
 {
-    const osri_block *batch = outbox->batches.first;
+    const osri_link_block *batch = outbox->batches.first;
 
     return batch != NULL && (outbox->flush || batch != outbox->batches.last ||
                              batch->used >= OSRI_WIRE_HEADER_BYTES + BATCH_DUE_BYTES);
 }
 
-static osri_block *take_batch(osri_outbox *outbox)
+static osri_link_block *take_batch(osri_outbox *outbox)
 {
-    osri_block *batch = osri_block_pop(&outbox->batches);
+    osri_link_block *batch = osri_link_block_pop(&outbox->batches);
 
     outbox->batches_taken = batch->number;
     outbox->queued_records -= batch->records;
-    outbox->queued_bytes -= batch->used - OSRI_WIRE_HEADER_BYTES -
-                            (size_t)batch->records * OSRI_WIRE_WHOLE_HEAD_BYTES;
+    outbox->queued_bytes -=
+        batch->used - OSRI_WIRE_HEADER_BYTES - (size_t)batch->records * OSRI_WIRE_WHOLE_HEAD_BYTES;
     outbox->flush = outbox->flush && outbox->batches.first != NULL;
     return batch;
 }
@@ -318,13 +318,13 @@ static void count_fragment(osri_outbox *outbox, osri_stream *stream, const osri_
         outbox->streams_open--;
         outbox->streams_bytes -= stream->record->used;
         outbox->queued_records--;
-        osri_block_free(stream->record);
+        osri_link_block_free(stream->record);
         stream->record = NULL;
         outbox->unsettled = true;
     }
 }
 
-static osri_block *take_fragment(osri_outbox *outbox, osri_stream *stream)
+static osri_link_block *take_fragment(osri_outbox *outbox, osri_stream *stream)
 {
     size_t left = stream->record->used - stream->cut;
     size_t length = left < FRAGMENT_BYTES ? left : FRAGMENT_BYTES;
@@ -334,8 +334,8 @@ static osri_block *take_fragment(osri_outbox *outbox, osri_stream *stream)
                            .stream = stream->number,
                            .total = (uint32_t)stream->record->used,
                            .bytes_count = (uint32_t)length};
-    osri_block *frame =
-        osri_block_new(OSRI_WIRE_HEADER_BYTES + OSRI_WIRE_HEAD_BYTES_MAX + length);
+    osri_link_block *frame =
+        osri_link_block_new(OSRI_WIRE_HEADER_BYTES + OSRI_WIRE_HEAD_BYTES_MAX + length);
 
     if (frame == NULL) {
         return NULL;
@@ -357,7 +357,7 @@ static size_t fragment_payload(const osri_stream *stream)
     return (left < FRAGMENT_BYTES ? left : FRAGMENT_BYTES) + OSRI_WIRE_HEAD_BYTES_MAX;
 }
 
-osri_block *osri_outbox_take(osri_outbox *outbox, size_t room, bool *ret_wants_room)
+osri_link_block *osri_outbox_take(osri_outbox *outbox, size_t room, bool *ret_wants_room)
 {
     osri_stream *stream;
     bool batch;
@@ -377,8 +377,8 @@ osri_block *osri_outbox_take(osri_outbox *outbox, size_t room, bool *ret_wants_r
         }
     }
     batch = batch && (stream == NULL || !outbox->stream_turn);
-    payload = batch ? outbox->batches.first->used - OSRI_WIRE_HEADER_BYTES
-                    : fragment_payload(stream);
+    payload =
+        batch ? outbox->batches.first->used - OSRI_WIRE_HEADER_BYTES : fragment_payload(stream);
     if (payload > room) {
         *ret_wants_room = true;
         return NULL;

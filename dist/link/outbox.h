@@ -15,19 +15,19 @@ typedef struct osri_stream osri_stream;
 
 /* What a link has yet to send. */
 typedef struct osri_outbox {
-    osri_block_list batches;   /* frames of whole records, oldest first */
-    uint64_t batches_made;     /* number of the newest */
-    uint64_t batches_taken;    /* number of the newest that has left */
-    osri_map streams;          /* sender -> osri_stream */
-    osri_stream *ring;         /* the next to take its turn; circular; NULL: none */
-    uint32_t streams_open;     /* their first fragment has left, their last has not */
-    uint64_t streams_bytes;    /* sum of the totals of the open ones */
-    uint32_t stream_last;      /* number given last */
+    osri_link_block_list batches; /* frames of whole records, oldest first */
+    uint64_t batches_made;        /* number of the newest */
+    uint64_t batches_taken;       /* number of the newest that has left */
+    osri_map streams;             /* sender -> osri_stream */
+    osri_stream *ring;            /* the next to take its turn; circular; NULL: none */
+    uint32_t streams_open;        /* their first fragment has left, their last has not */
+    uint64_t streams_bytes;       /* sum of the totals of the open ones */
+    uint32_t stream_last;         /* number given last */
     size_t queued_bytes;
     uint64_t queued_records;
-    bool flush;                /* the batches leave however small */
-    bool unsettled;            /* a stream has no record being cut */
-    bool stream_turn;          /* of batches and streams, the streams are next */
+    bool flush;       /* the batches leave however small */
+    bool unsettled;   /* a stream has no record being cut */
+    bool stream_turn; /* of batches and streams, the streams are next */
 } osri_outbox;
 
 /* All zero is an empty outbox. */
@@ -43,7 +43,7 @@ void osri_outbox_flush(osri_outbox *outbox);
 /* The next frame whose payload has at most `room` bytes: used counts the header, which is left to
  * write. Ownership: yours. NULL: nothing is due; *ret_wants_room: but something would be with more
  * room. Lack of memory gives NULL, nothing is lost, a later call succeeds. */
-osri_block *osri_outbox_take(osri_outbox *outbox, size_t room, bool *ret_wants_room);
+osri_link_block *osri_outbox_take(osri_outbox *outbox, size_t room, bool *ret_wants_room);
 
 static inline bool osri_outbox_is_empty(const osri_outbox *outbox)
 {

@@ -76,8 +76,7 @@ static void describe_self(const osri_dist_link *link, osri_handshake *handshake)
     handshake->hidden = config->hidden;
     handshake->label_count = config->label_count;
     for (uint32_t i = 0; i < config->label_count; i++) {
-        (void)snprintf(handshake->labels[i], sizeof(handshake->labels[i]), "%s",
-                       config->labels[i]);
+        (void)snprintf(handshake->labels[i], sizeof(handshake->labels[i]), "%s", config->labels[i]);
     }
 }
 
@@ -139,8 +138,8 @@ static bool check_certificate(osri_dist_link *link, const osri_handshake *theirs
     const osri_link_hooks *hooks = &link->config.hooks;
     osri_certificate certificate = {0};
     char text[OSRI_LINK_TEXT_BYTES] = "";
-    osri_refusal refusal = hooks->check(hooks->context, &theirs->certificate, link->proven_key,
-                                        &certificate, text);
+    osri_refusal refusal =
+        hooks->check(hooks->context, &theirs->certificate, link->proven_key, &certificate, text);
 
     if (refusal == OSRI_REFUSAL_NONE &&
         memcmp(certificate.key, link->proven_key, sizeof(link->proven_key)) != 0) {
@@ -205,8 +204,8 @@ static bool check_name_state(osri_dist_link *link, const osri_handshake *theirs,
     char text[OSRI_LINK_TEXT_BYTES];
     osri_refusal refusal;
 
-    link->verdict = hooks->name_state == NULL ? OSRI_VERDICT_ACCEPT
-                                              : hooks->name_state(hooks->context, &claim);
+    link->verdict =
+        hooks->name_state == NULL ? OSRI_VERDICT_ACCEPT : hooks->name_state(hooks->context, &claim);
     refusal = refusal_of(link->verdict);
     if (refusal == OSRI_REFUSAL_NONE) {
         return true;
@@ -289,7 +288,7 @@ static void on_hello(osri_dist_link *link, const osri_handshake *hello, osri_lin
         return;
     }
     link->peer.version = hello->version_max < link->config.version_max ? hello->version_max
-                                                                      : link->config.version_max;
+                                                                       : link->config.version_max;
     adopt_terms(link, hello);
     link->phase = OSRI_PHASE_READY_DUE;
     send_welcome(link, hello, actions);
@@ -348,9 +347,8 @@ static void wrong_version(osri_dist_link *link, const osri_handshake *theirs,
 {
     char text[OSRI_LINK_TEXT_BYTES];
 
-    (void)snprintf(text, sizeof(text), "speaks protocol %u-%u, we need %u-%u",
-                   theirs->version_min, theirs->version_max, link->config.version_min,
-                   link->config.version_max);
+    (void)snprintf(text, sizeof(text), "speaks protocol %u-%u, we need %u-%u", theirs->version_min,
+                   theirs->version_max, link->config.version_min, link->config.version_max);
     refuse(link, OSRI_REFUSAL_VERSION, text, actions);
 }
 
@@ -364,7 +362,8 @@ void osri_setup_frame(osri_dist_link *link, const osri_link_event *event,
 
     if (known && theirs.kind == OSRI_HANDSHAKE_REFUSE && link->phase != OSRI_PHASE_HELLO_DUE) {
         refused(link, &theirs, actions);
-    } else if (known && link->phase == OSRI_PHASE_HELLO_DUE && theirs.kind == OSRI_HANDSHAKE_HELLO) {
+    } else if (known && link->phase == OSRI_PHASE_HELLO_DUE &&
+               theirs.kind == OSRI_HANDSHAKE_HELLO) {
         if (err == OSR_EVERSION) {
             wrong_version(link, &theirs, actions);
         } else {

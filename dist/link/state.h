@@ -29,8 +29,8 @@ struct osri_dist_link {
     osri_link_config config; /* defaults filled in */
     osri_link_phase phase;
     bool dialed;
-    bool was_up;         /* UP was emitted; peer is complete */
-    bool transport_gone; /* CLOSED came: there is nothing to close */
+    bool was_up;          /* UP was emitted; peer is complete */
+    bool transport_gone;  /* CLOSED came: there is nothing to close */
     uint64_t deadline_ns; /* of setup, or of leaving */
     uint8_t proven_key[OSRI_KEY_BYTES];
     osri_link_peer peer;
@@ -43,17 +43,17 @@ struct osri_dist_link {
     osri_receipt receipt;
     osri_outbox outbox;
     osri_inbox inbox;
-    osri_block_list held; /* frames the transport refused, oldest first */
-    bool blocked;         /* until WRITABLE */
+    osri_link_block_list held; /* frames the transport refused, oldest first */
+    bool blocked;              /* until WRITABLE */
     bool busy;
     bool goodbye_sent;
     char leaving_text[OSRI_LINK_TEXT_BYTES];
 
-    uint64_t tick_ns;        /* T: how much silence we bear */
-    uint64_t tick_send_ns;   /* how much we keep */
-    uint64_t sent_ns;        /* last frame */
-    uint64_t received_ns;    /* last frame */
-    bool rearmed;            /* one more T was granted since the last frame */
+    uint64_t tick_ns;      /* T: how much silence we bear */
+    uint64_t tick_send_ns; /* how much we keep */
+    uint64_t sent_ns;      /* last frame */
+    uint64_t received_ns;  /* last frame */
+    bool rearmed;          /* one more T was granted since the last frame */
     osri_link_counters counters;
 };
 
@@ -77,6 +77,9 @@ void osri_link_violation(osri_dist_link *link, osri_link_actions *actions, const
 void osri_setup_start(osri_dist_link *link, const uint8_t *peer_key, osri_link_actions *actions);
 void osri_setup_frame(osri_dist_link *link, const osri_link_event *event,
                       osri_link_actions *actions);
+
+/* time.c: after every event. */
+void osri_time_pass(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions);
 
 /* flow.c: a session begins; a frame in UP or LEAVING; what is due to leave. */
 void osri_flow_begin(osri_dist_link *link, uint64_t now_ns);

@@ -13,7 +13,7 @@
 
 typedef enum osri_verdict {
     OSRI_VERDICT_ACCEPT = 0,
-    OSRI_VERDICT_REPLACE,           /* accept; before its UP the others of that name go down */
+    OSRI_VERDICT_REPLACE, /* accept; before its UP the others of that name go down */
     OSRI_VERDICT_REFUSE_SIMULTANEOUS,
     OSRI_VERDICT_REFUSE_CONNECTED,
     OSRI_VERDICT_REFUSE_NAME_TAKEN,
@@ -23,7 +23,7 @@ typedef enum osri_verdict {
 
 /* The peer that introduces itself. */
 typedef struct osri_claim {
-    const char *name; /* from its certificate */
+    const char *name;   /* from its certificate */
     const uint8_t *key; /* 32 bytes */
     uint64_t creation;
     uint64_t serial; /* of its certificate */
@@ -45,17 +45,17 @@ typedef struct osri_holder {
 
 /* The strictest verdict over all holders; ACCEPT when there is none.
  *
- * HELLO   our dial to the same key    the connection initiated by the node with the greater name
- *         survives:
- *                                     we are greater: REFUSE_SIMULTANEOUS; else ACCEPT, and the
- *                                     peer refuses ours
- *         our dial to another key     ACCEPT: the dial cannot succeed
- *         an accepted one, not UP     REPLACE: a node dials again only after its first try is dead
- *         UP, same key and creation   REFUSE_CONNECTED
- *         UP, same key, new creation  REPLACE: it has restarted
- *         UP, another key             REFUSE_NAME_TAKEN
- * WELCOME the peer has none of ours alive, so what we hold is dead: REPLACE; UP with another key:
- * REFUSE_NAME_TAKEN */
+ * For a HELLO
+ *   our dial to the same key     we have the greater name: REFUSE_SIMULTANEOUS, our dial survives;
+ *                                else ACCEPT, and the peer refuses our dial
+ *   our dial to another key      ACCEPT: the dial cannot succeed
+ *   an accepted one, not UP      REPLACE: a node dials again only after its first try is dead
+ *   UP, same key and creation    REFUSE_CONNECTED
+ *   UP, same key, new creation   REPLACE: it has restarted
+ *   UP, another key              REFUSE_NAME_TAKEN
+ * For a WELCOME
+ *   UP, another key              REFUSE_NAME_TAKEN
+ *   anything else                REPLACE: the peer has none of it alive */
 osri_verdict osri_link_verdict(const char *self_name, const osri_claim *claim,
                                const osri_holder *holders, size_t count);
 

@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "dist/sim/state.h"
-#include "lib/core/assert.h"
 #include "lib/core/heap.h"
 
-/* The simulated network: time and faults.
+/* The simulated network: pipes and time.
  *
  * Invariants
  *   I1  the items of a pipe are in order of their due times; nothing is reordered;
- *   I2  every choice comes from the seed, every loop goes in order of creation: addresses decide nothing;
- *   I3  a side gets exactly one OSRI_SIM_END unless it closed by itself: after it, it is detached. */
+ *   I2  every choice comes from the seed, every loop goes in order of creation: addresses decide
+ *       nothing;
+ *   I3  a side gets exactly one OSRI_SIM_END unless it closed by itself: after it, it is
+ *       detached. */
 
 #define US UINT64_C(1000)
 #define MS UINT64_C(1000000)
@@ -106,7 +107,8 @@ static bool is_cut(const osri_sim_network *network, uint32_t from, uint32_t to)
     return osri_map_get_u64(&network->cuts, (uint64_t)from << 32 | to) != NULL;
 }
 
-void osri_sim_pipe_push(osri_sim_network *network, osri_sim_connection *connection, int side, osri_sim_item *item)
+void osri_sim_pipe_push(osri_sim_network *network, osri_sim_connection *connection, int side,
+                        osri_sim_item *item)
 {
     uint64_t due_ns = network->now_ns + connection->latency_ns +
                       osri_sim_random(network, network->options.jitter_ns + 1);
@@ -124,7 +126,8 @@ void osri_sim_pipe_push(osri_sim_network *network, osri_sim_connection *connecti
     osri_sim_queue_push(&connection->pipe[side], item);
 }
 
-/* Frees what is behind `kept` (NULL: everything), but leaves a dial in: the other side must hear of it first. */
+/* Frees what is behind `kept` (NULL: everything), but leaves a dial in: the other side must hear of
+ * it first. */
 static void cut_pipe(osri_sim_connection *connection, int side, osri_sim_item *kept)
 {
     osri_sim_queue tail = connection->pipe[side];
@@ -146,7 +149,7 @@ static void cut_pipe(osri_sim_connection *connection, int side, osri_sim_item *k
 }
 
 void osri_sim_pipe_end(osri_sim_network *network, osri_sim_connection *connection, int side,
-                  uint64_t keep_until_ns, const char *text)
+                       uint64_t keep_until_ns, const char *text)
 {
     osri_sim_item *kept = NULL;
     osri_sim_item *end = osri_sim_item_new(OSRI_SIM_END, NULL, 0);
@@ -194,7 +197,7 @@ void osri_sim_side_detach(osri_sim_connection *connection, int side)
     osri_sim_queue_clear(&connection->pipe[1 - side]);
 }
 
-/* --- Arrivals ---------------------------------------------------------------------------------------------------- */
+/* --- Arrivals -------------------------------------------------------------------------------- */
 
 static void tell(osri_sim_node *node, osri_conn conn, osri_sim_item *item)
 {
@@ -242,7 +245,8 @@ static const char *answer_dial(osri_sim_network *network, osri_sim_connection *c
     return NULL;
 }
 
-static void arrive_dial(osri_sim_network *network, osri_sim_connection *connection, osri_sim_item *dial)
+static void arrive_dial(osri_sim_network *network, osri_sim_connection *connection,
+                        osri_sim_item *dial)
 {
     const char *text = answer_dial(network, connection, dial);
 
@@ -390,70 +394,4 @@ uint64_t osri_sim_next_due(const osri_sim_network *network)
 uint64_t osri_sim_now(const osri_sim_network *network)
 {
     return network->now_ns;
-}
-
-/* --- Faults ------------------------------------------------------------------------------------------------------ */
-
-void osri_sim_cut(osri_sim_network *network, uint32_t from, uint32_t to)
-{
-    osr_err err = osri_map_put_u64(&network->cuts, (uint64_t)from << 32 | to, network, NULL);
-
-    OSR_ASSERT(err == OSR_OK);
-}
-
-void osri_sim_stall(osri_sim_network *network, uint32_t from, uint32_t to, uint64_t for_ns)
-{
-    for (osri_sim_connection *c = network->connections; c != NULL; c = c->next) {
-        for (int side = 0; side < 2; side++) {
-            if (c->host[side] == from && c->host[1 - side] == to) {
-                c->stalled_ns[side] = network->now_ns + for_ns;
-            }
-        }
-    }
-}
-
-void osri_sim_heal(osri_sim_network *network, uint32_t from, uint32_t to)
-{
-    if (osri_map_remove_u64(&network->cuts, (uint64_t)from << 32 | to) != NULL) {
-        osri_sim_stall(network, from, to, network->options.latency_max_ns);
-    }
-}
-
-void osri_sim_reset(osri_sim_network *network, uint32_t one, uint32_t other)
-{
-    for (osri_sim_connection *c = network->connections; c != NULL; c = c->next) {
-        if ((c->host[0] != one || c->host[1] != other) &&
-            (c->host[0] != other || c->host[1] != one)) {
-            continue;
-        }
-        for (int side = 0; side < 2; side++) {
-            if (c->open[side]) {
-                osri_sim_pipe_end(network, c, side, 0, "connection reset by peer");
-                c->open[side] = false;
-            }
-        }
-    }
-}
-
-void osri_sim_crash(osri_transport *transport, bool loud)
-{
-    osri_sim_node *node = (osri_sim_node *)transport;
-    osri_sim_network *network = node->network;
-
-    node->crashed = true;
-    for (osri_sim_connection *c = network->connections; c != NULL; c = c->next) {
-        for (int side = 0; side < 2; side++) {
-            if (c->node[side] != node) {
-                continue;
-            }
-            osri_sim_side_detach(c, side);
-            if (loud) {
-                osri_sim_pipe_end(network, c, side, 0, "connection reset by peer");
-            } else {
-                osri_sim_queue_clear(&c->pipe[side]);
-                c->pipe_bytes[side] = 0;
-            }
-        }
-    }
-    osri_sim_queue_clear(&node->events);
 }

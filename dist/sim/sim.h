@@ -5,13 +5,13 @@
 
 #include "dist/transport.h"
 
-/* A network in memory on virtual time. It is deterministic: one seed, the same calls, the same run. It gives what a real
- * transport promises and no more: frames of a connection keep their order, are delayed, may stand still, and when the
- * connection ends some suffix of what was sent is lost.
+/* A network in memory on virtual time. It is deterministic: one seed, the same calls, the same run.
+ * It gives what a real transport promises and no more: frames of a connection keep their order, are
+ * delayed, may stand still, and when the connection ends some suffix of what was sent is lost.
  *
- * A node lives at a host, a number; its endpoint is "sim://<host>". A host has one listening node at a time; after
- * a crash a new one may take its place. Times are nanoseconds of the owner's virtual clock.
- * Threads: one at a time for the network and everything on it. */
+ * A node lives at a host, a number; its endpoint is "sim://<host>". A host has one listening node
+ * at a time; after a crash a new one may take its place. Times are nanoseconds of the owner's
+ * virtual clock. Threads: one at a time for the network and everything on it. */
 
 typedef struct osri_sim_network osri_sim_network;
 
@@ -32,16 +32,16 @@ OSR_MUST_CHECK osr_err osri_sim_network_new(uint64_t seed, const osri_sim_option
 /* Every transport on it has been freed. NULL is accepted. */
 void osri_sim_network_free(osri_sim_network **network);
 
-/* The transport of the node at a host, whose proven key is `key` (copied). admit NULL admits everybody.
- * Ownership: free with ops->free(). poll() never waits: events appear by osri_sim_advance().
- * Errors: OSR_ENOMEM. */
+/* The transport of the node at a host, whose proven key is `key` (copied). admit NULL admits
+ * everybody. Ownership: free with ops->free(). poll() never waits: events appear by
+ * osri_sim_advance(). Errors: OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_sim_transport_new(osri_sim_network *network, uint32_t host,
                                               const uint8_t key[OSRI_KEY_BYTES],
                                               osri_transport_admit *admit, void *admit_context,
                                               osri_transport **ret_transport);
 
-/* Makes everything happen that is due at or before now_ns; time never goes back. What finds no memory is
- * lost: frames with their connection. */
+/* Makes everything happen that is due at or before now_ns; time never goes back. What finds no
+ * memory is lost: frames with their connection. */
 void osri_sim_advance(osri_sim_network *network, uint64_t now_ns);
 
 /* When the next thing happens; UINT64_MAX: nothing will by itself. */
@@ -51,20 +51,22 @@ uint64_t osri_sim_now(const osri_sim_network *network);
 /* Whether poll() of the transport would return something. */
 bool osri_sim_has_events(const osri_transport *transport);
 
-/* --- Faults ------------------------------------------------------------------------------------------------------ */
+/* --- Faults ---------------------------------------------------------------------------------- */
 
-/* Silence from one host to the other, for what is on its way too. Heal: what was held arrives late, in order. */
+/* Silence from one host to the other, for what is on its way too. Heal: what was held arrives late,
+ * in order. */
 void osri_sim_cut(osri_sim_network *network, uint32_t from, uint32_t to);
 void osri_sim_heal(osri_sim_network *network, uint32_t from, uint32_t to);
 
 /* Silence of the present connections from one host to the other, for a time. */
 void osri_sim_stall(osri_sim_network *network, uint32_t from, uint32_t to, uint64_t for_ns);
 
-/* Ends all connections between two hosts: each side gets a prefix of what was on its way, then CLOSED. */
+/* Ends all connections between two hosts: each side gets a prefix of what was on its way, then
+ * CLOSED. */
 void osri_sim_reset(osri_sim_network *network, uint32_t one, uint32_t other);
 
-/* The node's transport is gone without a trace: it can only be freed, its calls do nothing. Loud: the others
- * get a prefix of what was on its way, then CLOSED; else they hear nothing at all. */
+/* The node's transport is gone without a trace: it can only be freed, its calls do nothing. Loud:
+ * the others get a prefix of what was on its way, then CLOSED; else they hear nothing at all. */
 void osri_sim_crash(osri_transport *transport, bool loud);
 
 /* A number from the network's seed, below `bound` (> 0): for the owner's own choices. */

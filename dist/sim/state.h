@@ -6,7 +6,8 @@
 #include "dist/sim/sim.h"
 #include "lib/core/map.h"
 
-/* The inside of the simulated network, shared by network.c (time, faults) and transport.c (operations). */
+/* The inside of the simulated network, shared by network.c (pipes, time), faults.c and transport.c
+ * (operations). */
 
 typedef enum osri_sim_item_kind {
     OSRI_SIM_DIAL = 1, /* dialer to acceptor */
@@ -56,7 +57,7 @@ typedef struct osri_sim_connection {
     osri_conn conn[2];
     uint32_t host[2];
     uint8_t dialed_key[OSRI_KEY_BYTES];
-    bool open[2];      /* may send */
+    bool open[2]; /* may send */
     osri_sim_queue pipe[2];
     size_t pipe_bytes[2];
     uint64_t last_due_ns[2];
@@ -83,12 +84,12 @@ void osri_sim_queue_clear(osri_sim_queue *queue);
 
 /* Sends an item off; it arrives after all earlier ones of that side. */
 void osri_sim_pipe_push(osri_sim_network *network, osri_sim_connection *connection, int side,
-                   osri_sim_item *item);
+                        osri_sim_item *item);
 
-/* Loses a random suffix of what the side has on its way (all that is due after keep_until_ns), and tells the
- * other side that the connection ended. */
+/* Loses a random suffix of what the side has on its way (all that is due after keep_until_ns), and
+ * tells the other side that the connection ended. */
 void osri_sim_pipe_end(osri_sim_network *network, osri_sim_connection *connection, int side,
-                  uint64_t keep_until_ns, const char *text);
+                       uint64_t keep_until_ns, const char *text);
 
 /* The node's poll() returns nothing more of the connection. */
 void osri_sim_events_drop(osri_sim_node *node, osri_conn conn);
@@ -100,6 +101,7 @@ void osri_sim_side_detach(osri_sim_connection *connection, int side);
 void osri_sim_connections_sweep(osri_sim_network *network);
 
 /* NULL: not this node's, or closed. */
-osri_sim_connection *osri_sim_connection_find(const osri_sim_node *node, osri_conn conn, int *ret_side);
+osri_sim_connection *osri_sim_connection_find(const osri_sim_node *node, osri_conn conn,
+                                              int *ret_side);
 
 #endif

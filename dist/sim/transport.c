@@ -90,7 +90,8 @@ static bool parse_endpoint(const char *endpoint, uint32_t otherwise, uint32_t *r
     return true;
 }
 
-osri_sim_connection *osri_sim_connection_find(const osri_sim_node *node, osri_conn conn, int *ret_side)
+osri_sim_connection *osri_sim_connection_find(const osri_sim_node *node, osri_conn conn,
+                                              int *ret_side)
 {
     for (osri_sim_connection *c = node->network->connections; c != NULL; c = c->next) {
         for (int side = 0; side < 2; side++) {
@@ -222,8 +223,8 @@ static void sim_close(osri_transport *transport, osri_conn conn, uint32_t linger
         osri_sim_queue_clear(&connection->pipe[0]);
     } else if (!other_knows || side == 0) {
         osri_sim_pipe_end(network, connection, side,
-                     linger_ms == 0 ? 0 : network->now_ns + linger_ms * UINT64_C(1000000),
-                     "closed by the peer");
+                          linger_ms == 0 ? 0 : network->now_ns + linger_ms * UINT64_C(1000000),
+                          "closed by the peer");
     }
 }
 
@@ -325,10 +326,10 @@ osr_err osri_sim_transport_new(osri_sim_network *network, uint32_t host,
         return OSR_ENOMEM;
     }
     *node = (osri_sim_node){.base.ops = &sim_ops,
-                       .network = network,
-                       .host = host,
-                       .admit = admit,
-                       .admit_context = admit_context};
+                            .network = network,
+                            .host = host,
+                            .admit = admit,
+                            .admit_context = admit_context};
     memcpy(node->key, key, OSRI_KEY_BYTES);
     while (*place != NULL) {
         place = &(*place)->next;

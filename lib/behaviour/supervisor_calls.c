@@ -90,7 +90,7 @@ static osr_err take_argument(osr_self *self, osri_supervisor *s, const osri_star
         }
         s->frees_arguments = true;
     }
-    return osri_decode_message(&osr_self_node(self)->types, osr_bin_data(request->argument),
+    return osri_decode_message(osri_node_types(osr_self_node(self)), osr_bin_data(request->argument),
                                osr_bin_size(request->argument), ret_argument);
 }
 

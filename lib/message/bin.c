@@ -66,8 +66,8 @@ void osr_bin_unref(osr_bin **bin_)
 {
     osr_bin *bin = *bin_;
     *bin_ = NULL;
-    /* release: our reads of the bytes come before the free; acquire: pairs with the release of everybody
-     * else who gave a reference back */
+    /* release: our reads of the bytes come before the free; acquire: pairs with the release of
+     * everybody else who gave a reference back */
     if (bin != NULL && atomic_fetch_sub_explicit(&bin->references, 1, memory_order_acq_rel) == 1) {
         osri_heap_free(bin, sizeof(*bin) + bin->size);
     }

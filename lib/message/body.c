@@ -2,15 +2,15 @@
  * SPDX-FileCopyrightText: The Osier authors */
 /* Deep copies of typed values.
  *
- * Layout of a body: the struct; then, in the order in which a walk over its fields meets them, lists (aligned
- * to 8) and texts (each followed by a NUL). Measuring is the same walk as copying, without a place, so the
- * two cannot disagree.
+ * Layout of a body: the struct; then, in the order in which a walk over its fields meets them,
+ * lists (aligned to 8) and texts (each followed by a NUL). Measuring is the same walk as copying,
+ * without a place, so the two cannot disagree.
  *
  * Invariants
  *   I1  every pointer in a copy leads into the copy, bins excepted.
  *   I2  a copy holds one reference of each bin in it, each time it stands there.
- * Bounds: OSR_MESSAGE_BYTES_MAX, bins included; the depth is that of the type, which is finite because a
- * descriptor can only name descriptors that were complete before it. */
+ * Bounds: OSR_MESSAGE_BYTES_MAX, bins included; the depth is that of the type, which is finite
+ * because a descriptor can only name descriptors that were complete before it. */
 #include "lib/message/body.h"
 
 #include <assert.h>

@@ -12,8 +12,8 @@
 /* Bodies of messages: a struct and behind it, in the same block, its lists and texts; its pointers
  * lead into the block. Bins are outside and counted. Threads: any, on bodies nobody writes. */
 
-/* What the member of a list of any type looks like (OSRI_LIST_ in osier/message.h). The members have types
- * of their own, so they are read and written as bytes. */
+/* What the member of a list of any type looks like (OSRI_LIST_ in osier/message.h). The members
+ * have types of their own, so they are read and written as bytes. */
 typedef struct osri_any_list {
     const void *at;
     uint32_t count;
@@ -41,7 +41,7 @@ static inline unsigned osri_element_kind(const osr_field *field)
 OSR_MUST_CHECK osr_err osri_body_measure(const osr_type *type, const void *value,
                                          uint32_t *ret_size);
 
-/* Copies *value to `place`, aligned to 16, of exactly the measured size; each bin gets a reference. */
+/* Copies *value to `place`, aligned to 16, of exactly the measured size; bins get a reference. */
 void osri_body_copy(const osr_type *type, const void *value, void *place, uint32_t size);
 
 /* Gives back the bins of a body and sets them to NULL. Zeroed fields are empty ones. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* A growable buffer. Invariant: size <= capacity <= OSRI_BUFFER_BYTES_MAX. It doubles, so n bytes appended
- * one by one are copied at most 2n times. */
+/* A growable buffer. Invariant: size <= capacity <= OSRI_BUFFER_BYTES_MAX. It doubles, so n bytes
+ * appended one by one are copied at most 2n times. */
 #include "lib/message/buffer.h"
 
 #include <string.h>

@@ -25,7 +25,7 @@ OSR_MUST_CHECK osr_err osri_buffer_reserve(osri_buffer *buffer, size_t more);
 /* Errors as above. bytes may be NULL when size is 0. */
 OSR_MUST_CHECK osr_err osri_buffer_append(osri_buffer *buffer, const void *bytes, size_t size);
 
-/* Frees the memory; the buffer is empty and can be used again. To keep the memory, set size to 0. */
+/* Frees the memory; the buffer is empty and can be used again. To keep it, set size to 0. */
 void osri_buffer_fini(osri_buffer *buffer);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* msgpack to typed values: validated as a whole, then one walk twice: without a place, to measure and to
- * check kinds and ranges, and with the place that it measured.
+/* msgpack to typed values: validated as a whole, then one walk twice: without a place, to measure
+ * and to check kinds and ranges, and with the place that it measured.
  *
  * Invariants
- *   I1  the input has passed osri_validate(), so osri_next() never reaches the end in the middle of a value.
- *   I2  both walks see the same bytes and take the same room, so the second one fails by memory only (bins).
- *   I3  the envelope that is filled is valid for osri_envelope_free() at every moment: it starts zeroed, and
- *       a list is entered in the struct before its elements are filled.
- * Bounds: recursion follows the type's nesting, not the input's; memory is at most OSR_MESSAGE_BYTES_MAX. */
+ *   I1  the input has passed osri_validate(), so osri_next() never stands in the middle of a value.
+ *   I2  both walks see the same bytes and take the same room, so the second one can fail only by
+ *       memory (bins).
+ *   I3  the envelope that is filled is valid for osri_envelope_free() at every moment: it starts
+ *       zeroed, and a list is entered in the struct before its elements are filled.
+ * Bounds: recursion follows the type's nesting, not the input's; a value takes at most
+ * OSR_MESSAGE_BYTES_MAX. */
 #include "lib/message/codec.h"
 
 #include <stdbool.h>
@@ -140,9 +142,6 @@ static osr_err take_bin(decoder *d, osr_bin **to)
         return OSR_EPROTO;
     }
     d->bin_bytes += it.number;
-    if (d->bin_bytes > OSR_MESSAGE_BYTES_MAX) {
-        return OSR_EINVAL;
-    }
     return to == NULL || it.number == 0 ? OSR_OK : osr_bin_new(it.data, it.number, to);
 }
 

@@ -3,7 +3,7 @@
 /* Typed values to msgpack: one walk over the descriptor.
  *
  * Invariants
- *   I1  what is written passes osri_validate(): values, depth and bytes are counted as they are written.
+ *   I1  what is written passes osri_validate(): values, depth and bytes are counted on the way.
  *   I2  on error nothing is left in the buffer. */
 #include "lib/message/codec.h"
 

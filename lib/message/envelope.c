@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* Envelopes: one block for the envelope and the body, or the envelope and a pointer to a shared body. */
+/* Envelopes: one block for the envelope and the body, or the envelope and a pointer to a shared
+ * body. */
 #include "lib/message/envelope.h"
 
 #include <string.h>

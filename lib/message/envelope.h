@@ -13,8 +13,8 @@
 /* The envelope: what carries a message or another signal from its sender to its receiver. The body
  * follows it in the same block; or, with OSRI_ENVELOPE_SHARED, a pointer to a counted one.
  *
- * Ownership: one owner at a time: the sender, then a queue, then the receiver. Nobody writes the body
- * once it has been sent. */
+ * Ownership: one owner at a time: the sender, then a queue, then the receiver. Nobody writes the
+ * body once it has been sent. */
 typedef struct osri_envelope {
     struct osri_envelope *next; /* of whatever queue it is in */
     uint8_t kind;               /* lib/process/signal.h */
@@ -25,9 +25,9 @@ typedef struct osri_envelope {
     uint32_t to_slot;
     uint32_t to_generation;
     osr_pid from;
-    uint64_t ref;         /* its node follows from the kind: a request's is the sender's, a reply's or
-                             down's the receiver's */
-    uint64_t counter;     /* with `from`: the message id */
+    uint64_t ref;     /* its node follows from the kind: a request's is the sender's, a reply's or
+                         down's the receiver's */
+    uint64_t counter; /* with `from`: the message id */
     uint64_t trace;
     uint64_t span;
     uint64_t deadline_ns; /* 0: none */
@@ -40,7 +40,7 @@ enum {
     OSRI_ENVELOPE_OTHER = 0x10, /* this bit and those above are not of this module */
 };
 
-#define OSRI_ENVELOPE_BYTES 96 /* DESIGN.md D3: later products need each field; it does not grow */
+#define OSRI_ENVELOPE_BYTES 96 /* DESIGN.md D3: it does not grow */
 
 static_assert(sizeof(osri_envelope) == OSRI_ENVELOPE_BYTES, "envelope");
 static_assert(offsetof(osri_envelope, next) == 0, "envelope");
@@ -59,8 +59,8 @@ static_assert(offsetof(osri_envelope, deadline_ns) == 80, "envelope");
 static_assert(offsetof(osri_envelope, enqueued_ns) == 88, "envelope");
 static_assert(OSRI_ENVELOPE_BYTES % 16 == 0, "the body behind it is aligned for any type");
 
-/* Makes an envelope with a deep copy of *value: one measured copy into one block. All other fields are
- * zero. type NULL: without a body; value is not looked at.
+/* Makes an envelope with a deep copy of *value: one measured copy into one block. All other fields
+ * are zero. type NULL: without a body; value is not looked at.
  * Ownership: yours; osri_envelope_free().
  * Errors: OSR_ENOMEM; OSR_EINVAL over OSR_MESSAGE_BYTES_MAX, or a size without a pointer. */
 OSR_MUST_CHECK osr_err osri_envelope_new(const osr_type *type, const void *value,

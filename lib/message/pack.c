@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* msgpack, written. Invariant: each value takes the shortest of its forms (as msgpack-c does; a fuzz target
- * holds the two together), so equal values give equal bytes. */
+/* msgpack, written. Invariant: each value takes the shortest of its forms (as msgpack-c does; a
+ * fuzz target holds the two together), so equal values give equal bytes. */
 #include "lib/message/pack.h"
 
 #include <string.h>

@@ -9,7 +9,8 @@
 #include "lib/message/buffer.h"
 #include "osier/pid.h"
 
-/* Single msgpack values, each in its shortest form, appended to a buffer. Errors: as osri_buffer_append(). */
+/* Single msgpack values, each in its shortest form, appended to a buffer. Errors: as
+ * osri_buffer_append(). */
 
 OSR_MUST_CHECK osr_err osri_pack_bool(osri_buffer *buffer, bool value);
 OSR_MUST_CHECK osr_err osri_pack_unsigned(osri_buffer *buffer, uint64_t value);

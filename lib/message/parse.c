@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* Messages typed by a person: the text is turned into msgpack, guided by the type, and that is decoded like
- * any other; so there is one way into memory.
+/* Messages typed by a person: the text is turned into msgpack, guided by the type, and that is
+ * decoded like any other; so there is one way into memory.
  *
  * Progress: recursion follows the type's nesting, not the text's. Bound: the buffer's. */
 #include "lib/message/print.h"
@@ -56,8 +56,8 @@ static bool accept(parser *p, char wanted)
     return true;
 }
 
-/* Copies what consists of these characters; does not take it. Longer ones are cut, and so no number or
- * name that anybody knows. */
+/* Copies what consists of these characters; does not take it. Longer ones are cut, and so no number
+ * or name that anybody knows. */
 static size_t peek_token(parser *p, const char *characters, char *ret_token, size_t capacity)
 {
     skip_blanks(p);

@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 /* Pids and references as text.
  *
- * Invariant: the printed form is canonical: a value prints in one way, and only that is read back. */
+ * Invariant: the form is canonical: a value prints in one way, and only that is read back. */
 #include "osier/pid.h"
 
 #include <inttypes.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* Printing: pieces are put whole or not at all, so that a cut never splits an escape or a character.
+/* Printing: pieces are put whole or not at all, so that a cut never splits an escape or a
+ * character.
  *
  * Invariants
- *   I1  what is printed has no control character in it, whatever the value: it may go to a terminal.
+ *   I1  what is printed has no control character in it, whatever the value: terminals are safe.
  *   I2  if nothing was cut, osri_parse() reads the same value back. */
 #include "lib/message/print.h"
 
@@ -114,16 +115,7 @@ static void print_f64(printer *p, double number)
 
 static void print_escaped(printer *p, uint8_t byte)
 {
-    static const char names[] = "\n"
-                                "n"
-                                "\t"
-                                "t"
-                                "\r"
-                                "r"
-                                "\""
-                                "\""
-                                "\\"
-                                "\\";
+    static const char names[] = "\nn\tt\rr\"\"\\\\"; /* byte, name, byte, name, … */
     char text[5];
     for (size_t i = 0; i < sizeof(names) - 1; i += 2) {
         if ((uint8_t)names[i] == byte) {

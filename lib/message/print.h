@@ -9,11 +9,13 @@
 #include "lib/message/envelope.h"
 #include "lib/message/types.h"
 
-/* Values as a person reads and types them. osr_print() (osier/message.h) writes, osri_parse() reads the
- * same text again:
+/* Values as a person reads and types them. osr_print() (osier/message.h) writes, osri_parse() reads
+ * the same text again:
  *
- *     name{field: value, …}      fields in any order, those left out are zero; name alone: all zero
- *     true false  -5  2.5 nan inf  "text\n"  x"00ff"  <3f9a12bc00112233.17.2>  #Ref<3f9a12bc00112233.1>
+ *     name{field: value, …}      in any order, those left out are zero; name alone: all zero
+ *     true false  -5  0x1f  2.5 nan inf  "text\n"
+ *     x"00ff"                    bin
+ *     <3f9a12bc00112233.17.2>  #Ref<3f9a12bc00112233.1>
  *     [1, 2]  {x: 1, y: 2}       list, nested struct
  *
  * In text every byte below 0x20, 0x7f, the quote and the backslash stand as \n \t \r \" \\ or \x0a;

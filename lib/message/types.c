@@ -32,8 +32,8 @@ const osr_type osr_dynamic_osr_type = {
     .line = __LINE__,
 };
 
-/* FNV-1a, 64 bits: the numbers travel, so it is fixed. Of a byte sequence of each field: tag (4 bytes) and
- * kind (2), big-endian, and for a struct its own shape (8). */
+/* FNV-1a, 64 bits: the numbers travel, so it is fixed. Of a byte sequence of each field: tag (4
+ * bytes) and kind (2), big-endian, and for a struct its own shape (8). */
 #define SHAPE_START UINT64_C(0xcbf29ce484222325)
 #define SHAPE_FACTOR UINT64_C(0x100000001b3)
 

@@ -9,12 +9,12 @@
 #include "lib/core/map.h"
 #include "osier/message.h"
 
-/* The message types that a node knows: by id and by name. Filled while the node is made, read by all
- * threads afterwards. Threads: one at a time while it is filled, then any. */
+/* The message types that a node knows: by id and by name. Filled while the node is made, read by
+ * all threads afterwards. Threads: one at a time while it is filled, then any. */
 
 #define OSRI_TYPES_MAX 65536
 #define OSRI_TYPES_TEXT_BYTES 512
-#define OSRI_NESTING_MAX 16 /* structs and lists within each other; encoded this stays below OSRI_DEPTH_MAX */
+#define OSRI_NESTING_MAX 16 /* structs and lists within each other; below OSRI_DEPTH_MAX */
 
 /* Fields are private. */
 typedef struct osri_types {
@@ -28,11 +28,11 @@ typedef struct osri_types {
 OSR_MUST_CHECK osr_err osri_types_init(osri_types *types);
 void osri_types_fini(osri_types *types);
 
-/* Adds a type, which must outlive the table. One that is known already, under the same id with the same
- * name and shape, changes nothing. On error the table is as it was, and ret_text (may be NULL) says
- * what is wrong and where, if OSR_ETYPE.
- * Errors: OSR_ETYPE id 0; the id with another name or shape, or the name with another id; a tag twice;
- *   nested too deeply; OSR_ENOMEM; OSR_ELIMIT over OSRI_TYPES_MAX. */
+/* Adds a type, which must outlive the table. One that is known already, under the same id with the
+ * same name and shape, changes nothing. On error the table is as it was, and ret_text (may be NULL)
+ * says what is wrong and where, if OSR_ETYPE.
+ * Errors: OSR_ETYPE id 0; the id with another name or shape, or the name with another id; a tag
+ *   twice; nested too deeply; OSR_ENOMEM; OSR_ELIMIT over OSRI_TYPES_MAX. */
 OSR_MUST_CHECK osr_err osri_types_add(osri_types *types, const osr_type *type,
                                       char ret_text[OSRI_TYPES_TEXT_BYTES]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* msgpack, read. Precondition: the bytes have passed osri_validate(), so that no value is cut off. */
+/* msgpack, read. Precondition: the bytes have passed osri_validate(), so no value is cut off. */
 #include "lib/message/unpack.h"
 
 #include <stdbool.h>

@@ -24,9 +24,8 @@ typedef enum osri_item_kind {
 /* One value, or the start of a container. */
 typedef struct osri_item {
     osri_item_kind kind;
-    uint64_t
-        number; /* bool; whole number (two's complement); bytes of str and bin; count of a container;
-                            type of ext */
+    uint64_t number;     /* bool; whole number, in two's complement; bytes of a str or bin; count of
+                            a container; type of an ext */
     double real;         /* float */
     const uint8_t *data; /* str, bin, ext */
 } osri_item;

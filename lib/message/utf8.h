@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bytes (1 to 4) of the well-formed UTF-8 character at `at`, or 0: cut off, overlong, a surrogate,
- * above U+10FFFF, or no UTF-8 at all. `left` is how many bytes there are, at least 1. */
+/* The bytes (1 to 4) of the well-formed UTF-8 character at `at`, or 0: cut off, overlong, a
+ * surrogate, above U+10FFFF, or no UTF-8 at all. `left` is how many bytes there are, at least 1. */
 static inline size_t osri_utf8_length(const uint8_t *at, size_t left)
 {
     size_t length = at[0] < 0x80   ? 1

@@ -5,7 +5,7 @@
  * Invariants
  *   I1  nothing is read at or behind `end`.
  *   I2  every step consumes at least one byte, so the loop is linear in the input.
- *   I3  a container is entered only if the bytes that are left could hold its values, one byte each.
+ *   I3  a container is entered only if the bytes that are left could hold its values.
  * Bounds: OSRI_DEPTH_MAX open containers, OSRI_OBJECTS_MAX values. */
 #include "lib/message/validator.h"
 

@@ -8,10 +8,10 @@
 
 #include "osier/err.h"
 
-/* Decides in one pass, without memory of its own, whether bytes are msgpack that a decoder may be let
- * at: complete, not deeper than OSRI_DEPTH_MAX, no count larger than the bytes that are left, at most
- * OSRI_OBJECTS_MAX values, only our extension types with exactly their size, no 0xc1. Whether text is
- * UTF-8 is not looked at. Threads: any. */
+/* Decides in one pass, without memory of its own, whether bytes are msgpack that a decoder may be
+ * let at: complete, not deeper than OSRI_DEPTH_MAX, no count larger than the bytes that are left,
+ * at most OSRI_OBJECTS_MAX values, only our extension types with exactly their size, no 0xc1.
+ * Whether text is UTF-8 is not looked at. Threads: any. */
 
 #define OSRI_DEPTH_MAX 32      /* maps and arrays within each other */
 #define OSRI_OBJECTS_MAX 65536 /* values, keys and containers together */

@@ -416,11 +416,11 @@ void osr_node_stop(osr_node *node, uint32_t timeout_ms)
     order = (stop_order){node, OSR_REASON_KILL, false};
     osri_table_visit(node, stop_process, &order);
     drain(node, osri_node_now(node) + 1000 * OSRI_TICK_NS);
+    osri_threads_stop(node); /* from here on nothing calls the distribution but its own threads */
     if (node->remote != NULL) {
         node->remote->close(node->remote_context);
         node->remote = NULL;
     }
-    osri_threads_stop(node);
 }
 
 const char *osr_node_name(const osr_node *node)

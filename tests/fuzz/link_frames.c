@@ -11,18 +11,20 @@
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
 
-/* The link against a peer that sends what it likes. The input is a program: each step is one byte that says
- * what happens, two bytes of length (big-endian) and that many bytes of data:
+/* The link against a peer that sends what it likes. The input is a program: each step is one byte
+ * that says what happens, two bytes of length (big-endian) and that many bytes of data:
  *
  *   0  a frame of exactly these bytes
  *   1  a data frame: right tag, seq and count; the payload is the data
- *   2  the same, but the data is flags, seq and acknowledged (as differences, one byte each), then the payload
+ *   2  the same, but the data is flags, seq and acknowledged (as differences, one byte each), then
+ *      the payload
  *   3  the handshake frame that is due, the data laid over its end
  *   4  our own SEND of as many bytes as the length says, for sender data[0]
  *   5  FLUSH      6  time passes, length * 10 ms      7  CLOSE, down = data[0]
  *   8  the transport refuses frames from now on, or takes them again
  *
- * Checked: one DOWN, nothing after it; nothing delivered that was not received; all memory comes back. */
+ * Checked: one DOWN, nothing after it; nothing delivered that was not received; all memory comes
+ * back. */
 
 typedef struct fuzz_peer {
     osri_dist_link *link;
@@ -161,7 +163,7 @@ static void send_handshake(fuzz_peer *peer, const uint8_t *data, size_t size)
     size_t length;
 
     memcpy(handshake.nonce, peer->nonce, sizeof(handshake.nonce));
-    handshake.kind = peer->dialed ? OSRI_HANDSHAKE_WELCOME
+    handshake.kind = peer->dialed                        ? OSRI_HANDSHAKE_WELCOME
                      : osri_wire_u64(peer->session) == 0 ? OSRI_HANDSHAKE_HELLO
                                                          : OSRI_HANDSHAKE_READY;
     if (peer->dialed) {

@@ -2,9 +2,9 @@
  * SPDX-FileCopyrightText: The Osier authors */
 /* modules: message_reference lib_message lib_core */
 
-/* The typed codec against msgpack-c, both ways. The first byte chooses the type, the rest is decoded: taken or
- * refused as the reference says, with the same meaning; what was taken encodes to the reference's bytes and
- * comes back the same. */
+/* The typed codec against msgpack-c, both ways. The first byte chooses the type, the rest is
+ * decoded: taken or refused as the reference says, with the same meaning; what was taken encodes to
+ * the reference's bytes and comes back the same. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const osr_type *const types[] = {&everything_osr_type, &lists_osr_type, &counter_add_osr_type,
-                                        &ping_osr_type};
+static const osr_type *const types[] = {&everything_osr_type, &lists_osr_type,
+                                        &counter_add_osr_type, &ping_osr_type};
 
 static void require(int fact)
 {

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 /* modules: message_reference lib_message lib_core */
 
-/* Messages as typed: any text is read or refused with a text that fits; what was read prints as something that
- * is read as the same, and prints the same again. */
+/* Messages as typed: any text is read or refused with a text that fits; what was read prints as
+ * something that is read as the same, and prints the same again. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 /* modules: message_reference lib_message lib_core */
 
-/* The validator: what it lets through is msgpack to msgpack-c too, and our reader ends where it says. */
+/* The validator: what it lets through is msgpack to msgpack-c too, and our reader ends where it
+ * says. */
 
 #include <msgpack.h>
 #include <stdlib.h>

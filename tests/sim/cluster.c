@@ -148,7 +148,7 @@ static void note_session(cluster_node *at, const char *line)
         require(sessions->ups < CLUSTER_SESSIONS_MAX, "too many sessions");
         sessions->numbers[sessions->ups++] = osri_net_session_of(at->net, peer->name);
     } else if (strncmp(text, " is down", 8) == 0) {
-        sessions->downs++;
+        sessions->down_ns[sessions->downs++] = at->owner->now_ns;
     }
 }
 
@@ -360,6 +360,18 @@ cluster_node *cluster_by_id(cluster *world, uint64_t node_id)
         }
     }
     return NULL;
+}
+
+uint64_t cluster_session_end(const cluster_node *at, uint32_t peer_host, uint64_t number)
+{
+    const cluster_sessions *sessions = &at->sessions[peer_host];
+
+    for (uint32_t i = 0; i < sessions->ups; i++) {
+        if (sessions->numbers[i] == number) {
+            return sessions->down_ns[i] == 0 ? UINT64_MAX : sessions->down_ns[i];
+        }
+    }
+    return 0;
 }
 
 osr_pid cluster_spawn(cluster *world, uint32_t host, const osr_entry *entry, const void *argument,

@@ -22,6 +22,7 @@ typedef struct cluster cluster;
 /* The sessions of one node's incarnation with one peer name, in order, by their number (osri_net_session_of). */
 typedef struct cluster_sessions {
     uint64_t numbers[CLUSTER_SESSIONS_MAX];
+    uint64_t down_ns[CLUSTER_SESSIONS_MAX]; /* 0: not yet */
     uint32_t ups;
     uint32_t downs;
 } cluster_sessions;
@@ -83,6 +84,9 @@ uint64_t cluster_random(cluster *world, uint64_t bound);
 
 /* The node that has this number, alive or not as long as it is its latest incarnation; NULL: none. */
 cluster_node *cluster_by_id(cluster *world, uint64_t node_id);
+
+/* When a session of a node, of its present incarnation, ended there; UINT64_MAX: not yet; 0: there was none. */
+uint64_t cluster_session_end(const cluster_node *at, uint32_t peer_host, uint64_t number);
 
 /* Starts a process of an entry without a parent; its pid. */
 osr_pid cluster_spawn(cluster *world, uint32_t host, const osr_entry *entry, const void *argument,

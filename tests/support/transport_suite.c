@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The contract of dist/transport.h. Node 0 listens, 1 and 2 dial. Every wait is for an event, with a
- * deadline that only a failure meets. */
+/* The contract of dist/transport.h. Node 0 listens, 1 and 2 dial. Every wait is for an event, with
+ * a deadline that only a failure meets. */
 
 #define DEADLINE_S 10
 

@@ -15,13 +15,13 @@
  *
  *     OSR_STRUCT(point, (1, i32, x), (2, i32, y));                   nested in messages; has no id
  *     OSR_MESSAGE(shape, 0x0201, (1, str, name), (2, list(of(point)), corners));
- *     OSR_REQUEST(area_of, 0x0202, area, (1, of(point), at), …);     area: a message declared before
- *     OSR_STATE(counter, (1, i64, n));                               a server's state, printable
+ *     OSR_REQUEST(area_of, 0x0202, area, (1, of(point), at), …);     area: a message, the reply
+ *     OSR_STATE(counter, (1, i64, n));                               a server's state
  *
- * Each takes 0 to 16 fields (tag, type, name) and stands at file scope, also in headers that several
- * files include. Tags are numbers chosen by the author, each once a type: they, not the names,
- * travel, so a field keeps its tag for ever and a removed one's is not used again. Ids are unique in a
- * program, non-zero; those below 0x100 are Osier's own.
+ * Each takes 0 to 16 fields (tag, type, name) and stands at file scope, also in headers that
+ * several files include. Tags are numbers chosen by the author, each once a type: they, not the
+ * names, travel, so a field keeps its tag for ever and a removed one's is not used again. Ids are
+ * unique in a program, non-zero; those below 0x100 are Osier's own.
  *
  *     type                      member
  *     bool i8…i64 u8…u64 f64    bool, int8_t…int64_t, uint8_t…uint64_t, double
@@ -34,9 +34,11 @@
  *     struct NAME, NAME_osr_type;
  *     osr_err NAME_send(self, to, &message)              a copy is sent; see osri_send()
  * and of a request:
- *     osr_err NAME_call(self, to, &request, &reply, ms)  reply by value; does not compile for a reply
- *                                                        with str, bin or list in it, for which there is
- *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free() */
+ *     osr_err NAME_call(self, to, &request, &reply, ms)              reply by value
+ *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free()
+ *
+ * NAME_call does not compile for a reply that has str, bin or list anywhere in it: nobody would own
+ * what they point to. A message that is sent is copied, so all in it is lent for the call only. */
 
 OSR_BEGIN_DECLS
 
@@ -99,8 +101,8 @@ struct osr_type {
  * same. It is the same on every node. Threads: any. Not a suspension point. */
 OSR_API uint64_t osr_type_shape(const osr_type *type);
 
-/* Writes a value as a person reads it: counter_add{by: 5, who: "me"}. Always NUL-terminated; what does
- * not fit is cut, and "…" says so. Returns the bytes written, without the NUL.
+/* Writes a value as a person reads it: counter_add{by: 5, who: "me"}. Always NUL-terminated; what
+ * does not fit is cut, and "…" says so. Returns the bytes written, without the NUL.
  * Threads: any. Not a suspension point. */
 OSR_API size_t osr_print(const osr_type *type, const void *value, char *ret_text, size_t capacity);
 
@@ -132,8 +134,9 @@ typedef struct osr_dest {
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
 
 /* What stands behind NAME_call(): sends the request and waits for the reply. Suspension point.
- * Errors: as osri_send(); OSR_ETIMEDOUT, after which a late reply is dropped; OSR_ENOPROC the process
- *   does not exist or ended; OSR_ENOCONNECTION; OSR_ESELF; OSR_ETYPE another type came back; OSR_EEXIT. */
+ * Errors: as osri_send(); OSR_ETIMEDOUT, after which a late reply is dropped; OSR_ENOPROC the
+ *   process does not exist or ended; OSR_ENOCONNECTION; OSR_ESELF; OSR_ETYPE another type came
+ *   back; OSR_EEXIT. */
 OSR_API OSR_MUST_CHECK osr_err osri_call(osr_self *self, osr_dest to, const osr_type *request_type,
                                          const void *request, const osr_type *reply_type,
                                          void *ret_reply, uint32_t timeout_ms);
@@ -247,8 +250,8 @@ OSR_END_DECLS
     }                                                                                              \
     struct nm
 
-/* NAME_call()'s reply parameter: REPLY *, or for a reply that has variable-length data something that
- * nothing converts to, so that the compiler refuses on the caller's line. */
+/* NAME_call()'s reply parameter: REPLY *, or for a reply that has variable-length data something
+ * that nothing converts to, so that the compiler refuses on the caller's line. */
 typedef struct osri_this_reply_has_variable_length_use_NAME_request {
     char unused;
 } osri_this_reply_has_variable_length_use_NAME_request;
@@ -272,9 +275,8 @@ inline void *osri_reply_address(osri_this_reply_has_variable_length_use_NAME_req
 #define OSRI_REPLY_ADDRESS(rep, place) osri_reply_address(place)
 #else
 #define OSRI_REPLY_PLACE(rep)                                                                      \
-    __typeof__(__builtin_choose_expr(                                                              \
-        rep##_osr_plain, (rep *)0,                                                                 \
-        *(osri_this_reply_has_variable_length_use_NAME_request *)0))
+    __typeof__(__builtin_choose_expr(rep##_osr_plain, (rep *)0,                                    \
+                                     *(osri_this_reply_has_variable_length_use_NAME_request *)0))
 #define OSRI_REPLY_ADDRESS(rep, place) __builtin_choose_expr(rep##_osr_plain, place, NULL)
 #endif
 
@@ -300,7 +302,7 @@ extern __attribute__((weak, visibility("hidden"))) const osr_type *const __start
 extern __attribute__((weak, visibility("hidden"))) const osr_type *const __stop_osr_types[];
 OSR_END_DECLS
 
-/* Those of the program or library into which the calling code is linked; empty where it has none. */
+/* Those of the program or library that the calling code is linked into; empty where it has none. */
 static inline osri_type_section osri_types_here(void)
 {
     osri_type_section section = {__start_osr_types, __stop_osr_types};
@@ -313,8 +315,8 @@ static inline osri_type_section osri_types_here(void)
 #define OSRI_JOIN(a, b) OSRI_JOIN_(a, b)
 #define OSRI_JOIN_(a, b) a##b
 
-/* A field type is a row: member, kind, plain?, bins?, element, nested descriptor. <stdbool.h> makes _Bool of
- * bool before it arrives here. There are no lists of lists. */
+/* A field type is a row: member, kind, plain?, bins?, element, nested descriptor. <stdbool.h> makes
+ * _Bool of bool before it arrives here. There are no lists of lists. */
 #define OSRI_TYPE_bool bool, OSR_KIND_BOOL, 1, 0, bool, NULL
 #define OSRI_TYPE__Bool bool, OSR_KIND_BOOL, 1, 0, bool, NULL
 #define OSRI_TYPE_i8 int8_t, OSR_KIND_I8, 1, 0, int8_t, NULL
@@ -371,7 +373,7 @@ static inline osri_type_section osri_types_here(void)
     OSRI_20TH(__VA_ARGS__, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F, E, E, E, E)
 #define OSRI_COUNT(...)                                                                            \
     OSRI_20TH(__VA_ARGS__, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define OSRI_20TH(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18,  \
+#define OSRI_20TH(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, \
                   a19, a20, ...)                                                                   \
     a20
 

@@ -9,8 +9,8 @@
 
 #include "osier/err.h"
 
-/* Names of processes and of requests: values of 16 bytes, compared as wholes, the same on every node
- * (DESIGN.md D13). Nothing here allocates or is a suspension point. Threads: any. */
+/* Names of processes and of requests: values of 16 bytes, compared as wholes, the same on every
+ * node (DESIGN.md D13). Nothing here allocates or is a suspension point. Threads: any. */
 
 OSR_BEGIN_DECLS
 
@@ -58,8 +58,8 @@ static inline bool osr_ref_equal(osr_ref a, osr_ref b)
     return a.node == b.node && a.number == b.number;
 }
 
-/* Writes "<3f9a12bc00112233.17.2>": node in 16 hexadecimal digits, slot, generation. Stable: it may be
- * kept, and pasted into the shell. */
+/* Writes "<3f9a12bc00112233.17.2>": node in 16 hexadecimal digits, slot, generation. Stable: it may
+ * be kept, and pasted into the shell. */
 OSR_API void osr_pid_print(osr_pid pid, char ret_text[OSR_PID_TEXT_BYTES]);
 
 /* Reads what osr_pid_print() wrote, and nothing else: the whole text must be a pid.

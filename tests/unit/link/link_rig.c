@@ -48,7 +48,8 @@ static osri_verdict name_state(void *context, const osri_claim *claim)
     osri_verdict verdict;
 
     for (rig_link *other = entry->node->links; other != NULL && count < 64; other = other->next) {
-        if (other == entry || osri_link_is_down(other->link) || !(other->dialed || other->claimed)) {
+        if (other == entry || osri_link_is_down(other->link) ||
+            !(other->dialed || other->claimed)) {
             continue;
         }
         holders[count].phase = osri_link_is_up(other->link) ? OSRI_HOLDER_UP
@@ -170,7 +171,8 @@ rig_link *rig_alive(int node)
 {
     rig_link *entry = the_rig.nodes[node].links;
 
-    while (entry != NULL && (osri_link_is_down(entry->link) || !(entry->dialed || entry->claimed))) {
+    while (entry != NULL &&
+           (osri_link_is_down(entry->link) || !(entry->dialed || entry->claimed))) {
         entry = entry->next;
     }
     return entry;
@@ -187,7 +189,7 @@ rig_link *rig_other_end(const rig_link *link)
     return entry;
 }
 
-/* --- Records ----------------------------------------------------------------------------------------------------- */
+/* --- Records --------------------------------------------------------------------------------- */
 
 static uint8_t filler(uint64_t sender, uint64_t count, size_t at)
 {
@@ -228,7 +230,7 @@ static void check_record(rig_link *link, const uint8_t *record, size_t bytes)
     rig_assert(wrong == 0);
 }
 
-/* --- The owner --------------------------------------------------------------------------------------------------- */
+/* --- The owner ------------------------------------------------------------------------------- */
 
 static void close_transport(rig_link *entry, uint32_t linger_ms)
 {
@@ -298,8 +300,8 @@ static bool goes_up(const osri_link_actions *actions)
 static void make_way(rig_link *entry)
 {
     for (rig_link *other = entry->node->links; other != NULL; other = other->next) {
-        if (other != entry && (osri_link_is_up(other->link) ||
-                               (!other->dialed && !osri_link_is_down(other->link)))) {
+        if (other != entry &&
+            (osri_link_is_up(other->link) || (!other->dialed && !osri_link_is_down(other->link)))) {
             osri_link_actions *kept = entry->node->actions;
 
             ck_assert_int_eq(osri_link_actions_new(&entry->node->actions), OSR_OK);

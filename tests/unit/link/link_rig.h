@@ -8,9 +8,10 @@
 #include "dist/link/link.h"
 #include "dist/sim/sim.h"
 
-/* Two nodes on a simulated network, each with the least that an owner of links has to do: make them for dials and
- * accepted connections, execute actions, judge names, retry what the transport refused. Everything follows from the
- * seed. What arrives is checked on the spot: per sender in order, nothing missing, nothing twice, nothing changed. */
+/* Two nodes on a simulated network, each with the least that an owner of links has to do: make them
+ * for dials and accepted connections, execute actions, judge names, retry what the transport
+ * refused. Everything follows from the seed. What arrives is checked on the spot: per sender in
+ * order, nothing missing, nothing twice, nothing changed. */
 
 #define RIG_NODES 2
 #define RIG_SENDERS 5

@@ -110,7 +110,7 @@ void world_end(void)
     ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
 }
 
-/* --- The trace --------------------------------------------------------------------------------------------------- */
+/* --- The trace ------------------------------------------------------------------------------- */
 
 static void note_frame(const link_end *end, const uint8_t *bytes, size_t bytes_count)
 {
@@ -145,7 +145,7 @@ void world_expect(const char *trace)
     world.trace[0] = '\0';
 }
 
-/* --- The owner's part -------------------------------------------------------------------------------------------- */
+/* --- The owner's part ------------------------------------------------------------------------ */
 
 static void put_on_wire(link_end *end, const uint8_t *bytes, size_t bytes_count)
 {
@@ -323,8 +323,7 @@ void world_pass(uint64_t ns)
             break;
         }
         world.now_ns = due_ns > world.now_ns ? due_ns : world.now_ns;
-        must_step(due_ns == a_ns ? &world.a : &world.b,
-                  (osri_link_event){.kind = OSRI_LINK_TIME});
+        must_step(due_ns == a_ns ? &world.a : &world.b, (osri_link_event){.kind = OSRI_LINK_TIME});
         world_settle();
     }
     world.now_ns = end_ns;

@@ -7,8 +7,8 @@
 
 #include "dist/link/link.h"
 
-/* Two links, a (dials) and b (accepts), joined by a wire that the test holds in its hands, on a clock that it
- * sets. What they do is written down: tests compare the trace. */
+/* Two links, a (dials) and b (accepts), joined by a wire that the test holds in its hands, on a
+ * clock that it sets. What they do is written down: tests compare the trace. */
 
 #define MS UINT64_C(1000000)
 
@@ -25,7 +25,7 @@ typedef struct link_end {
     osri_dist_link *link;
     osri_link_actions *actions;
     struct link_end *other;
-    wire_frame *sent; /* on the way to the other, oldest first */
+    wire_frame *sent;     /* on the way to the other, oldest first */
     osri_verdict verdict; /* what its hook name_state answers */
     osri_claim claim;     /* what it was asked; name is only valid then */
     bool full;            /* its transport refuses frames */
@@ -47,14 +47,16 @@ typedef struct link_world {
 
 extern link_world world;
 
-/* Node a "a@h1", node b "b@h2", of one cluster; links are made by world_connect() or world_make_links(). */
+/* Node a "a@h1", node b "b@h2", of one cluster; links are made by world_connect() or
+ * world_make_links(). */
 void world_begin(void);
 
 /* Frees everything and checks that all memory came back. */
 void world_end(void);
 
 /* A development identity of another node. */
-void world_identity(const char *cluster, uint8_t secret, const char *name, osri_identity *ret_identity);
+void world_identity(const char *cluster, uint8_t secret, const char *name,
+                    osri_identity *ret_identity);
 
 void world_make_links(void);
 

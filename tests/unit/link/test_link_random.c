@@ -6,8 +6,8 @@
 
 #include "tests/unit/link/link_rig.h"
 
-/* Seeded runs of whole links over the simulated network: simultaneous dials, traffic, faults. A failure names
- * its seed; OSIER_SEED=<n> runs that one alone, OSIER_SEEDS=<n> so many. */
+/* Seeded runs of whole links over the simulated network: simultaneous dials, traffic, faults. A
+ * failure names its seed; OSIER_SEED=<n> runs that one alone, OSIER_SEEDS=<n> so many. */
 
 #define SEEDS 1000
 
@@ -36,7 +36,8 @@ static void expect_one_session(void)
     seed_assert(rig_other_end(one) == other && rig_other_end(other) == one);
 }
 
-/* Both dial at about the same time: one connection comes of it, the same at both ends, and it comes up once. */
+/* Both dial at about the same time: one connection comes of it, the same at both ends, and it comes
+ * up once. */
 START_TEST(two_dials_make_one_connection)
 {
     int both = 0;
@@ -63,7 +64,8 @@ START_TEST(two_dials_make_one_connection)
 }
 END_TEST
 
-/* Whatever resets, stalls and cuts do to them, two nodes that both want each other end up with one connection. */
+/* Whatever resets, stalls and cuts do to them, two nodes that both want each other end up with one
+ * connection. */
 START_TEST(faults_leave_one_connection)
 {
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
@@ -161,7 +163,8 @@ static void random_fault(rig_link *ends[2])
     }
 }
 
-/* What each end received is a prefix, per sender, of what the other gave (order and content are checked as it arrives). */
+/* What each end received is a prefix, per sender, of what the other gave (order and content are
+ * checked as it arrives). */
 static void expect_prefixes(rig_link *ends[2], bool all)
 {
     for (int i = 0; i < 2 && ends[1] != NULL; i++) {

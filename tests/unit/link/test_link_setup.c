@@ -267,9 +267,9 @@ START_TEST(a_foreign_nonce_is_refused)
     world_make_links();
     world_open();
     ck_assert(world_carry(&world.a));
-    ck_assert_int_eq(osri_handshake_decode(world.b.sent->bytes, world.b.sent->bytes_count, 1, 1,
-                                           &welcome),
-                     OSR_OK);
+    ck_assert_int_eq(
+        osri_handshake_decode(world.b.sent->bytes, world.b.sent->bytes_count, 1, 1, &welcome),
+        OSR_OK);
     welcome.nonce[3] ^= 1;
     world_forge(&world.b, bytes, osri_handshake_encode(&welcome, bytes));
     world_settle();
@@ -414,21 +414,21 @@ START_TEST(misplaced_events_are_refused)
     uint8_t key[OSRI_KEY_BYTES] = {0};
 
     world_make_links();
-    ck_assert_int_eq(world_step(&world.a, (osri_link_event){.kind = OSRI_LINK_ACCEPTED,
-                                                            .peer_key = key}),
-                     OSR_EINVAL);
-    ck_assert_int_eq(world_step(&world.a, (osri_link_event){.kind = OSRI_LINK_FRAME,
-                                                            .bytes = key,
-                                                            .bytes_count = 1}),
-                     OSR_EINVAL);
+    ck_assert_int_eq(
+        world_step(&world.a, (osri_link_event){.kind = OSRI_LINK_ACCEPTED, .peer_key = key}),
+        OSR_EINVAL);
+    ck_assert_int_eq(
+        world_step(&world.a,
+                   (osri_link_event){.kind = OSRI_LINK_FRAME, .bytes = key, .bytes_count = 1}),
+        OSR_EINVAL);
     ck_assert_int_eq(world_send(&world.a, 1, "", 0), OSR_EINVAL);
     ck_assert_int_eq(world_send(&world.a, 1, key, OSRI_LINK_RECORD_BYTES_MAX + 1), OSR_ELIMIT);
     world_open();
     world_settle();
     ck_assert_int_eq(world.a.ups + world.b.ups, 2);
-    ck_assert_int_eq(world_step(&world.a, (osri_link_event){.kind = OSRI_LINK_OPENED,
-                                                            .peer_key = key}),
-                     OSR_EINVAL);
+    ck_assert_int_eq(
+        world_step(&world.a, (osri_link_event){.kind = OSRI_LINK_OPENED, .peer_key = key}),
+        OSR_EINVAL);
 }
 END_TEST
 

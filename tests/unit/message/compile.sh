@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
-# declarations.h compiles without a warning as strict C11 and C++17 with every compiler there is, and each of
-# its mistakes is refused. Exit status 77 where there is no compiler.
+# declarations.h compiles without a warning as strict C11 and C++17 with every compiler there is,
+# and each of its mistakes is refused. Exit status 77 where there is no compiler.
 set -u
 top=$1
 file=$top/tests/unit/message/declarations.h

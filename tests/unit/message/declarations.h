@@ -5,8 +5,8 @@
 
 #include "osier/message.h"
 
-/* Every public macro of osier/message.h, expanded, in words that C11 and C++17 share; compile.sh feeds it to
- * each compiler there is. REFUSE=n adds a mistake that must not compile. */
+/* Every public macro of osier/message.h, expanded, in words that C11 and C++17 share; compile.sh
+ * feeds it to each compiler there is. REFUSE=n adds a mistake that must not compile. */
 
 OSR_STRUCT(no_fields);
 OSR_STRUCT(corner, (1, i32, x), (2, i32, y));
@@ -19,7 +19,8 @@ OSR_MESSAGE(varied, 0x0703, (1, bool, f1), (2, i8, f2), (3, i16, f3), (4, i32, f
             (6, u8, f6), (7, u16, f7), (8, u32, f8), (9, u64, f9), (10, f64, f10), (11, str, f11),
             (12, bin, f12), (13, pid, f13), (14, ref, f14), (15, of(label), f15),
             (16, list(bool), f16));
-OSR_MESSAGE(listed, 0x0704, (1, list(bin), bins), (2, list(str), texts), (3, list(of(label)), labels));
+OSR_MESSAGE(listed, 0x0704, (1, list(bin), bins), (2, list(str), texts),
+            (3, list(of(label)), labels));
 OSR_REQUEST(ask_plain, 0x0705, plain, (1, i64, by));
 OSR_REQUEST(ask_nothing, 0x0706, nothing);
 OSR_REQUEST(ask_varied, 0x0707, varied, (1, str, name), (2, list(pid), whom));
@@ -52,7 +53,8 @@ OSR_MESSAGE(doubled, 0x0708, (1, i64, a), (1, i64, b));
 #elif REFUSE == 3
 OSR_MESSAGE(listed_twice, 0x0709, (1, list(list(i64)), a));
 #elif REFUSE == 4
-OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request, varied *reply)
+OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request,
+                                          varied *reply)
 {
     return ask_plain_call(self, to, request, reply, 1000);
 }

@@ -17,9 +17,9 @@ OSR_MESSAGE(everything, 0x0201, (1, bool, yes), (2, i8, i8v), (3, i16, i16v), (4
 
 OSR_MESSAGE(lists, 0x0202, (1, list(bool), bools), (2, list(i8), i8s), (3, list(i16), i16s),
             (4, list(i32), i32s), (5, list(i64), i64s), (6, list(u8), u8s), (7, list(u16), u16s),
-            (8, list(u32), u32s), (9, list(u64), u64s), (10, list(f64), f64s), (11, list(str), texts),
-            (12, list(bin), datas), (13, list(pid), whos), (14, list(ref), whichs),
-            (15, list(of(point)), points));
+            (8, list(u32), u32s), (9, list(u64), u64s), (10, list(f64), f64s),
+            (11, list(str), texts), (12, list(bin), datas), (13, list(pid), whos),
+            (14, list(ref), whichs), (15, list(of(point)), points));
 
 OSR_MESSAGE(counter_value, 0x0102, (1, i64, value));
 OSR_REQUEST(counter_add, 0x0101, counter_value, (1, i64, by));

@@ -12,8 +12,8 @@
 #include "tests/unit/message/values.h"
 
 OSR_MESSAGE(two, 0x0501, (1, i8, a), (2, u16, b));
-OSR_MESSAGE(kinds, 0x0502, (1, bool, yes), (2, f64, real), (3, str, text), (4, bin, data), (5, pid, who),
-            (6, ref, which), (7, of(point), at), (8, list(u8), bytes));
+OSR_MESSAGE(kinds, 0x0502, (1, bool, yes), (2, f64, real), (3, str, text), (4, bin, data),
+            (5, pid, who), (6, ref, which), (7, of(point), at), (8, list(u8), bytes));
 
 OSR_STRUCT(large, (1, of(everything), a), (2, of(everything), b));
 OSR_STRUCT(larger, (1, list(of(large)), all));
@@ -49,7 +49,7 @@ static void expect_two(const uint8_t *bytes, size_t size, int a, int b)
     osri_envelope_free(&envelope);
 }
 
-/* Fields come in any order, unknown ones are skipped with all that is in them, missing ones are zero. */
+/* Fields come in any order, unknown ones are skipped whole, missing ones are zero. */
 START_TEST(old_and_new_nodes_understand_each_other)
 {
     expect_two(BYTES("\x82\x01\xff\x02\x05"), -1, 5);
@@ -81,17 +81,17 @@ END_TEST
 START_TEST(other_kinds_are_refused)
 {
     static const char *const values[] = {
-        "\xc0",                         /* nil */
-        "\x05",                         /* number */
-        "\xff",                         /* negative */
-        "\xc3",                         /* bool */
+        "\xc0", /* nil */
+        "\x05", /* number */
+        "\xff", /* negative */
+        "\xc3", /* bool */
         "\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00",
-        "\xa1x",                        /* str */
-        "\xc4\x01x",                    /* bin */
-        "\xd8\x01xxxxxxxxxxxxxxxx",     /* pid */
-        "\xd8\x02xxxxxxxxxxxxxxxx",     /* ref */
-        "\x91\x05",                     /* array */
-        "\x81\x01\x05",                 /* map */
+        "\xa1x",                    /* str */
+        "\xc4\x01x",                /* bin */
+        "\xd8\x01xxxxxxxxxxxxxxxx", /* pid */
+        "\xd8\x02xxxxxxxxxxxxxxxx", /* ref */
+        "\x91\x05",                 /* array */
+        "\x81\x01\x05",             /* map */
     };
     static const size_t sizes[] = {1, 1, 1, 1, 9, 2, 3, 18, 18, 2, 3};
     static const size_t fitting[] = {3, 4, 5, 6, 7, 8, 10, 9}; /* by tag - 1 */
@@ -206,6 +206,21 @@ START_TEST(small_bytes_do_not_become_large_values)
 }
 END_TEST
 
+/* Bins count towards the size of a value here as they do where it is sent. */
+START_TEST(bins_count_towards_the_size)
+{
+    static uint8_t bytes[7 + OSR_BIN_BYTES_MAX] = {0x81, 4, 0xc6, 1, 0, 0, 0};
+    osri_envelope *envelope = NULL;
+    ck_err(osri_decode(&kinds_osr_type, bytes, sizeof(bytes), &envelope), OSR_EINVAL);
+    ck_assert_ptr_null(envelope);
+    bytes[3] = 0;
+    bytes[4] = 0xff;
+    ck_err(osri_decode(&kinds_osr_type, bytes, 7 + 0xff0000, &envelope), OSR_OK);
+    ck_assert_uint_eq(osr_bin_size(((const kinds *)osri_envelope_body(envelope))->data), 0xff0000);
+    osri_envelope_free(&envelope);
+}
+END_TEST
+
 static void start_types(osri_types *types)
 {
     ck_err(osri_types_init(types), OSR_OK);
@@ -295,9 +310,12 @@ START_TEST(made_up_payloads_are_checked)
         uint32_t id;
         const char *payload;
         osr_err err;
-    } cases[] = {{0x7777, "\x81\x01\x05", OSR_OK},     {0x7777, "\x81\x01", OSR_EINVAL},
-                 {0x7777, "\x05", OSR_EINVAL},         {0x7777, "\x81\x01\x05\x05", OSR_EINVAL},
-                 {0x7777, "", OSR_EINVAL},             {0, "\x81\x01\x05", OSR_EINVAL},
+    } cases[] = {{0x7777, "\x81\x01\x05", OSR_OK},
+                 {0x7777, "\x81\x01", OSR_EINVAL},
+                 {0x7777, "\x05", OSR_EINVAL},
+                 {0x7777, "\x81\x01\x05\x05", OSR_EINVAL},
+                 {0x7777, "", OSR_EINVAL},
+                 {0, "\x81\x01\x05", OSR_EINVAL},
                  {OSR_DYNAMIC_ID, "\x80", OSR_EINVAL}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         osri_buffer buffer = {0};
@@ -333,6 +351,7 @@ END_TEST
 RUN_TESTS("decode", old_and_new_nodes_understand_each_other, numbers_out_of_range_are_refused,
           other_kinds_are_refused, repeated_tags_are_refused, short_floats_are_widened,
           every_truncation_is_refused, damaged_bytes_are_seen_as_msgpack_c_sees_them,
-          small_bytes_do_not_become_large_values, a_message_names_its_type,
+          small_bytes_do_not_become_large_values, bins_count_towards_the_size,
+          a_message_names_its_type,
           an_unknown_message_passes_unchanged, malformed_messages_are_refused,
           made_up_payloads_are_checked, no_memory_for_an_unknown_message);

@@ -34,8 +34,7 @@ START_TEST(a_copy_says_the_same)
 }
 END_TEST
 
-/* One allocation holds the envelope, the struct, its lists and its texts; nothing leads back into the
- * template. */
+/* One block holds the envelope, the struct, its lists and texts; nothing leads to the template. */
 START_TEST(a_copy_is_one_block_of_its_own)
 {
     osr_str texts[2] = {{"ab", 2}, {"cde", 3}};

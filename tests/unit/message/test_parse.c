@@ -34,7 +34,8 @@ static osri_envelope *parsed(const char *text)
 /* Random values of all types are read back from what was printed of them. */
 START_TEST(printed_values_are_read_back)
 {
-    static const osr_type *const all[] = {&everything_osr_type, &lists_osr_type, &counter_add_osr_type};
+    static const osr_type *const all[] = {&everything_osr_type, &lists_osr_type,
+                                          &counter_add_osr_type};
     static char text[4 * 1024 * 1024];
     value_maker maker = {.seed = 20236};
     printf("seed %" PRIu64 "\n", maker.seed);
@@ -85,8 +86,9 @@ END_TEST
 START_TEST(edges_of_numbers)
 {
     start();
-    osri_envelope *envelope = parsed("everything{i64v: -9223372036854775808, u64v: 0xffffffffffffffff, "
-                                     "i8v: 127, u8v: 255, i32v: -0}");
+    osri_envelope *envelope =
+        parsed("everything{i64v: -9223372036854775808, u64v: 0xffffffffffffffff, "
+               "i8v: 127, u8v: 255, i32v: -0}");
     const everything *value = osri_envelope_body(envelope);
     ck_assert_int_eq(value->i64v, INT64_MIN);
     ck_assert_uint_eq(value->u64v, UINT64_MAX);
@@ -130,8 +132,7 @@ static const mistake mistakes[] = {
     {"everything{f64v: x}", OSR_EINVAL, "at character 18: expected a number"},
     {"everything{f64v: 1,5}", OSR_EINVAL, "at character 20: expected a field of everything"},
     {"everything{text: hi}", OSR_EINVAL, "at character 18: expected text in quotes, \"…\""},
-    {"everything{text: \"hi}", OSR_EINVAL,
-     "at character 22: the text is not closed: expected \""},
+    {"everything{text: \"hi}", OSR_EINVAL, "at character 22: the text is not closed: expected \""},
     {"everything{text: \"\\q\"}", OSR_EINVAL,
      "at character 20: expected one of \\n \\t \\r \\\" \\\\ \\x00 to \\xff"},
     {"everything{text: \"\\x1\"}", OSR_EINVAL,

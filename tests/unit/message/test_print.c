@@ -34,7 +34,8 @@ START_TEST(values_print_readably)
     static const int16_t numbers[] = {-1, 2};
     static const point points[] = {{1, 2}, {3, 4}};
     lists value = {0};
-    ck_assert_str_eq(print(&counter_value_osr_type, &(counter_value){-5}), "counter_value{value: -5}");
+    ck_assert_str_eq(print(&counter_value_osr_type, &(counter_value){-5}),
+                     "counter_value{value: -5}");
     ck_assert_str_eq(print(&ping_osr_type, &(ping){0}), "ping{}");
     value.i16s.at = numbers;
     value.i16s.count = 2;
@@ -49,10 +50,19 @@ END_TEST
 /* Every kind in one message. */
 START_TEST(every_kind_prints)
 {
-    everything value = {.yes = true, .i8v = INT8_MIN, .i16v = INT16_MIN, .i32v = INT32_MIN,
-                        .i64v = INT64_MIN, .u8v = UINT8_MAX, .u16v = UINT16_MAX,
-                        .u32v = UINT32_MAX, .u64v = UINT64_MAX, .f64v = 2.5,
-                        .text = {"hi", 2}, .who = {1, 2, 3}, .which = {4, 5}};
+    everything value = {.yes = true,
+                        .i8v = INT8_MIN,
+                        .i16v = INT16_MIN,
+                        .i32v = INT32_MIN,
+                        .i64v = INT64_MIN,
+                        .u8v = UINT8_MAX,
+                        .u16v = UINT16_MAX,
+                        .u32v = UINT32_MAX,
+                        .u64v = UINT64_MAX,
+                        .f64v = 2.5,
+                        .text = {"hi", 2},
+                        .who = {1, 2, 3},
+                        .which = {4, 5}};
     ck_err(osr_bin_new("\x00\xff", 2, &value.data), OSR_OK);
     ck_assert_str_eq(
         print(&everything_osr_type, &value),
@@ -112,8 +122,7 @@ START_TEST(floats_print_short)
 }
 END_TEST
 
-/* In whatever room, the text is terminated, fits, is a whole beginning of the full one, and says where
- * it was cut. */
+/* In whatever room: terminated, whole characters, a beginning of the full text, the cut marked. */
 START_TEST(cut_texts_are_whole_and_marked)
 {
     static const char bytes[] = "\xe2\x82\xac\x01\xc3\xa9z";

@@ -35,7 +35,7 @@ static osr_type declared(const char *name, uint32_t id, const osr_field *fields,
 
 static const osr_field i64_field = {1, OSR_KIND_I64, 8, 0, "a", NULL};
 
-/* All messages of all files of the program are found, each once, nested structs are not among them. */
+/* All messages of all files of the program are found, each once; nested structs are not. */
 START_TEST(the_linker_section_is_collected)
 {
     start();
@@ -78,10 +78,11 @@ START_TEST(an_id_with_two_names_is_refused)
     start();
     ck_err(osri_types_add(&types, &first_osr_type, text), OSR_OK);
     ck_err(osri_types_add(&types, &other, text), OSR_ETYPE);
-    (void)snprintf(expected, sizeof(expected),
-                   "message id 0x0302 is used by first (%s:%u) and by other (other.c:7): give one of "
-                   "them another id",
-                   __FILE__, first_osr_type.line);
+    (void)snprintf(
+        expected, sizeof(expected),
+        "message id 0x0302 is used by first (%s:%u) and by other (other.c:7): give one of "
+        "them another id",
+        __FILE__, first_osr_type.line);
     ck_assert_str_eq(text, expected);
     ck_assert_uint_eq(osri_types_count(&types), 2);
     osri_types_fini(&types);
@@ -104,7 +105,7 @@ START_TEST(a_name_with_two_ids_is_refused)
 }
 END_TEST
 
-/* The same id and name with other fields is refused, naming both places; the same fields are fine. */
+/* The same id and name with other fields is refused, naming both places; with the same it is fine. */
 START_TEST(another_shape_is_refused)
 {
     static const osr_field same[] = {{1, OSR_KIND_I64, 8, 0, "v", NULL},
@@ -126,7 +127,7 @@ START_TEST(another_shape_is_refused)
 }
 END_TEST
 
-/* A shape changes with a tag, a kind, the order, the number of fields and what is nested, not with names. */
+/* A shape changes with a tag, a kind, the order and the number of fields, not with names. */
 START_TEST(shape_follows_what_travels)
 {
     osr_field fields[2] = {{1, OSR_KIND_I64, 8, 0, "a", NULL}, {2, OSR_KIND_I32, 4, 8, "b", NULL}};
@@ -189,7 +190,8 @@ START_TEST(no_memory_leaves_the_table_as_it_was)
         }
         err = osri_types_add(&types, &first_osr_type, text);
         ck_assert_uint_eq(osri_types_count(&types), err == OSR_OK ? 2 : 1);
-        ck_assert_ptr_eq(osri_types_by_name(&types, "first"), err == OSR_OK ? &first_osr_type : NULL);
+        ck_assert_ptr_eq(osri_types_by_name(&types, "first"),
+                         err == OSR_OK ? &first_osr_type : NULL);
         osri_types_fini(&types);
         ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
     }

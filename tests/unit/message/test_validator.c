@@ -90,7 +90,8 @@ START_TEST(every_truncation_is_refused)
 {
     for (size_t i = 0; i < VALID; i++) {
         for (size_t size = 0; size < valid[i].size; size++) {
-            ck_assert_msg(validate(valid[i].bytes, size) == OSR_EPROTO, "sample %zu at %zu", i, size);
+            ck_assert_msg(validate(valid[i].bytes, size) == OSR_EPROTO, "sample %zu at %zu", i,
+                          size);
         }
     }
 }
@@ -150,7 +151,7 @@ START_TEST(hostile_bytes_are_refused)
 }
 END_TEST
 
-/* 32 containers within each other are allowed, 33 are not, whether the innermost is empty or not. */
+/* 32 containers within each other are allowed, 33 are not, even if the innermost is empty. */
 START_TEST(depth_is_limited)
 {
     uint8_t bytes[2 * OSRI_DEPTH_MAX + 4];

@@ -96,7 +96,8 @@ static void make_value(value_maker *maker, const osr_field *field, unsigned kind
         *(osr_bin **)to = any_bin(maker);
         break;
     case OSR_KIND_PID:
-        *(osr_pid *)to = (osr_pid){number, (uint32_t)any_number(maker), (uint32_t)any_number(maker)};
+        *(osr_pid *)to =
+            (osr_pid){number, (uint32_t)any_number(maker), (uint32_t)any_number(maker)};
         break;
     case OSR_KIND_REF:
         *(osr_ref *)to = (osr_ref){number, any_number(maker)};

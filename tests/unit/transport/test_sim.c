@@ -204,7 +204,8 @@ START_TEST(a_stall_ends_by_itself)
 }
 END_TEST
 
-/* A reset loses a suffix, of different length with different seeds, and both sides are told once. */
+/* A reset loses a suffix, of different length with different seeds, and both sides are told
+ * once. */
 START_TEST(a_reset_loses_a_suffix)
 {
     bool seen[11] = {false};
@@ -240,7 +241,8 @@ START_TEST(a_loud_crash_is_heard)
 }
 END_TEST
 
-/* A silent crash: the other side hears nothing, may go on sending, and a new node can take the place. */
+/* A silent crash: the other side hears nothing, may go on sending, and a new node can take the
+ * place. */
 START_TEST(a_silent_crash_is_not_heard)
 {
     char endpoint[OSRI_ENDPOINT_BYTES];
