@@ -5,12 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <sodium.h>
-
 /* Names travel, are printed and become parts of file names: a small alphabet that needs no quoting
  * anywhere. */
 
-#define NODE_ID_HASH_BYTES 32
 
 static bool is_name_letter(char c)
 {
@@ -53,23 +50,4 @@ const char *osri_node_name_host(const char *name)
     const char *at = strchr(name, '@');
 
     return at != NULL ? at + 1 : "";
-}
-
-uint64_t osri_node_id(const char *name, uint64_t creation)
-{
-    crypto_generichash_state state;
-    uint8_t number[8], hash[NODE_ID_HASH_BYTES];
-    uint64_t id = 0;
-
-    for (int i = 0; i < 8; i++) {
-        number[i] = (uint8_t)(creation >> (56 - 8 * i));
-    }
-    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-    crypto_generichash_update(&state, (const uint8_t *)name, strlen(name));
-    crypto_generichash_update(&state, number, sizeof(number));
-    crypto_generichash_final(&state, hash, sizeof(hash));
-    for (int i = 0; i < 8; i++) {
-        id = id << 8 | hash[i];
-    }
-    return id != 0 ? id : 1;
 }

@@ -8,7 +8,7 @@
 
 #include "osier/err.h"
 
-/* Names of nodes, "name@host", and the number that follows from one. Pure.
+/* Names of nodes, "name@host", and of clusters. Pure.
  * Threads: any. */
 
 #define OSRI_CLUSTER_BYTES 65 /* with NUL */
@@ -25,9 +25,5 @@ OSR_MUST_CHECK osr_err osri_cluster_name_check(const char *text, size_t bytes);
 
 /* What stands after the '@' of a checked name; points into it. "" without one. */
 const char *osri_node_name_host(const char *name);
-
-/* The node's number: the first 8 bytes, big-endian, of the 32-byte BLAKE2b of the name and creation
- * as 8 bytes big-endian (DESIGN.md D13). Never 0. */
-uint64_t osri_node_id(const char *name, uint64_t creation);
 
 #endif

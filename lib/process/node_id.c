@@ -14,7 +14,7 @@ static uint64_t from_big_endian(const uint8_t *bytes)
     return number;
 }
 
-uint64_t osri_node_id_of(const char *name, uint64_t creation)
+uint64_t osri_node_id(const char *name, uint64_t creation)
 {
     uint8_t hash[32];
     uint8_t number[8];

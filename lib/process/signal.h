@@ -94,7 +94,7 @@ typedef struct osri_remote_ops {
 
 /* The first 8 bytes, big-endian, of the 32-byte BLAKE2b of the name and creation as 8 bytes
  * big-endian (DESIGN.md D13). Never 0. */
-uint64_t osri_node_id_of(const char *name, uint64_t creation);
+uint64_t osri_node_id(const char *name, uint64_t creation);
 
 /* What the distribution shares with the node; live as long as it. */
 const osri_log *osri_node_log(const osr_node *node);

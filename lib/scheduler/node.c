@@ -141,7 +141,7 @@ static void base_init(osr_node *node, const osr_node_options *options)
     while (node->creation == 0) {
         node->env->random(node->env->context, &node->creation, sizeof(node->creation));
     }
-    node->id = osri_node_id_of(node->name, node->creation);
+    node->id = osri_node_id(node->name, node->creation);
     node->started_ns = node->env->now_ns(node->env->context);
     osri_log_init(&node->log, node->name, options->log_level, NULL, NULL);
     osri_mutex_init(&node->registry_mutex, OSRI_RANK_REGISTRY);

@@ -187,22 +187,6 @@ START_TEST(node_names_are_checked)
 }
 END_TEST
 
-/* A node's number depends on its name and its creation, and is the same everywhere. */
-START_TEST(node_id_is_computed)
-{
-    uint8_t data[12] = {'a', '@', 'h', '1', 0, 0, 0, 0, 0, 0, 0, 5}, hash[32];
-    uint64_t id = 0;
-
-    crypto_generichash(hash, sizeof(hash), data, sizeof(data), NULL, 0);
-    for (int i = 0; i < 8; i++) {
-        id = id << 8 | hash[i];
-    }
-    ck_assert_uint_eq(osri_node_id("a@h1", 5), id);
-    ck_assert_uint_ne(osri_node_id("a@h1", 6), id);
-    ck_assert_uint_ne(osri_node_id("a@h2", 5), id);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("identity");
@@ -219,7 +203,6 @@ int main(void)
     tcase_add_test(cases, garbage_is_malformed);
     tcase_add_test(cases, wipe_overwrites_everything);
     tcase_add_test(cases, node_names_are_checked);
-    tcase_add_test(cases, node_id_is_computed);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

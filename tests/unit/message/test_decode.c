@@ -352,6 +352,6 @@ RUN_TESTS("decode", old_and_new_nodes_understand_each_other, numbers_out_of_rang
           other_kinds_are_refused, repeated_tags_are_refused, short_floats_are_widened,
           every_truncation_is_refused, damaged_bytes_are_seen_as_msgpack_c_sees_them,
           small_bytes_do_not_become_large_values, bins_count_towards_the_size,
-          a_message_names_its_type,
-          an_unknown_message_passes_unchanged, malformed_messages_are_refused,
-          made_up_payloads_are_checked, no_memory_for_an_unknown_message);
+          a_message_names_its_type, an_unknown_message_passes_unchanged,
+          malformed_messages_are_refused, made_up_payloads_are_checked,
+          no_memory_for_an_unknown_message);

@@ -105,7 +105,7 @@ START_TEST(a_name_with_two_ids_is_refused)
 }
 END_TEST
 
-/* The same id and name with other fields is refused, naming both places; with the same it is fine. */
+/* The same id and name with other fields is refused, naming both places; the same are not. */
 START_TEST(another_shape_is_refused)
 {
     static const osr_field same[] = {{1, OSR_KIND_I64, 8, 0, "v", NULL},
