@@ -73,10 +73,25 @@ typedef struct job {
     run *run; /* NULL: idle */
 } job;
 
-/* ---- job.c's files among each other ------------------------------------------------------- */
+/* ---- run.c: one job from its request to its end -------------------------------------------- */
 
-/* Starts children on the labelled nodes, once `expected` of them are there or when `now` is set. */
-void job_place(osr_self *self, job *state, bool now);
+/* Finding the files, for osr_blocking(). With prepared unset, text says why in one line. */
+typedef struct run_preparation {
+    const job_submit *request;
+    run *run;
+    bool prepared;
+    char text[1024];
+} run_preparation;
+void run_prepare(void *preparation);
+
+/* The run becomes the server's; on an error it stays the caller's. */
+osr_err run_begin(osr_self *self, job *state, run *r, osr_pid client);
+
+/* After each event: does what there is to do now. */
+void run_go_on(osr_self *self, job *state);
+void run_tick(osr_self *self, job *state);
+void run_end(osr_self *self, job *state);
+void run_free(run *r);
 
 /* Tells the client a line. */
 void job_tell(osr_self *self, const job *state, const char *format, ...)
@@ -85,13 +100,30 @@ void job_tell(osr_self *self, const job *state, const char *format, ...)
 /* Notes what makes the job fail; the first one wins. */
 void job_problem(run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Looks after the kill: decides on it when it is time; hears of what follows from it. */
+/* Frees all that hangs on the state. */
+void job_release(void *state);
+void job_forget_lines(job_worker *worker);
+void job_forget_dead(job *state);
+
+/* ---- place.c: children on the labelled nodes ----------------------------------------------- */
+
+void job_node_up(job *state, const osr_nodeup *up);
+void job_node_down(job *state, const osr_nodedown *down);
+
+/* Starts a child on each node that has none, once `expected` nodes are there or when `now` is set. */
+void job_place(osr_self *self, job *state, bool now);
+
+/* ---- kill.c: the demonstration of a node's end --------------------------------------------- */
+
+/* Decides on the kill when it is time; hears of what follows from it. */
 void job_kill_when_due(osr_self *self, job *state);
 void job_kill_node_down(osr_self *self, job *state, const osr_nodedown *down);
 void job_kill_worker_ready(osr_self *self, job *state, const job_worker *worker);
 
 /* Whether nothing is to be waited for any more; gives up on a restart that does not come. */
 bool job_kill_is_over(osr_self *self, job *state);
+
+/* ---- report.c: what comes out -------------------------------------------------------------- */
 
 /* Writes DIRECTORY/words.tsv and report.tsv; blocks. False: ret_text says why not. */
 bool job_write(const job *state, char *ret_text, size_t text_bytes);

@@ -48,6 +48,8 @@ OSR_MESSAGE(job_done, 0x050a, (1, bool, exact), (2, str, text), (3, u64, files),
             (9, list(of(node_row)), nodes), (10, str, killed), (11, u32, find_ms),
             (12, u32, gather_ms), (13, u32, count_ms), (14, u32, write_ms));
 
+OSR_MESSAGE(job_options, 0x050d, (1, u32, expected));
+
 /* Which workers there are: for tools that wait until the cluster is complete. */
 OSR_MESSAGE(job_workers, 0x050b, (1, u32, workers), (2, u32, expected));
 OSR_REQUEST(job_ask_workers, 0x050c, job_workers);

@@ -195,6 +195,26 @@ static void take_labels(osri_place *place, const osr_nodeup *up)
     }
 }
 
+/* The place of a node that is up; NULL when out of memory. */
+static osri_place *see_up(osr_self *self, osri_supervisor *s, const char *name, uint64_t node)
+{
+    osri_place *place = find_place(s, name);
+    if (place == NULL) {
+        place = add_place(self, s, name);
+    }
+    if (place == NULL) {
+        osr_log_self(self, OSR_LOG_ERROR, "supervisor %s: out of memory: node %s is not used",
+                     s->spec->name, name);
+        return NULL;
+    }
+    if (!place->up || place->node != node) {
+        place->order = ++s->nodeups;
+    }
+    place->node = node;
+    place->up = true;
+    return place;
+}
+
 /* Children that waited start, in their order, where they fit now. */
 static void start_waiting(osr_self *self, osri_supervisor *s)
 {
@@ -213,20 +233,11 @@ void osri_place_up(osr_self *self, osri_supervisor *s, const osr_nodeup *up)
         return;
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)up->name.size, up->name.at);
-    osri_place *place = find_place(s, name);
-    if (place == NULL) {
-        place = add_place(self, s, name);
+    osri_place *place = see_up(self, s, name, up->node);
+    if (place != NULL) {
+        take_labels(place, up);
+        start_waiting(self, s);
     }
-    if (place == NULL) {
-        osr_log_self(self, OSR_LOG_ERROR, "supervisor %s: out of memory: node %s is not used",
-                     s->spec->name, name);
-        return;
-    }
-    place->node = up->node;
-    place->up = true;
-    place->order = ++s->nodeups;
-    take_labels(place, up);
-    start_waiting(self, s);
 }
 
 void osri_place_down(osri_supervisor *s, const char *name, uint64_t node)
@@ -248,13 +259,43 @@ void osri_place_failed(osr_self *self, osri_supervisor *s, const char *name)
     }
 }
 
+/* The nodes that are up already, all at once, so that the first children spread over them. */
+static osr_err see_peers(osr_self *self, osri_supervisor *s)
+{
+    void *context;
+    const osri_remote_ops *remote = osri_node_remote(osr_self_node(self), &context);
+    size_t room = remote == NULL ? 0 : remote->peers(context, NULL, 0);
+    if (room == 0) {
+        return OSR_OK;
+    }
+    osri_peer *peers = osr_alloc(self, room * sizeof(*peers));
+    if (peers == NULL) {
+        return OSR_ENOMEM;
+    }
+    size_t count = remote->peers(context, peers, room);
+    for (size_t i = 0; i < count && i < room; ++i) {
+        osri_place *place =
+            peers[i].hidden ? NULL : see_up(self, s, peers[i].name, peers[i].node);
+        if (place != NULL) {
+            memcpy(place->labels, peers[i].labels, sizeof(place->labels));
+        }
+    }
+    osr_free(self, peers);
+    return OSR_OK;
+}
+
+_Static_assert(sizeof(((osri_place *)NULL)->labels) == sizeof(((osri_peer *)NULL)->labels) &&
+                   sizeof(((osri_place *)NULL)->name) >= sizeof(((osri_peer *)NULL)->name),
+               "a place holds what is known of a peer");
+
 osr_err osri_place_subscribe(osr_self *self, osri_supervisor *s)
 {
     if (s->subscribed) {
         return OSR_OK;
     }
-    s->subscribed = true;
-    return osr_monitor_nodes(self, true, false);
+    osr_err err = osr_monitor_nodes(self, true, false);
+    s->subscribed = err == OSR_OK;
+    return err == OSR_OK ? see_peers(self, s) : err;
 }
 
 void osri_place_wait(osr_self *self, osri_supervisor *s)

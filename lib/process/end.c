@@ -365,7 +365,7 @@ void osri_process_end(osr_self *process)
     if (process->subscribed) {
         osri_node_unsubscribe(node, pid);
     }
-    osri_registry_release(node, process);
+    osri_name_release(node, process);
 
     close_inbox(process);
     drop_mailbox(process);

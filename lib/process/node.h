@@ -109,8 +109,8 @@ void osri_node_ended(osr_node *node, osr_pid pid, const osr_reason *reason);
 /* Takes a process out of the list of subscribers to nodeups. */
 void osri_node_unsubscribe(osr_node *node, osr_pid pid);
 
-osr_err osri_registry_add(osr_node *node, const char *name, osr_self *process);
-void osri_registry_release(osr_node *node, osr_self *process);
+osr_err osri_name_register(osr_node *node, const char *name, osr_self *process);
+void osri_name_release(osr_node *node, osr_self *process);
 
 static inline uint64_t osri_node_now(const osr_node *node)
 {

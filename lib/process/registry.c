@@ -39,7 +39,7 @@ static osr_err add_locked(osr_node *node, const char *name, osr_self *process)
     return OSR_OK;
 }
 
-osr_err osri_registry_add(osr_node *node, const char *name, osr_self *process)
+osr_err osri_name_register(osr_node *node, const char *name, osr_self *process)
 {
     size_t bytes = strlen(name);
     if (bytes == 0 || bytes > NAME_BYTES_MAX) {
@@ -51,7 +51,7 @@ osr_err osri_registry_add(osr_node *node, const char *name, osr_self *process)
     return err;
 }
 
-void osri_registry_release(osr_node *node, osr_self *process)
+void osri_name_release(osr_node *node, osr_self *process)
 {
     osri_mutex_lock(&node->registry_mutex);
     char *name = process->name;

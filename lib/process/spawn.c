@@ -86,7 +86,7 @@ static osr_err process_new(osr_node *node, const plan *what, osr_self **ret_proc
         process->state_block = NULL;
     }
     if (err == OSR_OK && what->options->name != NULL) {
-        err = osri_registry_add(node, what->options->name, process);
+        err = osri_name_register(node, what->options->name, process);
     }
     if (err != OSR_OK) {
         osri_heap_free(process->state_block, what->ops == NULL ? 0 : what->ops->state_bytes);
@@ -110,7 +110,7 @@ static void process_run(osr_self *process)
 /* Undoes process_new() before anybody could know of it. */
 static void process_undo(osr_self *process)
 {
-    osri_registry_release(process->node, process);
+    osri_name_release(process->node, process);
     osri_relations_free(process);
     osri_envelope_free(&process->argument);
     osri_heap_free(process->state_block, process->ops == NULL ? 0 : process->ops->state_bytes);

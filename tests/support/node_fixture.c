@@ -13,7 +13,8 @@
 /* A watcher process on the node starts the body, monitors it, and keeps what became of it. */
 
 #define DEADLINE_MS 20000
-#define STOP_MS 2000
+#define STOP_MS 300
+#define NODES_MAX 8
 
 typedef struct run {
     node_fixture_body *body;
@@ -22,7 +23,8 @@ typedef struct run {
     atomic_bool done;
 } run;
 
-static osr_node *node;
+static osr_node *nodes[NODES_MAX]; /* the first is the one of the test */
+static size_t node_count;
 static bool stepped;
 static uint64_t blocks_before;
 static osr_env env;
@@ -85,27 +87,34 @@ static void stepped_random(void *context, void *ret_bytes, size_t bytes)
     }
 }
 
-static void node_new(void)
+static osr_node *node_new(const char *name)
 {
     osr_node *made = NULL;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "test@host", .creation = 1,
+    ck_assert_uint_lt(node_count, NODES_MAX);
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = name, .creation = 1,
                                            .schedulers = stepped ? 1 : 2,
                                            .env = stepped ? &env : NULL,
                                            .log_level = OSR_LOG_ERROR),
                                   &made),
                      OSR_OK);
-    node = made;
+    nodes[node_count++] = made;
+    return made;
+}
+
+osr_node *node_fixture_add(const char *name)
+{
+    ck_assert(stepped);
+    return node_new(name);
 }
 
 void node_fixture_threaded(void)
 {
     stepped = false;
     blocks_before = osri_heap_live_blocks();
-    node_new();
-    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    ck_assert_int_eq(osr_node_start(node_new("test@host")), OSR_OK);
 }
 
-void node_fixture_stepped(void)
+void node_fixture_stepped_as(const char *name)
 {
     stepped = true;
     clock_ns = 1000000000u;
@@ -116,38 +125,55 @@ void node_fixture_stepped(void)
     env.wall_ms = stepped_wall;
     env.random = stepped_random;
     blocks_before = osri_heap_live_blocks();
-    node_new();
+    (void)node_new(name);
 }
 
-void node_fixture_end(void)
+void node_fixture_stepped(void)
+{
+    node_fixture_stepped_as("test@host");
+}
+
+static void check_counters(osr_node *node)
 {
     osr_node_counters counters;
-    osr_node_stop(node, STOP_MS);
     osr_node_count(node, &counters);
-    osr_node_free(&node);
     ck_assert_uint_eq(counters.processes, 0);
     ck_assert_msg(counters.messages_sent == counters.messages_received + counters.messages_dropped,
                   "sent %" PRIu64 ", received %" PRIu64 ", dropped %" PRIu64, counters.messages_sent,
                   counters.messages_received, counters.messages_dropped);
+}
+
+void node_fixture_end(void)
+{
+    for (size_t i = 0; i < node_count; ++i) {
+        osr_node_stop(nodes[i], STOP_MS);
+    }
+    for (size_t i = 0; i < node_count; ++i) {
+        check_counters(nodes[i]);
+        osr_node_free(&nodes[i]);
+    }
+    node_count = 0;
     ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
 }
 
 osr_node *node_fixture_node(void)
 {
-    return node;
+    return nodes[0];
 }
 
-static void step_until_done(run *what)
+/* One turn of each node; when none did anything the clock jumps to the next thing to do. */
+static void step_all(void)
 {
-    while (!atomic_load_explicit(&what->done, memory_order_acquire)) {
+    bool did = false;
+    uint64_t next_ns = UINT64_MAX;
+    for (size_t i = 0; i < node_count; ++i) {
         uint64_t due_ns;
-        if (osr_node_step(node, &due_ns)) {
-            continue;
-        }
-        ck_assert_msg(due_ns != UINT64_MAX, "the node waits for nothing, and the test is not done");
-        if (due_ns > clock_ns) {
-            clock_ns = due_ns;
-        }
+        did = osr_node_step(nodes[i], &due_ns) || did;
+        next_ns = due_ns < next_ns ? due_ns : next_ns;
+    }
+    ck_assert_msg(did || next_ns != UINT64_MAX, "the nodes wait for nothing, and the test is not done");
+    if (!did && next_ns > clock_ns) {
+        clock_ns = next_ns;
     }
 }
 
@@ -158,12 +184,13 @@ void node_fixture_run(node_fixture_body *body)
     what.body = body;
     fixture_run argument = {.address = (uint64_t)(uintptr_t)&what};
     osr_pid watcher;
-    ck_assert_int_eq(osr_node_spawn(node, &fixture_watcher_osr_entry, &argument, NULL, &watcher),
+    ck_assert_int_eq(osr_node_spawn(nodes[0], &fixture_watcher_osr_entry, &argument, NULL, &watcher),
                      OSR_OK);
-    if (stepped) {
-        step_until_done(&what);
-    } else {
-        ck_assert_int_eq(osr_node_wait(node, watcher, DEADLINE_MS + STOP_MS, NULL), OSR_OK);
+    while (stepped && !atomic_load_explicit(&what.done, memory_order_acquire)) {
+        step_all();
+    }
+    if (!stepped) {
+        ck_assert_int_eq(osr_node_wait(nodes[0], watcher, DEADLINE_MS + STOP_MS, NULL), OSR_OK);
     }
     /* acquire: pairs with release in keep_end */
     ck_assert(atomic_load_explicit(&what.done, memory_order_acquire));

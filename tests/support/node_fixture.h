@@ -23,11 +23,17 @@ void node_fixture_threaded(void);
  * bytes that are the same in every run. */
 void node_fixture_stepped(void);
 
+/* The same for a node of this name; else it is test@host. */
+void node_fixture_stepped_as(const char *name);
+
 /* Stops and frees the node, and fails the test if a message was lost from the count (sent = received +
  * dropped) or memory of the node is left. */
 void node_fixture_end(void);
 
 osr_node *node_fixture_node(void);
+
+/* One more node, stepped with the first on the same clock; a stepped fixture has up to 8. */
+osr_node *node_fixture_add(const char *name);
 
 /* Runs body as a process that is linked to nobody, until it has ended; fails the test with its reason, or after
  * 20 s (of the node's clock). */

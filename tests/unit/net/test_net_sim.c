@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dist/net/state.h"
 #include "tests/sim/cluster.h"
 #include "tests/unit/net/actors.h"
 
@@ -455,6 +456,63 @@ START_TEST(messages_wait_for_a_dial_up_to_a_bound)
 }
 END_TEST
 
+static void send_raw(uint32_t from, const char *to, const void *bytes, size_t size)
+{
+    osri_party *party = osri_party_find(world->nodes[from].net, to);
+    osri_link_event event = {.kind = OSRI_LINK_SEND, .bytes = bytes, .bytes_count = size};
+    osri_link_event flush = {.kind = OSRI_LINK_FLUSH};
+
+    ck_assert_ptr_nonnull(party->up);
+    ck_assert_int_eq(osri_session_step(party->up, &event), OSR_OK);
+    ck_assert_int_eq(osri_session_step(party->up, &flush), OSR_OK);
+}
+
+/* A malformed record ends its own session, with protocol_error; the node goes on, also with others. */
+START_TEST(malformed_record_ends_its_session_alone)
+{
+    static const struct {
+        uint8_t bytes[16];
+        size_t size;
+    } bad[] = {
+        {{0xc1}, 1},
+        {{0xdd, 5, 0, 0, 0}, 5},
+        {{0x99, OSRI_SIGNAL_LINK, 1, 0, 0, 0, 0, 0, 0, 0xc0}, 10},    /* to nobody */
+        {{0x99, OSRI_SIGNAL_MESSAGE, 1, 1, 0, 0, 0, 0, 0, 0xc0}, 10}, /* without a body */
+        {{0x99, OSRI_SIGNAL_MESSAGE, 1, 1, 0, 0, 0, 0, 0, 0x92, 5, 0x80}, 12}, /* not introduced */
+        {{0x94, OSRI_RECORD_NODE, 5, 0xc4, 3, 'a', '@', 'b', 9}, 9},  /* not its number */
+    };
+
+    TELL(c, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 1);
+    TELL(b, actor_watch_nodes, 0);
+    run_ms(100);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 1);
+        run_ms(100);
+        actor_trace_clear();
+        send_raw(A, "n1@sim", bad[i].bytes, bad[i].size);
+        run_ms(100);
+        ck_assert_str_eq(actor_trace(), "b nodedown n0@sim protocol_error\n");
+    }
+}
+END_TEST
+
+/* A type that means something else here: its messages are dropped, the session goes on. */
+START_TEST(contradicting_type_is_dropped)
+{
+    static const uint8_t other_name[] = {0x94, OSRI_RECORD_TYPE, 0xcd, 0x10, 0x01, 0xc4, 1, 'x', 0};
+    osri_net_counters counters;
+
+    connect_ab();
+    send_raw(A, "n1@sim", other_name, sizeof(other_name));
+    TELL(a, actor_send, .to = b, .first = 5, .count = 1);
+    TELL(a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .timeout_ms = 100);
+    run_ms(200);
+    expect("a called OK 14\n");
+    osri_net_count(world->nodes[B].net, &counters);
+    ck_assert_uint_eq(counters.untyped, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net on the simulated network");
@@ -488,6 +546,8 @@ int main(void)
     tcase_add_test(tests, spawn_needs_the_role);
     tcase_add_test(tests, disconnect_is_a_nodedown_and_no_more);
     tcase_add_test(tests, messages_wait_for_a_dial_up_to_a_bound);
+    tcase_add_test(tests, malformed_record_ends_its_session_alone);
+    tcase_add_test(tests, contradicting_type_is_dropped);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
