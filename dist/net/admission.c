@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* Admission: a token bucket for each source address and one for all.
- * Bound: OSRI_ADMISSION_SOURCES; beyond it the source that has been quiet the longest is forgotten, which gives nobody
- *   more than a fresh bucket, and the common bucket still holds. */
+ * Bound: OSRI_ADMISSION_SOURCES; beyond it the source that has been quiet the longest is forgotten,
+ * which gives nobody more than a fresh bucket, and the common bucket still holds. */
 
 #define NS_PER_MILLI_TOKEN UINT64_C(1000000) /* at one token a second */
 #define RATE 20u

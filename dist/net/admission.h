@@ -8,8 +8,8 @@
 
 #include "lib/core/mutex.h"
 
-/* How many strangers may try a handshake: a bound on what somebody without a certificate can make a node do. Certificates
- * decide in the handshake. Threads: any. */
+/* How many strangers may try a handshake: a bound on what somebody without a certificate can make a
+ * node do. Certificates decide in the handshake. Threads: any. */
 
 #define OSRI_ADMISSION_SOURCES 256
 
@@ -31,8 +31,9 @@ typedef struct osri_admission {
 void osri_admission_init(osri_admission *admission);
 void osri_admission_fini(osri_admission *admission);
 
-/* Whether somebody at address may try now: 20 a second and 40 at once from one address, 100 a second from all together; ten
- * times that from this machine itself, where whole clusters start at once. */
+/* Whether somebody at address may try now: 20 a second and 40 at once from one address, 100 a
+ * second from all together; ten times that from this machine itself, where whole clusters start at
+ * once. */
 bool osri_admission_try(osri_admission *admission, const char *address, uint64_t now_ns);
 
 #endif

@@ -6,13 +6,14 @@
 
 #include "lib/core/heap.h"
 
-/* Queue of commands: a stack that any thread pushes on and the consumer takes whole and turns around, so that what one
- * thread pushed keeps its order.
+/* Queue of commands: a stack that any thread pushes on and the consumer takes whole and turns
+ * around, so that what one thread pushed keeps its order.
  *
  * Invariants
  *   I1  a command is owned by exactly one of: its maker, the queue, the consumer.
- *   I2  a consumer that sleeps was either woken for the newest command or has seen it: push stores
- *       head before it reads sleeping, the consumer stores sleeping before it reads head (all sequentially consistent).
+ *   I2  a consumer that sleeps was either woken for the newest command or has seen it: push
+ *       stores head before it reads sleeping, the consumer stores sleeping before it reads head
+ *       (all sequentially consistent).
  *   I3  CLOSED, once in head, stays. */
 
 #define CLOSED ((osri_command *)(uintptr_t)1)

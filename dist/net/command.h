@@ -51,7 +51,8 @@ typedef struct osri_command_queue {
 void osri_command_queue_init(osri_command_queue *queue);
 
 /* Takes *command and nulls it. False: the queue is closed and *command is still the caller's.
- * *ret_wake: the consumer sleeps and it is this caller who has to wake it. Wait-free but for contention. */
+ * *ret_wake: the consumer sleeps and it is this caller who has to wake it. Wait-free but for
+ * contention. */
 bool osri_command_push(osri_command_queue *queue, osri_command **command, bool *ret_wake);
 
 /* All that was pushed, oldest first. Consumer. */

@@ -11,8 +11,8 @@
  * Invariants
  *   I1  every known node is in exactly one of `recent` (peer NULL) and `up` (peer set).
  *   I2  a name, once interned, is never freed before the directory: it has been handed out.
- * Bounds: OSRI_DIRECTORY_KNOWN_MAX, the least recently used is forgotten; OSRI_DIRECTORY_NAMES_MAX, further names
- *   are refused. */
+ * Bounds: OSRI_DIRECTORY_KNOWN_MAX, the least recently used is forgotten;
+ *   OSRI_DIRECTORY_NAMES_MAX, further names are refused. */
 
 typedef struct known {
     osri_list_link link;

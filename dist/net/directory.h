@@ -8,8 +8,8 @@
 #include "lib/core/mutex.h"
 #include "lib/process/signal.h"
 
-/* What a node knows of other nodes: the numbers in pids and the names that they stand for, and who is connected.
- * Threads: any. */
+/* What a node knows of other nodes: the numbers in pids and the names that they stand for, and who
+ * is connected. Threads: any. */
 
 #define OSRI_DIRECTORY_KNOWN_MAX 4096  /* nodes that are not connected */
 #define OSRI_DIRECTORY_NAMES_MAX 65536 /* different names ever */
@@ -27,9 +27,10 @@ typedef struct osri_directory {
 void osri_directory_init(osri_directory *directory, uint64_t seed);
 void osri_directory_fini(osri_directory *directory);
 
-/* Remembers what a number stands for; the caller has checked it. Errors: OSR_ENOMEM; OSR_ELIMIT too many names. */
-OSR_MUST_CHECK osr_err osri_directory_learn(osri_directory *directory, uint64_t node, const char *name,
-                                            uint64_t creation);
+/* Remembers what a number stands for; the caller has checked it. Errors: OSR_ENOMEM; OSR_ELIMIT too
+ * many names. */
+OSR_MUST_CHECK osr_err osri_directory_learn(osri_directory *directory, uint64_t node,
+                                            const char *name, uint64_t creation);
 
 /* The name, or NULL; it lives as long as the directory. ret_creation may be NULL. */
 const char *osri_directory_find(osri_directory *directory, uint64_t node, uint64_t *ret_creation);

@@ -3,8 +3,8 @@
 #include "dist/net/introductions.h"
 
 /* Introductions of a session (DESIGN.md D3, D13).
- * Bounds: OSRI_INTRODUCTIONS_MAX each. What we tell is forgotten beyond it, and told again; what we hear ends the
- *   session. */
+ * Bounds: OSRI_INTRODUCTIONS_MAX each. What we tell is forgotten beyond it, and told again; what we
+ * hear ends the session. */
 
 #define TOLD_PLAIN ((void *)(uintptr_t)1)
 #define TOLD_PIDS ((void *)(uintptr_t)2)
@@ -49,7 +49,8 @@ bool osri_introductions_type(osri_introductions *introductions, const osr_type *
     if (osri_map_count(&introductions->types_told) >= OSRI_INTRODUCTIONS_MAX) {
         osri_map_fini(&introductions->types_told);
     }
-    (void)!osri_map_put_u64(&introductions->types_told, id, *ret_pids ? TOLD_PIDS : TOLD_PLAIN, NULL);
+    (void)!osri_map_put_u64(&introductions->types_told, id, *ret_pids ? TOLD_PIDS : TOLD_PLAIN,
+                            NULL);
     return false;
 }
 

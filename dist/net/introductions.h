@@ -6,7 +6,8 @@
 #include "lib/core/map.h"
 #include "lib/message/types.h"
 
-/* What the two sides of a session have told each other of types and nodes. Threads: the distribution's owner. */
+/* What the two sides of a session have told each other of types and nodes. Threads: the
+ * distribution's owner. */
 
 #define OSRI_INTRODUCTIONS_MAX 65536
 
@@ -19,12 +20,13 @@ typedef struct osri_introductions {
 /* All zero is empty. */
 void osri_introductions_fini(osri_introductions *introductions);
 
-/* Whether values of the type can have pids in them; bins that hold encoded values count for spawn requests alone, which
- * the caller knows. */
+/* Whether values of the type can have pids in them; bins that hold encoded values count for spawn
+ * requests alone, which the caller knows. */
 bool osri_type_has_pids(const osr_type *type);
 
 /* True: has been told before. False: tell it now; it counts as told.
- * *ret_pids: whether there can be pids in its values. Out of memory: tells it again, which does no harm. */
+ * *ret_pids: whether there can be pids in its values. Out of memory: tells it again, which does no
+ * harm. */
 bool osri_introductions_type(osri_introductions *introductions, const osr_type *type, uint32_t id,
                              bool *ret_pids);
 bool osri_introductions_node(osri_introductions *introductions, uint64_t node);

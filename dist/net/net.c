@@ -11,11 +11,13 @@
 /* The distribution of a node: its operations, and the turn.
  *
  * Invariants
- *   I1  whoever has the role (has_owner) is the only one to touch anything but the queue, the directory and the
- *       atomics. The role passes by has_owner: release when given back, acquire when taken.
- *   I2  a turn first takes what was asked, then what has arrived: what a process asked before it could hear of a
- *       connection's end goes by the connection that it meant.
- *   I3  due_ns is never later than what is due: it is lowered by whoever plans something, and computed anew by a tick. */
+ *   I1  whoever has the role (has_owner) is the only one to touch anything but the queue, the
+ *       directory and the atomics. The role passes by has_owner: release when given back,
+ *       acquire when taken.
+ *   I2  a turn first takes what was asked, then what has arrived: what a process asked before it
+ *       could hear of a connection's end goes by the connection that it meant.
+ *   I3  due_ns is never later than what is due: it is lowered by whoever plans something, and
+ *       computed anew by a tick. */
 
 #define EVENTS_A_TURN 64
 #define STEP_TURNS_MAX 10000
@@ -477,7 +479,8 @@ osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net *
     osri_net *net;
     osr_err err = OSR_OK;
 
-    if (options->transport == NULL || options->identity == NULL || options->resolver.resolve == NULL ||
+    if (options->transport == NULL || options->identity == NULL ||
+        options->resolver.resolve == NULL ||
         strcmp(options->identity->certificate.name, osr_node_name(node)) != 0 ||
         options->identity->creation != osr_node_creation(node)) {
         return OSR_EINVAL;

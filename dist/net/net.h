@@ -8,22 +8,24 @@
 #include "lib/core/log.h"
 #include "lib/process/signal.h"
 
-/* The distribution of one node: its connections, dialing, the routing of signals and what fires when a connection ends.
- * It needs a transport, an identity and somebody who finds addresses; so a simulator can drive it (dist/net/DESIGN.md). */
+/* The distribution of one node: its connections, dialing, the routing of signals and what fires
+ * when a connection ends. It needs a transport, an identity and somebody who finds addresses; so a
+ * simulator can drive it (dist/net/DESIGN.md). */
 
 typedef struct osri_net osri_net;
 
 #define OSRI_NET_SETUP_MS 7000
-#define OSRI_NET_PENDING_BYTES_MAX (1024 * 1024)         /* queued for a node that is being dialed */
-#define OSRI_NET_QUEUED_BYTES_MAX (64 * 1024 * 1024)     /* messages queued for a connected node */
-#define OSRI_NET_SETUPS_MAX 256                          /* accepted connections that are not up yet */
+#define OSRI_NET_PENDING_BYTES_MAX (1024 * 1024)     /* queued for a node that is being dialed */
+#define OSRI_NET_QUEUED_BYTES_MAX (64 * 1024 * 1024) /* messages queued for a connected node */
+#define OSRI_NET_SETUPS_MAX 256                      /* accepted connections that are not up yet */
 #define OSRI_NET_PEERS_MAX 4096
 #define OSRI_NET_GOODBYE_MS 500
 
 /* Finds where a node accepts connections, and the key it holds. */
 typedef struct osri_resolver {
     void *context;
-    /* Begins to look up; osri_net_resolved() brings the answer, also from within. Never blocks. Owner. */
+    /* Begins to look up; osri_net_resolved() brings the answer, also from within. Never blocks.
+     * Owner. */
     void (*resolve)(void *context, osri_net *net, const char *name);
 } osri_resolver;
 
@@ -31,7 +33,8 @@ typedef struct osri_resolver {
 void osri_net_resolved(osri_net *net, const char *name, osr_err err, const char *endpoint,
                        const uint8_t key[OSRI_KEY_BYTES], const char *text);
 
-/* Zero is the default of each. What is pointed to is lent and outlives the net, unless it says otherwise. */
+/* Zero is the default of each. What is pointed to is lent and outlives the net, unless it says
+ * otherwise. */
 typedef struct osri_net_options {
     osri_transport *transport;     /* becomes the net's; it already listens where it should */
     const osri_identity *identity; /* name and creation are the node's */
@@ -47,7 +50,8 @@ typedef struct osri_net_options {
 
     /* Whether a peer that has role SPAWN may start this entry; NULL: all exported ones. Owner. */
     bool (*may_spawn)(void *context, const osri_peer *peer, const char *entry);
-    /* The node stops: called first of all, by the thread that stops it; joins threads that turn the net. */
+    /* The node stops: called first of all, by the thread that stops it; joins threads that turn the
+     * net. */
     void (*closing)(void *context);
     /* Last of all, after everything is freed but the options' own memory. */
     void (*closed)(void *context);
@@ -57,26 +61,29 @@ typedef struct osri_net_options {
 /* Makes the distribution and gives the node its operations (osri_node_set_remote).
  * Ownership: the node's: its stop frees it. On an error the transport is still the caller's.
  * Errors: OSR_ENOMEM; OSR_EINVAL the identity is not the node's, or something is missing. */
-OSR_MUST_CHECK osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net **ret_net);
+OSR_MUST_CHECK osr_err osri_net_new(osr_node *node, const osri_net_options *options,
+                                    osri_net **ret_net);
 
-/* One turn of the role that owns the sockets (DESIGN.md D11): what was asked, what has arrived, what is due; when there
- * was nothing, waits for at most timeout_ms. Returns whether anything was done; false also when another thread
- * has the role. Threads: any, one at a time has it. */
+/* One turn of the role that owns the sockets (DESIGN.md D11): what was asked, what has arrived,
+ * what is due; when there was nothing, waits for at most timeout_ms. Returns whether anything was
+ * done; false also when another thread has the role. Threads: any, one at a time has it. */
 bool osri_net_turn(osri_net *net, uint32_t timeout_ms);
 
-/* Turns without waiting until there is nothing more to do now. ret_next_due_ns: when there will be, on the
- * environment's clock, unless something arrives; UINT64_MAX: never. */
+/* Turns without waiting until there is nothing more to do now. ret_next_due_ns: when there will be,
+ * on the environment's clock, unless something arrives; UINT64_MAX: never. */
 bool osri_net_step(osri_net *net, uint64_t *ret_next_due_ns);
 
-/* Says goodbye to all peers and takes nothing new. Left once they have closed, at most OSRI_NET_GOODBYE_MS later;
- * somebody has to turn the net meanwhile. Threads: any. */
+/* Says goodbye to all peers and takes nothing new. Left once they have closed, at most
+ * OSRI_NET_GOODBYE_MS later; somebody has to turn the net meanwhile. Threads: any. */
 void osri_net_leave(osri_net *net);
 bool osri_net_has_left(const osri_net *net);
 
-/* options.context of the net that the node has; NULL: it has none. Threads: any, not while the node stops. */
+/* options.context of the net that the node has; NULL: it has none. Threads: any, not while the node
+ * stops. */
 void *osri_net_context_of(const osr_node *node);
 
-/* A number that the session with this node has on both sides, and no other; 0: not connected. Threads: owner. */
+/* A number that the session with this node has on both sides, and no other; 0: not connected.
+ * Threads: owner. */
 uint64_t osri_net_session_of(const osri_net *net, const char *name);
 
 /* What a net has counted since it was made. Threads: owner. */

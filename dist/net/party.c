@@ -9,11 +9,12 @@
 /* Parties: nodes by name that are connected, dialed, or to be connected.
  *
  * Invariants
- *   I1  pending commands exist only while an attempt is under way (state not IDLE); every attempt ends by UP, which
- *       sends them, or by its deadline at the latest, which refuses them, in order.
+ *   I1  pending commands exist only while an attempt is under way (state not IDLE); every
+ *       attempt ends by UP, which sends them, or by its deadline at the latest, which refuses
+ *       them, in order.
  *   I2  we dial a name only while there is no other session under it (verdict.h relies on it).
- * Bound: OSRI_NET_PENDING_BYTES_MAX of messages a party; control signals are never dropped, their number follows from
- *   links, monitors and requests. */
+ * Bound: OSRI_NET_PENDING_BYTES_MAX of messages a party; control signals are never dropped, their
+ *   number follows from links, monitors and requests. */
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
@@ -102,8 +103,7 @@ static void plan_redial(osri_net *net, osri_party *party)
 
 static void end_attempt(osri_net *net, osri_party *party, const char *text)
 {
-    osr_log_level level =
-        party->wanted && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
+    osr_log_level level = party->wanted && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
 
     osri_log_write(net->log, level, "net: cannot connect to %s: %s", party->name, text);
     party->state = OSRI_PARTY_IDLE;
@@ -140,9 +140,10 @@ void osri_party_wait(osri_party *party, osri_net *net, osri_command *command)
         party->pending_bytes + bytes > OSRI_NET_PENDING_BYTES_MAX) {
         net->counters.dropped++;
         if (party->drops++ == 0) {
-            osri_log_write(net->log, OSR_LOG_WARNING,
-                           "net: %s: more than 1 MiB waits for the connection; messages are dropped",
-                           party->name);
+            osri_log_write(
+                net->log, OSR_LOG_WARNING,
+                "net: %s: more than 1 MiB waits for the connection; messages are dropped",
+                party->name);
         }
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
         return;

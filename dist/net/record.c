@@ -9,8 +9,8 @@
 /* Records: dist/net/RECORDS.md has the layout.
  *
  * Invariants
- *   I1  what osri_record_open() gives the runtime has, for each kind, a body of the type that the runtime expects: a
- *       control signal's body is not self-described on the wire.
+ *   I1  what osri_record_open() gives the runtime has, for each kind, a body of the type that the
+ *       runtime expects: a control signal's body is not self-described on the wire.
  *   I2  `from` is always a process of the peer: a peer cannot speak in another's name. */
 
 #define HEAD_BYTES_MAX 400
@@ -177,8 +177,8 @@ osr_err osri_record_read(const uint8_t *bytes, size_t size, osri_record *ret_rec
     if (fields == SIGNAL_FIELDS && ret_record->kind >= OSRI_SIGNAL_MESSAGE &&
         ret_record->kind <= OSRI_SIGNAL_INFO) {
         read_signal(&reader, ret_record);
-    } else if (fields == INTRODUCTION_FIELDS && (ret_record->kind == OSRI_RECORD_TYPE ||
-                                                 ret_record->kind == OSRI_RECORD_NODE)) {
+    } else if (fields == INTRODUCTION_FIELDS &&
+               (ret_record->kind == OSRI_RECORD_TYPE || ret_record->kind == OSRI_RECORD_NODE)) {
         read_introduction(&reader, ret_record);
     } else {
         return OSR_EPROTO;
@@ -258,19 +258,32 @@ static size_t token_bytes(const uint8_t *at)
         return 1u + (head & 0x1fu);
     }
     switch (head) {
-    case 0xc4: case 0xd9:
+    case 0xc4:
+    case 0xd9:
         return 2 + (size_t)at[1];
-    case 0xc5: case 0xda:
+    case 0xc5:
+    case 0xda:
         return 3 + (size_t)read_big(at + 1, 2);
-    case 0xc6: case 0xdb:
+    case 0xc6:
+    case 0xdb:
         return 5 + (size_t)read_big(at + 1, 4);
-    case 0xcc: case 0xd0:
+    case 0xcc:
+    case 0xd0:
         return 2;
-    case 0xcd: case 0xd1: case 0xdc: case 0xde:
+    case 0xcd:
+    case 0xd1:
+    case 0xdc:
+    case 0xde:
         return 3;
-    case 0xca: case 0xce: case 0xd2: case 0xdd: case 0xdf:
+    case 0xca:
+    case 0xce:
+    case 0xd2:
+    case 0xdd:
+    case 0xdf:
         return 5;
-    case 0xcb: case 0xcf: case 0xd3:
+    case 0xcb:
+    case 0xcf:
+    case 0xd3:
         return 9;
     case 0xd8:
         return 2 + OSRI_EXT_BYTES;

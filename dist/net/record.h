@@ -6,7 +6,8 @@
 #include "lib/message/codec.h"
 #include "lib/process/signal.h"
 
-/* Signals, and introductions of types and nodes, as the records of a link (dist/net/RECORDS.md). Pure. Threads: any. */
+/* Signals, and introductions of types and nodes, as the records of a link (dist/net/RECORDS.md).
+ * Pure. Threads: any. */
 
 #define OSRI_RECORD_NAME_BYTES 256 /* of a process or type, with its NUL */
 
@@ -47,11 +48,13 @@ static inline osr_pid osri_record_pid(uint64_t node, uint64_t process)
 }
 
 /* Append one record. On error the buffer holds what it held before.
- * Errors: OSR_ENOMEM; OSR_ELIMIT, OSR_EINVAL a name that is too long, or a body that cannot be encoded. */
+ * Errors: OSR_ENOMEM; OSR_ELIMIT, OSR_EINVAL a name that is too long, or a body that cannot be
+ * encoded. */
 OSR_MUST_CHECK osr_err osri_record_write_signal(osri_buffer *buffer, const osri_envelope *signal,
                                                 const osri_route *route, uint64_t now_ns);
 OSR_MUST_CHECK osr_err osri_record_write_introduction(osri_buffer *buffer, osri_record_kind kind,
-                                                      uint64_t id, const char *name, uint64_t value);
+                                                      uint64_t id, const char *name,
+                                                      uint64_t value);
 
 /* Reads everything but the body. Trusts nothing. Errors: OSR_EPROTO. */
 OSR_MUST_CHECK osr_err osri_record_read(const uint8_t *bytes, size_t size, osri_record *ret_record);
@@ -59,11 +62,11 @@ OSR_MUST_CHECK osr_err osri_record_read(const uint8_t *bytes, size_t size, osri_
 /* The type id of the body of a MESSAGE or REPLY. Errors: OSR_EPROTO. */
 OSR_MUST_CHECK osr_err osri_record_body_type(const osri_record *record, uint32_t *ret_id);
 
-/* Makes the signal of a record, from a process of node `peer`. The body has the type that its kind asks for; a message
- * of a type that is not known becomes an osr_dynamic.
- * Errors: OSR_EPROTO; OSR_EINVAL too large a value; OSR_ENOMEM. */
-OSR_MUST_CHECK osr_err osri_record_open(const osri_record *record, const osri_types *types, uint64_t peer,
-                                        uint64_t now_ns, osri_envelope **ret_signal);
+/* Makes the signal of a record, from a process of node `peer`. The body has the type that its kind
+ * asks for; a message of a type that is not known becomes an osr_dynamic. Errors: OSR_EPROTO;
+ * OSR_EINVAL too large a value; OSR_ENOMEM. */
+OSR_MUST_CHECK osr_err osri_record_open(const osri_record *record, const osri_types *types,
+                                        uint64_t peer, uint64_t now_ns, osri_envelope **ret_signal);
 
 /* Calls visit() with each pid in bytes that are valid msgpack. */
 void osri_record_each_pid(const uint8_t *bytes, size_t size,

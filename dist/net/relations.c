@@ -9,9 +9,10 @@
 /* Relations of a session.
  *
  * Invariants
- *   I1  a relation that a process of ours counts on is here from before its signal leaves, or is delivered,
- *       until after the signal that ends it has passed.
- *   I2  one that is here too long is harmless: what it fires is dropped by a process that does not know of it.
+ *   I1  a relation that a process of ours counts on is here from before its signal leaves, or is
+ *       delivered, until after the signal that ends it has passed.
+ *   I2  one that is here too long is harmless: what it fires is dropped by a process that does
+ *       not know of it.
  * Bound: OSRI_RELATIONS_MAX for what a peer can cause. */
 
 typedef enum relation_kind {
@@ -151,7 +152,8 @@ static osr_err note_unlink(osri_relations_table *table, const osri_envelope *sig
     return note(table, key_of(RELATION_UNLINK, signal->from, to, signal->ref), &none);
 }
 
-osr_err osri_relations_outgoing(osri_relations_table *table, const osri_envelope *signal, osr_pid to)
+osr_err osri_relations_outgoing(osri_relations_table *table, const osri_envelope *signal,
+                                osr_pid to)
 {
     relation none = {0};
 
@@ -216,7 +218,8 @@ static osr_err note_served(osri_relations_table *table, const osri_envelope *sig
 {
     relation value = spawn_of(signal);
 
-    return note_theirs(table, key_of(RELATION_SERVED, OSR_PID_NONE, signal->from, signal->ref), &value);
+    return note_theirs(table, key_of(RELATION_SERVED, OSR_PID_NONE, signal->from, signal->ref),
+                       &value);
 }
 
 /* They answer a spawn of ours. */
@@ -244,7 +247,8 @@ static osr_err note_spawned(osri_relations_table *table, const osri_envelope *si
     return err;
 }
 
-osr_err osri_relations_incoming(osri_relations_table *table, const osri_envelope *signal, osr_pid *to)
+osr_err osri_relations_incoming(osri_relations_table *table, const osri_envelope *signal,
+                                osr_pid *to)
 {
     relation none = {0};
 
@@ -294,7 +298,8 @@ static void fire(osr_node *node, const relation_key *key, const relation *value)
 
     switch ((relation_kind)key->kind) {
     case RELATION_LINK:
-        inject(node, OSRI_SIGNAL_LINK_EXIT, key->remote, key->local, 0, &osr_reason_osr_type, &reason);
+        inject(node, OSRI_SIGNAL_LINK_EXIT, key->remote, key->local, 0, &osr_reason_osr_type,
+               &reason);
         break;
     case RELATION_UNLINK:
         inject(node, OSRI_SIGNAL_UNLINK_ACK, key->remote, key->local, key->ref, NULL, NULL);

@@ -14,11 +14,12 @@
 #include "lib/core/list.h"
 #include "lib/core/mutex.h"
 
-/* Resolvers: a queue of names, two threads that take them, so that one mapper that does not answer delays nobody but the
- * next one behind it. The first thread also turns the lease.
+/* Resolvers: a queue of names, two threads that take them, so that one mapper that does not answer
+ * delays nobody but the next one behind it. The first thread also turns the lease.
  *
  * Invariants
- *   I1  `wanted` counts the questions in the queue (a semaphore), and once `stopping` is set stays readable.
+ *   I1  `wanted` counts the questions in the queue (a semaphore), and once `stopping` is set
+ *       stays readable.
  *   I2  the lease belongs to thread 0 until it has been joined. */
 
 #define THREADS 2
@@ -41,9 +42,9 @@ struct osri_resolvers {
     const osr_env *env;
     const osri_epmd_options *epmd;
     osri_epmd_lease *lease; /* owner: thread 0 */
-    osri_mutex mutex; /* OSRI_RANK_LEAF */
-    osri_list queue;  /* guarded_by: mutex */
-    int wanted;       /* eventfd */
+    osri_mutex mutex;       /* OSRI_RANK_LEAF */
+    osri_list queue;        /* guarded_by: mutex */
+    int wanted;             /* eventfd */
     atomic_bool stopping;
     helper helpers[THREADS];
     unsigned running;
@@ -182,8 +183,8 @@ static osr_err start_all(osri_resolvers *resolvers)
     return OSR_OK;
 }
 
-osr_err osri_resolvers_new(const osr_env *env, const osri_epmd_options *epmd, osri_epmd_lease *lease,
-                           osri_resolvers **ret_resolvers)
+osr_err osri_resolvers_new(const osr_env *env, const osri_epmd_options *epmd,
+                           osri_epmd_lease *lease, osri_resolvers **ret_resolvers)
 {
     osri_resolvers *resolvers = osri_heap_zalloc(sizeof(*resolvers));
     osr_err err;

@@ -8,11 +8,13 @@
 /* Signals on their way: out to the session of their node, and in to processes of ours.
  *
  * Invariants
- *   I1  signals of one sender leave in the order in which they were given: all go through one queue, wait in one
- *       list of their party, and are records of one `sender` of the link.
- *   I2  an introduction is given to the link before the record that needs it, with sender 0, which has no large
- *       records; the link lets no later record pass a small one of such a sender.
- *   I3  what a session's end has to fire is noted before the signal leaves or is delivered (relations.c). */
+ *   I1  signals of one sender leave in the order in which they were given: all go through one
+ *       queue, wait in one list of their party, and are records of one `sender` of the link.
+ *   I2  an introduction is given to the link before the record that needs it, with sender 0,
+ *       which has no large records; the link lets no later record pass a small one of such a
+ *       sender.
+ *   I3  what a session's end has to fire is noted before the signal leaves or is delivered
+ *       (relations.c). */
 
 #define SENDER_INTRODUCTIONS 0
 #define SENDER_NODE UINT64_MAX
@@ -169,7 +171,8 @@ static osr_err send_signal(osri_session *session, const osri_command *command)
 static void send_command(osri_session *session, osri_command *command)
 {
     osri_net *net = session->net;
-    osr_err err = is_over_bound(session, command->signal) ? OSR_EFULL : send_signal(session, command);
+    osr_err err =
+        is_over_bound(session, command->signal) ? OSR_EFULL : send_signal(session, command);
 
     if (err != OSR_OK && err != OSR_ECLOSED) {
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
@@ -230,7 +233,8 @@ void osri_route_command(osri_net *net, osri_command *command)
     if (name == NULL || osri_node_name_check(name, strlen(name)) != OSR_OK) {
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
     } else if (strcmp(name, osr_node_name(net->node)) == 0) {
-        osri_route_refuse(net, command, OSR_REASON_NOPROC); /* we ourselves, before we were restarted */
+        osri_route_refuse(net, command,
+                          OSR_REASON_NOPROC); /* we ourselves, before we were restarted */
     } else {
         route_to(net, name, command);
     }
@@ -248,7 +252,8 @@ static void hear_type(osri_session *session, const osri_record *record)
 
     if (bad) {
         osri_log_write(net->log, OSR_LOG_ERROR,
-                       "net: %s: message type 0x%llx is \"%s\" there and \"%s\" here (%s:%u); its messages are "
+                       "net: %s: message type 0x%llx is \"%s\" there and \"%s\" here (%s:%u); its "
+                       "messages are "
                        "dropped",
                        session->name, (unsigned long long)record->id, record->name, ours->name,
                        ours->file, ours->line);

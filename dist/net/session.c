@@ -11,10 +11,10 @@
  *
  * Invariants
  *   I1  a session is in net->conns while conn != 0, in net->sessions until it is reaped.
- *   I2  a link is stepped with an actions object of its own depth; one link is never stepped from within its
- *       own actions, so frames leave in the order in which the link made them.
- *   I3  nodeup is told when UP is executed, before any DELIVER; when DOWN is executed, first the relations fire, then
- *       nodedown is told. After DOWN nothing of the session is delivered. */
+ *   I2  a link is stepped with an actions object of its own depth; one link is never stepped
+ *       from within its own actions, so frames leave in the order in which the link made them.
+ *   I3  nodeup is told when UP is executed, before any DELIVER; when DOWN is executed, first the
+ *       relations fire, then nodedown is told. After DOWN nothing of the session is delivered. */
 
 #define RETRY_NS (1 * OSRI_NS_PER_MS_NET)
 #define HOLDERS_MAX 16
@@ -39,7 +39,7 @@ static osri_holder holder_of(const osri_session *session)
 {
     osri_holder holder = {.creation = session->creation};
 
-    holder.phase = session->up        ? OSRI_HOLDER_UP
+    holder.phase = session->up       ? OSRI_HOLDER_UP
                    : session->dialed ? OSRI_HOLDER_DIALING
                                      : OSRI_HOLDER_ACCEPTED;
     memcpy(holder.key, session->key, sizeof(holder.key));
@@ -177,9 +177,9 @@ osr_err osri_session_dial(osri_net *net, const char *name, const char *endpoint,
     memcpy(session->key, key, sizeof(session->key));
     err = net->transport->ops->dial(net->transport, endpoint, key, &conn);
     if (err == OSR_OK) {
-        err = adopt_conn(session, conn,
-                         (uint32_t)((deadline_ns > now_ns ? deadline_ns - now_ns : 0) /
-                                    OSRI_NS_PER_MS_NET) + 1);
+        err = adopt_conn(
+            session, conn,
+            (uint32_t)((deadline_ns > now_ns ? deadline_ns - now_ns : 0) / OSRI_NS_PER_MS_NET) + 1);
     }
     if (err != OSR_OK) {
         drop_conn(session, 0);
@@ -240,7 +240,8 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
     for (uint32_t i = 0; i < theirs->label_count; i++) {
         size_t bytes = strlen(theirs->labels[i]) + 1;
         if (used + bytes < sizeof(peer->labels)) {
-            (void)snprintf(peer->labels + used, sizeof(peer->labels) - used, "%s\n", theirs->labels[i]);
+            (void)snprintf(peer->labels + used, sizeof(peer->labels) - used, "%s\n",
+                           theirs->labels[i]);
             used += bytes;
         }
     }
@@ -288,7 +289,8 @@ static void come_up(osri_session *session, const osri_link_action *action)
     osri_node_peer_up(net->node, &session->peer);
 }
 
-static void tell_down(const osri_session *session, const osri_link_action *action, const char *reason)
+static void tell_down(const osri_session *session, const osri_link_action *action,
+                      const char *reason)
 {
     const osri_net *net = session->net;
     const char *name = session->name[0] == '\0' ? session->address : session->name;
@@ -297,7 +299,10 @@ static void tell_down(const osri_session *session, const osri_link_action *actio
         osri_log_write(net->log, OSR_LOG_NOTICE, "net: %s is down: %s (%s)", session->name, reason,
                        action->text);
     } else if (!session->dialed) {
-        osri_log_write(net->log, OSR_LOG_WARNING, "net: %s: %s", name, action->text);
+        bool usual = action->refusal == OSRI_REFUSAL_SIMULTANEOUS ||
+                     action->refusal == OSRI_REFUSAL_CONNECTED;
+        osri_log_write(net->log, usual ? OSR_LOG_INFO : OSR_LOG_WARNING, "net: %s: %s", name,
+                       action->text);
     }
 }
 
@@ -340,7 +345,8 @@ static bool send_frame(osri_session *session, const osri_link_action *action, bo
         osri_net_due(net, session->retry_ns);
         err = osri_link_take_back(session->link, action->bytes, action->bytes_count);
     }
-    *ret_lost = *ret_lost || err == OSR_ENOMEM || (err != OSR_OK && !osri_link_is_down(session->link));
+    *ret_lost =
+        *ret_lost || err == OSR_ENOMEM || (err != OSR_OK && !osri_link_is_down(session->link));
     return err == OSR_OK;
 }
 
@@ -419,7 +425,8 @@ void osri_session_fail(osri_session *session, const char *text)
     if (!session->failed) {
         session->failed = true;
         session->net->counters.malformed++;
-        osri_log_write(session->net->log, OSR_LOG_ERROR, "net: %s: %s; closing", session->name, text);
+        osri_log_write(session->net->log, OSR_LOG_ERROR, "net: %s: %s; closing", session->name,
+                       text);
     }
 }
 

@@ -13,8 +13,8 @@
 #include "lib/core/list.h"
 #include "lib/core/map.h"
 
-/* What the files of this folder share. Everything but the queue, the directory and the atomics belongs to the thread that
- * has the role. */
+/* What the files of this folder share. Everything but the queue, the directory and the atomics
+ * belongs to the thread that has the role. */
 
 #define OSRI_NET_DEPTH 3 /* steps of links within each other: a link that comes up ends another */
 #define OSRI_NS_PER_MS_NET UINT64_C(1000000)
@@ -29,21 +29,22 @@ typedef struct osri_session {
     osri_dist_link *link;
     osri_introductions introductions;
     osri_relations_table relations;
-    osri_peer peer; /* once up */
+    osri_peer peer;       /* once up */
     uint32_t spawn_count; /* of its certificate: the entries it may start; 0 = all */
     char spawn[OSRI_SPAWN_NAMES_MAX][65];
 
-    char name[OSRI_NAME_BYTES]; /* dialer: whom we want; acceptor: what it claimed, once that was granted */
+    char name[OSRI_NAME_BYTES]; /* dialer: whom we want; acceptor: what it claimed, once that was
+                                   granted */
     uint8_t key[OSRI_KEY_BYTES];
     uint64_t creation;
     uint64_t number; /* the same on both sides */
     char address[64];
     bool dialed;
     bool up;
-    bool dirty;     /* in this turn records were given to the link */
-    bool blocked;   /* the transport took no more */
-    bool failed;    /* by what the peer sent; it ends */
-    bool dead;      /* to be reaped */
+    bool dirty;        /* in this turn records were given to the link */
+    bool blocked;      /* the transport took no more */
+    bool failed;       /* by what the peer sent; it ends */
+    bool dead;         /* to be reaped */
     uint64_t retry_ns; /* blocked: when to try again */
     uint64_t drops_told_ns;
     uint64_t drops; /* messages beyond OSRI_NET_QUEUED_BYTES_MAX that were not told yet */
@@ -85,8 +86,8 @@ struct osri_net {
     atomic_bool has_owner; /* acquire, release: passes everything below from owner to owner */
     atomic_bool has_left;
 
-    osri_map conns;    /* osri_conn -> osri_session */
-    osri_map parties;  /* name -> osri_party */
+    osri_map conns;   /* osri_conn -> osri_session */
+    osri_map parties; /* name -> osri_party */
     osri_list sessions;
     size_t up_count;
     size_t setup_count; /* accepted, not up */
@@ -115,14 +116,16 @@ static inline void osri_net_due(osri_net *net, uint64_t due_ns)
 
 /* Errors: OSR_ENOMEM, and those of dial(). */
 osr_err osri_session_dial(osri_net *net, const char *name, const char *endpoint,
-                          const uint8_t key[OSRI_KEY_BYTES], uint64_t deadline_ns, osri_session **ret_session);
+                          const uint8_t key[OSRI_KEY_BYTES], uint64_t deadline_ns,
+                          osri_session **ret_session);
 void osri_session_event(osri_net *net, const osri_transport_event *event);
-/* Sets the event's time. Errors: as osri_link_step(). The session may be down afterwards; it is freed by
- * osri_sessions_reap() alone. */
+/* Sets the event's time. Errors: as osri_link_step(). The session may be down afterwards; it is
+ * freed by osri_sessions_reap() alone. */
 osr_err osri_session_step(osri_session *session, osri_link_event *event);
 void osri_session_flush_all(osri_net *net);
 void osri_session_close(osri_session *session, osri_down down, const char *text);
-void osri_session_fail(osri_session *session, const char *text); /* by what it sent: ends after this step */
+void osri_session_fail(osri_session *session,
+                       const char *text); /* by what it sent: ends after this step */
 void osri_sessions_tick(osri_net *net, uint64_t now_ns);
 void osri_sessions_reap(osri_net *net);
 void osri_session_free(osri_session *session);

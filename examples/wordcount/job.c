@@ -22,9 +22,11 @@
 
 OSR_ON_CALL(job, job_submit, job_answer)
 {
-    static const char busy[] = "the coordinator is counting for somebody else; try again when it has ended";
+    static const char busy[] =
+        "the coordinator is counting for somebody else; try again when it has ended";
     if (state->run != NULL || request->paths.count == 0 || request->paths.count > PATHS_MAX) {
-        reply->text = osr_str_of(state->run != NULL ? busy : "name 1 to 65536 files or directories");
+        reply->text =
+            osr_str_of(state->run != NULL ? busy : "name 1 to 65536 files or directories");
         return OSR_REPLY;
     }
     run_preparation p = {.request = request, .run = calloc(1, sizeof(run))};
@@ -267,22 +269,15 @@ OSR_ON_INFO(job, osr_timeout)
     return OSR_NOREPLY;
 }
 
-static void write_results(void *argument)
-{
-    job *state = argument;
-    char text[512];
-    if (!job_write(state, text, sizeof(text))) {
-        job_problem(state->run, "%s", text);
-    }
-}
-
 /* A run is over. */
 OSR_ON_CONTINUE(job)
 {
     if (state->run == NULL || state->run->phase != RUN_OVER) {
         return OSR_NOREPLY;
     }
-    if (osr_blocking(self, write_results, state) == OSR_OK) {
+    state->run->over_ns = osr_now(self);
+    job_show_progress(self, state);
+    if (osr_blocking(self, job_write, state) == OSR_OK) {
         state->run->finished_ns = osr_now(self);
         job_report(self, state);
         run_end(self, state);
@@ -293,3 +288,5 @@ OSR_ON_CONTINUE(job)
 OSR_SERVER(job, OSR_INIT(job_options), OSR_CALL(job_submit), OSR_CALL(job_ask_workers),
            OSR_CALL(chunk_part), OSR_INFO(worker_ready), OSR_INFO(osr_down), OSR_INFO(osr_nodeup),
            OSR_INFO(osr_nodedown), OSR_INFO(osr_timeout), OSR_CONTINUE);
+
+const osr_server *const job_server = &job_osr_server;

@@ -17,6 +17,7 @@ typedef struct job_node {
     char name[NAME_BYTES];
     uint32_t number; /* 0: its child has not been started yet */
     bool up;
+    bool placed; /* the supervisor has been asked for it since the node came up */
 } job_node;
 
 /* A worker process. Its index is that in the plan of the run. */
@@ -55,8 +56,9 @@ typedef struct run {
     scan files;
     plan plan;
     counts *words;
+    const counts_word **sorted; /* at the end */
     run_kill kill;
-    uint64_t started_ns, gather_ns, count_ns, finished_ns;
+    uint64_t started_ns, found_ns, gather_ns, count_ns, over_ns, finished_ns; /* each phase's end */
     uint64_t starved_ns; /* since when there is no worker; 0: there is one */
     uint32_t reported_done;
     char problem[512]; /* the first thing that makes it fail */
@@ -72,6 +74,9 @@ typedef struct job {
     osr_ref tick;
     run *run; /* NULL: idle */
 } job;
+
+/* The server; job.c. */
+extern const osr_server *const job_server;
 
 /* ---- run.c: one job from its request to its end -------------------------------------------- */
 
@@ -96,6 +101,8 @@ void run_free(run *r);
 /* Tells the client a line. */
 void job_tell(osr_self *self, const job *state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+void job_show_progress(osr_self *self, const job *state);
 
 /* Notes what makes the job fail; the first one wins. */
 void job_problem(run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -125,8 +132,8 @@ bool job_kill_is_over(osr_self *self, job *state);
 
 /* ---- report.c: what comes out -------------------------------------------------------------- */
 
-/* Writes DIRECTORY/words.tsv and report.tsv; blocks. False: ret_text says why not. */
-bool job_write(const job *state, char *ret_text, size_t text_bytes);
+/* Sorts the words and writes DIRECTORY/words.tsv and report.tsv, for osr_blocking(). */
+void job_write(void *state);
 
 /* Tells the client how it ended. */
 void job_report(osr_self *self, const job *state);

@@ -13,7 +13,7 @@
  *     worker <--- chunk ---------- job                 at most CHUNKS_HELD_MAX unanswered ones
  *     worker ---- chunk_part ----> job                 part_taken: go on, or drop this chunk */
 
-#define JOB_NAME "job" /* registered on the coordinator's node */
+#define JOB_NAME "job"        /* registered on the coordinator's node */
 #define WORKER_LABEL "worker" /* of the nodes that workers are placed on */
 #define PART_BYTES_MAX ((size_t)256 * 1024)
 
@@ -53,5 +53,11 @@ OSR_MESSAGE(job_options, 0x050d, (1, u32, expected));
 /* Which workers there are: for tools that wait until the cluster is complete. */
 OSR_MESSAGE(job_workers, 0x050b, (1, u32, workers), (2, u32, expected));
 OSR_REQUEST(job_ask_workers, 0x050c, job_workers);
+
+/* ---- the client's own -------------------------------------------------------------------- */
+
+OSR_MESSAGE(client_options, 0x050e, (1, str, coordinator), (2, list(str), paths),
+            (3, str, directory), (4, bool, kill));
+OSR_MESSAGE(wait_options, 0x050f, (1, str, coordinator), (2, u32, timeout_ms));
 
 #endif

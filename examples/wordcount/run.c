@@ -41,6 +41,7 @@ void job_problem(run *r, const char *format, ...)
 void run_free(run *r)
 {
     if (r != NULL) {
+        free(r->sorted);
         counts_free(&r->words);
         plan_fini(&r->plan);
         scan_fini(&r->files);
@@ -81,8 +82,9 @@ static void count_down_starvation(osr_self *self, run *r)
     } else if (r->starved_ns == 0) {
         r->starved_ns = now;
     } else if (now - r->starved_ns > STARVE_NS) {
-        job_problem(r, "there has been no worker for 15 s; start one on a node labelled " WORKER_LABEL
-                       ", as in: osier demo down; osier demo up");
+        job_problem(r,
+                    "there has been no worker for 15 s; start one on a node labelled " WORKER_LABEL
+                    ", as in: osier demo down; osier demo up");
         r->phase = RUN_OVER;
     }
 }
@@ -212,6 +214,7 @@ osr_err run_begin(osr_self *self, job *state, run *r, osr_pid client)
         return err;
     }
     r->client = client;
+    r->found_ns = osr_now(self);
     state->run = r;
     line_up(state);
     job_tell(self, state, "%zu files, %llu bytes", r->files.count,
@@ -234,11 +237,17 @@ void run_tick(osr_self *self, job *state)
     if (r->phase == RUN_GATHER) {
         job_place(self, state, osr_now(self) - r->started_ns > GATHER_NS);
     }
+    job_show_progress(self, state);
+    run_go_on(self, state);
+}
+
+void job_show_progress(osr_self *self, const job *state)
+{
+    const run *r = state->run;
     job_progress progress = {.done = r->plan.done,
                              .chunks = r->plan.count,
                              .bytes_done = r->plan.bytes_done,
                              .bytes = r->files.bytes,
                              .workers = plan_alive(&r->plan)};
     (void)job_progress_send(self, osr_to(r->client), &progress);
-    run_go_on(self, state);
 }

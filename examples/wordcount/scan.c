@@ -171,10 +171,11 @@ static bool add_directory(scan *files, const char *path, char *ret_text, size_t 
         return refuse(ret_text, text_bytes, "%s: too many files for this machine's memory", path);
     }
     if (files->count == before) {
-        return refuse(ret_text, text_bytes,
-                      "%s: there is no regular file in this directory; name one that has some, or none "
-                      "for the default",
-                      path);
+        return refuse(
+            ret_text, text_bytes,
+            "%s: there is no regular file in this directory; name one that has some, or none "
+            "for the default",
+            path);
     }
     return true;
 }

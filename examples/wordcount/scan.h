@@ -12,7 +12,8 @@
 typedef struct scan_file {
     char *path;
     uint64_t bytes;
-    const char *problem; /* why it could not be read or looked into; NULL: nothing is known against it */
+    const char
+        *problem; /* why it could not be read or looked into; NULL: nothing is known against it */
 } scan_file;
 
 typedef struct scan {

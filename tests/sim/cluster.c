@@ -9,8 +9,8 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* The simulated cluster. All nodes are stepped in turn until none has anything to do, then the clock moves to whatever is
- * due next: so a run depends on the seed and on nothing else. */
+/* The simulated cluster. All nodes are stepped in turn until none has anything to do, then the
+ * clock moves to whatever is due next: so a run depends on the seed and on nothing else. */
 
 #define TICK_MS 2000
 #define WALL_MS UINT64_C(1800000000000) /* when the virtual world begins */
@@ -125,7 +125,8 @@ static osr_env env_of(cluster_node *at)
 static cluster_node *by_name(cluster *world, const char *name, size_t bytes)
 {
     for (uint32_t i = 0; i < world->options.nodes; i++) {
-        if (strlen(world->nodes[i].name) == bytes && memcmp(world->nodes[i].name, name, bytes) == 0) {
+        if (strlen(world->nodes[i].name) == bytes &&
+            memcmp(world->nodes[i].name, name, bytes) == 0) {
             return &world->nodes[i];
         }
     }
@@ -201,11 +202,12 @@ static void make_net(cluster *world, cluster_node *at)
     char bound[OSRI_ENDPOINT_BYTES];
     osri_net_options options = {.identity = &at->identity,
                                 .resolver = {.context = at, .resolve = resolve},
-                                .tick_ms = world->options.tick_ms == 0 ? TICK_MS : world->options.tick_ms,
+                                .tick_ms =
+                                    world->options.tick_ms == 0 ? TICK_MS : world->options.tick_ms,
                                 .os_pid = 1000 + at->host};
 
-    require(osri_sim_transport_new(world->network, at->host, at->identity.certificate.key, NULL, NULL,
-                                   &at->transport) == OSR_OK,
+    require(osri_sim_transport_new(world->network, at->host, at->identity.certificate.key, NULL,
+                                   NULL, &at->transport) == OSR_OK,
             "transport");
     (void)snprintf(endpoint, sizeof(endpoint), "sim://%u", at->host);
     require(at->transport->ops->listen(at->transport, endpoint, bound) == OSR_OK, "listen");
@@ -216,8 +218,11 @@ static void make_net(cluster *world, cluster_node *at)
 void cluster_start(cluster *world, uint32_t host)
 {
     cluster_node *at = &world->nodes[host];
-    osr_node_options options = {.size = sizeof(options), .name = at->name, .schedulers = 1,
-                                .processes_max = 65536, .env = &at->env};
+    osr_node_options options = {.size = sizeof(options),
+                                .name = at->name,
+                                .schedulers = 1,
+                                .processes_max = 65536,
+                                .env = &at->env};
 
     require(!at->alive, "started twice");
     at->incarnation++;
@@ -379,6 +384,7 @@ osr_pid cluster_spawn(cluster *world, uint32_t host, const osr_entry *entry, con
 {
     osr_pid pid;
 
-    require(osr_node_spawn(world->nodes[host].node, entry, argument, options, &pid) == OSR_OK, "spawn");
+    require(osr_node_spawn(world->nodes[host].node, entry, argument, options, &pid) == OSR_OK,
+            "spawn");
     return pid;
 }

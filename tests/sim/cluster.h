@@ -9,8 +9,8 @@
 #include "lib/process/snapshot.h"
 #include "osier/node.h"
 
-/* A whole cluster in one OS process, on virtual time: real nodes, real distribution, the simulated network. One seed, the
- * same calls, the same run. Nothing of it is shared between two clusters. */
+/* A whole cluster in one OS process, on virtual time: real nodes, real distribution, the simulated
+ * network. One seed, the same calls, the same run. Nothing of it is shared between two clusters. */
 
 #define CLUSTER_NODES_MAX 8
 #define CLUSTER_SESSIONS_MAX 512 /* noted ones, of one node with one peer */
@@ -19,7 +19,8 @@
 
 typedef struct cluster cluster;
 
-/* The sessions of one node's incarnation with one peer name, in order, by their number (osri_net_session_of). */
+/* The sessions of one node's incarnation with one peer name, in order, by their number
+ * (osri_net_session_of). */
 typedef struct cluster_sessions {
     uint64_t numbers[CLUSTER_SESSIONS_MAX];
     uint64_t down_ns[CLUSTER_SESSIONS_MAX]; /* 0: not yet */
@@ -44,10 +45,10 @@ typedef struct cluster_node {
 
 typedef struct cluster_options {
     uint32_t nodes;
-    uint32_t tick_ms;        /* 0: 2,000 */
-    uint32_t roles;          /* of every node; 0: all */
+    uint32_t tick_ms; /* 0: 2,000 */
+    uint32_t roles;   /* of every node; 0: all */
     osri_sim_options network;
-    bool verbose;            /* log lines to standard error */
+    bool verbose;                                       /* log lines to standard error */
     void (*logged)(cluster_node *at, const char *line); /* each log line; NULL: nobody */
 } cluster_options;
 
@@ -76,16 +77,19 @@ void cluster_stop(cluster *world, uint32_t host);
 /* Lets everything that is due now happen. Returns when the next thing is due. */
 uint64_t cluster_settle(cluster *world);
 
-/* Lets time pass until it is `until_ns`, or done(context) says so; returns whether it did (NULL: never). */
+/* Lets time pass until it is `until_ns`, or done(context) says so; returns whether it did (NULL:
+ * never). */
 bool cluster_run(cluster *world, uint64_t until_ns, bool (*done)(void *context), void *context);
 
 /* The next number of the cluster's own generator, below bound. */
 uint64_t cluster_random(cluster *world, uint64_t bound);
 
-/* The node that has this number, alive or not as long as it is its latest incarnation; NULL: none. */
+/* The node that has this number, alive or not as long as it is its latest incarnation; NULL: none.
+ */
 cluster_node *cluster_by_id(cluster *world, uint64_t node_id);
 
-/* When a session of a node, of its present incarnation, ended there; UINT64_MAX: not yet; 0: there was none. */
+/* When a session of a node, of its present incarnation, ended there; UINT64_MAX: not yet; 0: there
+ * was none. */
 uint64_t cluster_session_end(const cluster_node *at, uint32_t peer_host, uint64_t number);
 
 /* Starts a process of an entry without a parent; its pid. */

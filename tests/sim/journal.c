@@ -10,8 +10,8 @@
 #include "lib/core/heap.h"
 #include "lib/core/map.h"
 
-/* The checker. It knows nothing of how links and sessions work: it goes through the journal as a person would, and keeps for
- * each process what it has been promised. */
+/* The checker. It knows nothing of how links and sessions work: it goes through the journal as a
+ * person would, and keeps for each process what it has been promised. */
 
 typedef struct from_state { /* of one sender, at one receiver */
     uint64_t pair, by_pid;
@@ -28,9 +28,9 @@ typedef struct monitor_state {
 typedef struct link_state {
     osr_pid other;
     uint64_t session;
-    bool mine;      /* we made it: it must fire */
+    bool mine;       /* we made it: it must fire */
     uint32_t theirs; /* how often they did, or tried to: it may fire */
-    bool uncertain; /* they may have taken it back: it may fire */
+    bool uncertain;  /* they may have taken it back: it may fire */
 } link_state;
 
 typedef struct person_state {
@@ -40,14 +40,14 @@ typedef struct person_state {
     uint64_t session[CLUSTER_NODES_MAX]; /* the last one, also when it is down */
     uint64_t node[CLUSTER_NODES_MAX];
     uint64_t lost[CLUSTER_NODES_MAX]; /* a session that noconnection has been heard of */
-    osri_map heard;    /* sender -> from_state */
-    osri_map monitors; /* reference -> monitor_state */
-    osri_map links;    /* pid -> link_state */
+    osri_map heard;                   /* sender -> from_state */
+    osri_map monitors;                /* reference -> monitor_state */
+    osri_map links;                   /* pid -> link_state */
 } person_state;
 
 typedef struct check {
-    osri_map people; /* pid -> person_state */
-    osri_map hosts;  /* node id -> host + 1 */
+    osri_map people;  /* pid -> person_state */
+    osri_map hosts;   /* node id -> host + 1 */
     osri_map crashed; /* node id -> non-NULL */
     cluster *live;
     const char *broken;
@@ -56,9 +56,18 @@ typedef struct check {
 
 void journal_add(journal *book, event what)
 {
-    uint64_t words[] = {what.now_ns, (uint64_t)what.kind, what.who.node, what.who.slot,
-                        what.who.generation, what.other.node, what.other.slot, what.other.generation,
-                        what.x, what.y, what.z, what.wrong};
+    uint64_t words[] = {what.now_ns,
+                        (uint64_t)what.kind,
+                        what.who.node,
+                        what.who.slot,
+                        what.who.generation,
+                        what.other.node,
+                        what.other.slot,
+                        what.other.generation,
+                        what.x,
+                        what.y,
+                        what.z,
+                        what.wrong};
 
     if (book->count == book->capacity) {
         size_t capacity = book->capacity == 0 ? 4096 : book->capacity * 2;
@@ -85,16 +94,18 @@ void journal_fini(journal *book)
 
 void journal_print(const journal *book)
 {
-    static const char *const names[] = {"", "born", "ended", "crashed", "synced", "heard", "nodeup",
-                                        "nodedown", "monitor", "demonitor", "down", "link", "unlink",
-                                        "exited", "answered"};
+    static const char *const names[] = {"",      "born",   "ended",    "crashed", "synced",
+                                        "heard", "nodeup", "nodedown", "monitor", "demonitor",
+                                        "down",  "link",   "unlink",   "exited",  "answered"};
 
     for (size_t i = 0; i < book->count; i++) {
         const event *e = &book->events[i];
-        (void)fprintf(stderr, "%6zu %10.6f %-9s %04x.%u.%u %04x.%u.%u %" PRIu64 " %" PRIx64 " %" PRIx64 "%s\n", i,
-                      (double)e->now_ns / 1e9, names[e->kind], (unsigned)(e->who.node >> 48), e->who.slot,
-                      e->who.generation, (unsigned)(e->other.node >> 48), e->other.slot,
-                      e->other.generation, e->x, e->y, e->z, e->wrong ? " WRONG" : "");
+        (void)fprintf(
+            stderr,
+            "%6zu %10.6f %-9s %04x.%u.%u %04x.%u.%u %" PRIu64 " %" PRIx64 " %" PRIx64 "%s\n", i,
+            (double)e->now_ns / 1e9, names[e->kind], (unsigned)(e->who.node >> 48), e->who.slot,
+            e->who.generation, (unsigned)(e->other.node >> 48), e->other.slot, e->other.generation,
+            e->x, e->y, e->z, e->wrong ? " WRONG" : "");
     }
 }
 
@@ -178,9 +189,11 @@ static void check_remote(check *c, person_state *me, const event *e, uint64_t ho
         broken(c, host >= CLUSTER_NODES_MAX, "a message from a node that nobody knows");
         return;
     }
-    broken(c, !me->up[host] || me->node[host] != e->other.node, "6: a message outside its nodeup and nodedown");
+    broken(c, !me->up[host] || me->node[host] != e->other.node,
+           "6: a message outside its nodeup and nodedown");
     broken(c, e->z != 0 && e->z != me->session[host], "3: a message of another session");
-    broken(c, me->lost[host] == me->session[host], "4: a message after the noconnection of its session");
+    broken(c, me->lost[host] == me->session[host],
+           "4: a message after the noconnection of its session");
 }
 
 static void on_heard(check *c, const event *e)
@@ -221,8 +234,8 @@ static void on_node(check *c, const event *e)
     me->up[e->x] = e->kind == EVENT_NODEUP;
 }
 
-/* noconnection while the node is up: the session is over, nothing of it follows. (Not so for a pid of a node that was
- * never introduced, or of an earlier incarnation.) */
+/* noconnection while the node is up: the session is over, nothing of it follows. (Not so for a pid
+ * of a node that was never introduced, or of an earlier incarnation.) */
 static void note_lost(person_state *me, const event *e, uint64_t host)
 {
     if (e->y == OSR_REASON_NOCONNECTION && host < CLUSTER_NODES_MAX && me->up[host] &&
@@ -234,8 +247,8 @@ static void note_lost(person_state *me, const event *e, uint64_t host)
 static void check_reason(check *c, const event *e)
 {
     broken(c, e->wrong, "7: its name was still there when its end was told");
-    broken(c, !osr_pid_is_none(e->other) && e->y != OSR_REASON_NOCONNECTION &&
-                  !is_gone(c, e->other),
+    broken(c,
+           !osr_pid_is_none(e->other) && e->y != OSR_REASON_NOCONNECTION && !is_gone(c, e->other),
            "4: the end of a process that lives");
 }
 
@@ -244,7 +257,8 @@ static void on_down(check *c, const event *e)
     person_state *me = person_of(c, e->who);
     monitor_state *monitor = osri_map_get_u64(&me->monitors, e->x);
 
-    broken(c, monitor == NULL || monitor->over, "4: a monitor that fires twice, or after it was taken back");
+    broken(c, monitor == NULL || monitor->over,
+           "4: a monitor that fires twice, or after it was taken back");
     if (monitor != NULL) {
         monitor->over = true;
         note_lost(me, e, monitor->host);
@@ -254,7 +268,8 @@ static void on_down(check *c, const event *e)
 
 static link_state *link_of(check *c, osr_pid mine, osr_pid other)
 {
-    link_state *link = get_or_make(&person_of(c, mine)->links, &other, sizeof(other), sizeof(*link));
+    link_state *link =
+        get_or_make(&person_of(c, mine)->links, &other, sizeof(other), sizeof(*link));
 
     link->other = other;
     return link;
@@ -375,14 +390,17 @@ static void check_end_of(check *c, person_state *me)
 
     while (osri_map_next(&me->monitors, &cursor, &at)) {
         const monitor_state *monitor = at.value;
-        broken(c, !monitor->over && must_have_fired(c, me, monitor->target, monitor->host, monitor->session),
+        broken(c,
+               !monitor->over &&
+                   must_have_fired(c, me, monitor->target, monitor->host, monitor->session),
                "4: a monitor that never fired");
     }
     cursor = 0;
     while (osri_map_next(&me->links, &cursor, &at)) {
         const link_state *link = at.value;
-        broken(c, link->mine && !link->uncertain &&
-                      must_have_fired(c, me, link->other, host_of(c, link->other.node), link->session),
+        broken(c,
+               link->mine && !link->uncertain &&
+                   must_have_fired(c, me, link->other, host_of(c, link->other.node), link->session),
                "4: a link that never fired");
     }
 }
@@ -428,7 +446,8 @@ const char *journal_check(const journal *book, cluster *live, char ret_text[512]
         check_end(&c);
     }
     if (c.broken != NULL) {
-        (void)snprintf(ret_text, 512, "%s (event %zu)", c.broken, c.at == NULL ? book->count : i - 1);
+        (void)snprintf(ret_text, 512, "%s (event %zu)", c.broken,
+                       c.at == NULL ? book->count : i - 1);
     }
     check_fini(&c);
     return c.broken == NULL ? NULL : ret_text;

@@ -11,9 +11,10 @@
 #define CHILDREN_MAX 30
 #define ASK_MS 300
 
-OSR_MESSAGE(person_options, 0x1100, (1, u32, slot), (2, bool, linked)); /* slot PEOPLE_SLOTS: no name */
-OSR_MESSAGE(person_talk, 0x1101, (1, u64, pair), (2, u64, by_pid), (3, pid, to), (4, u64, session), (5, u64, sent_ns),
-            (6, bin, load));
+OSR_MESSAGE(person_options, 0x1100, (1, u32, slot),
+            (2, bool, linked)); /* slot PEOPLE_SLOTS: no name */
+OSR_MESSAGE(person_talk, 0x1101, (1, u64, pair), (2, u64, by_pid), (3, pid, to), (4, u64, session),
+            (5, u64, sent_ns), (6, bin, load));
 OSR_MESSAGE(person_ask, 0x1102, (1, u64, number));
 OSR_MESSAGE(person_answer, 0x1103, (1, u64, number));
 OSR_MESSAGE(person_marker, 0x1104);
@@ -23,7 +24,7 @@ people everybody;
 
 typedef struct known {
     osr_pid pid;
-    uint64_t sent;  /* to this pid */
+    uint64_t sent; /* to this pid */
     bool linked;
 } known;
 
@@ -103,7 +104,8 @@ static void talk(person *me, uint32_t host, uint32_t slot, bool by_name)
 {
     osr_pid to = everybody.last[host][slot];
     known *other = by_name ? NULL : know(me, to);
-    person_talk words = {.pair = ++me->pairs[host][slot], .session = session_with(me, host),
+    person_talk words = {.pair = ++me->pairs[host][slot],
+                         .session = session_with(me, host),
                          .sent_ns = osr_now(me->self)};
     uint8_t *load;
 
@@ -151,7 +153,9 @@ static void do_link(person *me)
         other->linked = false;
         return;
     }
-    note((event){.kind = EVENT_LINK, .who = me->pid, .other = other->pid,
+    note((event){.kind = EVENT_LINK,
+                 .who = me->pid,
+                 .other = other->pid,
                  .y = session_with(me, host_of_node(other->pid.node))});
     other->linked = osr_link(me->self, other->pid) == OSR_OK;
 }
@@ -167,7 +171,8 @@ static void do_monitor(person *me)
     if (!osr_ref_is_none(old) && dice(me, 2) == 0) {
         *place = OSR_REF_NONE;
         (void)osr_demonitor(me->self, old, true);
-        note((event){.kind = EVENT_DEMONITOR, .who = me->pid, .x = old.number, .z = CLUSTER_NODES_MAX});
+        note((event){
+            .kind = EVENT_DEMONITOR, .who = me->pid, .x = old.number, .z = CLUSTER_NODES_MAX});
         return;
     }
     uint64_t session = session_with(me, host);
@@ -178,8 +183,12 @@ static void do_monitor(person *me)
                               place);
     if (err == OSR_OK && !osr_pid_equal(target, me->pid) &&
         !(osr_pid_is_none(target) && host == me->host)) {
-        note((event){.kind = EVENT_MONITOR, .who = me->pid, .other = target, .x = place->number,
-                     .y = session, .z = host});
+        note((event){.kind = EVENT_MONITOR,
+                     .who = me->pid,
+                     .other = target,
+                     .x = place->number,
+                     .y = session,
+                     .z = host});
     } else {
         (void)osr_demonitor(me->self, *place, true);
         *place = OSR_REF_NONE;
@@ -191,10 +200,10 @@ static void do_ask(person *me)
     uint32_t host = (uint32_t)dice(me, everybody.world->options.nodes);
     person_ask ask = {.number = dice(me, UINT32_MAX)};
     osr_message reply;
-    osr_err err = osri_request(me->self,
-                               osr_name(name_of_slot((uint32_t)dice(me, PEOPLE_SLOTS)),
-                                        everybody.world->nodes[host].name),
-                               &person_ask_osr_type, &ask, ASK_MS, &reply, NULL);
+    osr_err err = osri_request(
+        me->self,
+        osr_name(name_of_slot((uint32_t)dice(me, PEOPLE_SLOTS)), everybody.world->nodes[host].name),
+        &person_ask_osr_type, &ask, ASK_MS, &reply, NULL);
     const person_answer *answer = err == OSR_OK ? OSR_AS(person_answer, &reply) : NULL;
 
     if (answer != NULL) {
@@ -214,14 +223,15 @@ static void do_spawn(person *me)
     everybody.children++;
     uint64_t before = session_with(me, host);
     if (osr_spawn_named(me->self, "person", &person_options_osr_type, &options,
-                        OSR_SPAWN(.node = everybody.world->nodes[host].name, .link = true), &child) !=
-        OSR_OK) {
+                        OSR_SPAWN(.node = everybody.world->nodes[host].name, .link = true),
+                        &child) != OSR_OK) {
         return;
     }
     /* Where the session changed while we waited, nothing says which one the link belongs to. */
     uint64_t after = session_with(me, host_of_node(child.node));
     known *other = know(me, child);
-    note((event){.kind = EVENT_LINK, .who = me->pid, .other = child, .y = before == after ? after : 0});
+    note((event){
+        .kind = EVENT_LINK, .who = me->pid, .other = child, .y = before == after ? after : 0});
     if (other != NULL) {
         other->linked = true;
     }
@@ -286,22 +296,26 @@ static bool has_name(osr_pid pid, uint64_t code)
     return false;
 }
 
-/* The session that a message belongs to: the one that was up when it was sent, unless that ended at the same moment, when
- * the node might have taken it afterwards. 0: none was up. */
+/* The session that a message belongs to: the one that was up when it was sent, unless that ended at
+ * the same moment, when the node might have taken it afterwards. 0: none was up. */
 static uint64_t session_of(const person *me, osr_pid from, const person_talk *words)
 {
     uint32_t host = host_of_node(from.node);
-    uint64_t end_ns = host >= CLUSTER_NODES_MAX
-                          ? 0
-                          : cluster_session_end(&everybody.world->nodes[host], me->host, words->session);
+    uint64_t end_ns = host >= CLUSTER_NODES_MAX ? 0
+                                                : cluster_session_end(&everybody.world->nodes[host],
+                                                                      me->host, words->session);
 
     return end_ns > words->sent_ns ? words->session : 0;
 }
 
 static void heard_talk(person *me, const osr_message *message, const person_talk *words)
 {
-    note((event){.kind = EVENT_HEARD, .who = me->pid, .other = message->from, .x = words->pair,
-                 .y = words->by_pid, .z = session_of(me, message->from, words),
+    note((event){.kind = EVENT_HEARD,
+                 .who = me->pid,
+                 .other = message->from,
+                 .x = words->pair,
+                 .y = words->by_pid,
+                 .z = session_of(me, message->from, words),
                  .wrong = !osr_pid_is_none(words->to) && !osr_pid_equal(words->to, me->pid)});
     (void)know(me, message->from);
 }
@@ -310,7 +324,10 @@ static void heard_exited(person *me, const osr_exited *exited)
 {
     known *other = know(me, exited->from);
 
-    note((event){.kind = EVENT_EXITED, .who = me->pid, .other = exited->from, .y = exited->reason.code,
+    note((event){.kind = EVENT_EXITED,
+                 .who = me->pid,
+                 .other = exited->from,
+                 .y = exited->reason.code,
                  .wrong = has_name(exited->from, exited->reason.code)});
     if (other != NULL) {
         other->linked = false;
@@ -319,8 +336,12 @@ static void heard_exited(person *me, const osr_exited *exited)
 
 static void heard_down(person *me, const osr_down *down)
 {
-    note((event){.kind = EVENT_DOWN, .who = me->pid, .other = down->pid, .x = down->monitor.number,
-                 .y = down->reason.code, .wrong = has_name(down->pid, down->reason.code)});
+    note((event){.kind = EVENT_DOWN,
+                 .who = me->pid,
+                 .other = down->pid,
+                 .x = down->monitor.number,
+                 .y = down->reason.code,
+                 .wrong = has_name(down->pid, down->reason.code)});
     for (int i = 0; i < 8; i++) {
         if (osr_ref_equal(me->monitors[i], down->monitor)) {
             me->monitors[i] = OSR_REF_NONE;
@@ -334,8 +355,11 @@ static void heard_nodeup(person *me, const osr_nodeup *up)
     const cluster_sessions *sessions = &here(me)->sessions[host];
     uint32_t index = me->next_up[host]++;
 
-    note((event){.kind = EVENT_NODEUP, .who = me->pid, .x = host,
-                 .y = index < sessions->ups ? sessions->numbers[index] : 0, .z = up->node});
+    note((event){.kind = EVENT_NODEUP,
+                 .who = me->pid,
+                 .x = host,
+                 .y = index < sessions->ups ? sessions->numbers[index] : 0,
+                 .z = up->node});
 }
 
 static void hear(person *me, const osr_message *message)
@@ -376,7 +400,9 @@ static void begin(person *me, const person_options *options)
 {
     person_marker marker = {0};
 
-    note((event){.kind = EVENT_BORN, .who = me->pid, .other = osr_self_parent(me->self),
+    note((event){.kind = EVENT_BORN,
+                 .who = me->pid,
+                 .other = osr_self_parent(me->self),
                  .x = options->linked && !osr_pid_is_none(osr_self_parent(me->self))});
     (void)!osr_defer(me->self, end, me);
     (void)osr_trap_exit(me->self, true);

@@ -5,14 +5,15 @@
 
 #include "tests/sim/journal.h"
 
-/* Processes that do at random what processes do: send, link, monitor, spawn, ask, end; and write down what happens to them. */
+/* Processes that do at random what processes do: send, link, monitor, spawn, ask, end; and write
+ * down what happens to them. */
 
 #define PEOPLE_SLOTS 3 /* with a name, on each node */
 
 typedef struct people {
     cluster *world;
     journal book;
-    bool calm; /* nobody begins anything any more */
+    bool calm;  /* nobody begins anything any more */
     bool dying; /* a node ends: what its people do meanwhile is nobody's experience */
     uint32_t children;
     osr_pid last[CLUSTER_NODES_MAX][PEOPLE_SLOTS]; /* who has, or last had, each name */

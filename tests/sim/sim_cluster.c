@@ -8,8 +8,9 @@
 #include "lib/core/heap.h"
 #include "tests/sim/people.h"
 
-/* sim_cluster SEEDS [FIRST] [--trace] [--expect-broken]: whole clusters on virtual time, one a seed, with every fault that
- * the simulated network has. Each run is checked; the first seed is run twice and must be the same. */
+/* sim_cluster SEEDS [FIRST] [--trace] [--expect-broken]: whole clusters on virtual time, one a
+ * seed, with every fault that the simulated network has. Each run is checked; the first seed is run
+ * twice and must be the same. */
 
 #define CHAOS_NS (6 * SECOND)
 #define CALM_NS (8 * SECOND)
@@ -65,7 +66,8 @@ static void crash(run *r, uint32_t host)
     cluster *world = r->world;
     uint64_t now_ns = world->now_ns;
     uint64_t away_ms = cluster_random(world, 3) == 0 ? 0 : cluster_random(world, 3000);
-    event what = {.now_ns = now_ns, .kind = EVENT_CRASHED, .x = osr_node_id(world->nodes[host].node)};
+    event what = {
+        .now_ns = now_ns, .kind = EVENT_CRASHED, .x = osr_node_id(world->nodes[host].node)};
 
     everybody.dying = true;
     cluster_crash(world, host, cluster_random(world, 2) == 0);
@@ -89,15 +91,16 @@ static void disconnect(run *r, uint32_t from, uint32_t to)
     uint64_t due_ns;
 
     (void)ops->disconnect(context, r->world->nodes[to].name);
-    (void)osri_net_step(r->world->nodes[from].net, &due_ns); /* before anybody sends by that session */
+    (void)osri_net_step(r->world->nodes[from].net,
+                        &due_ns); /* before anybody sends by that session */
 }
 
 static void do_fault(run *r)
 {
     cluster *world = r->world;
     uint32_t one = (uint32_t)cluster_random(world, world->options.nodes);
-    uint32_t other =
-        (one + 1 + (uint32_t)cluster_random(world, world->options.nodes - 1)) % world->options.nodes;
+    uint32_t other = (one + 1 + (uint32_t)cluster_random(world, world->options.nodes - 1)) %
+                     world->options.nodes;
 
     if (!world->nodes[one].alive) {
         return;
@@ -136,7 +139,8 @@ static void run_chaos(run *r)
     uint64_t until_ns = r->world->now_ns + CHAOS_NS;
 
     while (r->world->now_ns < until_ns) {
-        (void)cluster_run(r->world, r->world->now_ns + (20 + cluster_random(r->world, 300)) * MS, NULL, NULL);
+        (void)cluster_run(r->world, r->world->now_ns + (20 + cluster_random(r->world, 300)) * MS,
+                          NULL, NULL);
         undo_due(r, false);
         people_fill();
         do_fault(r);
@@ -185,7 +189,8 @@ static bool is_repeatable(uint64_t seed)
     uint64_t twice = run_seed(seed, false, text);
 
     if (once != twice) {
-        (void)printf("seed %" PRIu64 ": two runs differ: %016" PRIx64 " %016" PRIx64 "\n", seed, once, twice);
+        (void)printf("seed %" PRIu64 ": two runs differ: %016" PRIx64 " %016" PRIx64 "\n", seed,
+                     once, twice);
     }
     return once == twice;
 }
@@ -236,7 +241,7 @@ int main(int argc, char **argv)
     if (expect_broken) {
         return failed > 0 ? 0 : 1;
     }
-    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", numbers[0] - (failed > numbers[0] ? numbers[0] : failed),
-                 failed);
+    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n",
+                 numbers[0] - (failed > numbers[0] ? numbers[0] : failed), failed);
     return failed == 0 ? 0 : 1;
 }

@@ -37,6 +37,9 @@ static size_t station_count;
 static tie ties[TIES_MAX];
 static size_t tie_count;
 static pending spawn;
+static bool holds_spawns;
+static osri_envelope *held;
+static station *held_for;
 
 static station *station_of(uint64_t id, const char *name)
 {
@@ -90,7 +93,12 @@ static void lan_send(void *context, const osri_route *route, osri_envelope **sig
         return;
     }
     note(route->pid, *signal);
-    if ((*signal)->kind == OSRI_SIGNAL_SPAWN) {
+    if ((*signal)->kind == OSRI_SIGNAL_SPAWN && holds_spawns) {
+        ck_assert_ptr_null(held);
+        held = *signal;
+        held_for = to;
+        *signal = NULL;
+    } else if ((*signal)->kind == OSRI_SIGNAL_SPAWN) {
         osri_node_spawn_requested(to->node, signal);
     } else {
         osri_signal_deliver(to->node, route->pid, route->name, signal);
@@ -164,6 +172,7 @@ void lan_reset(void)
     station_count = 0;
     tie_count = 0;
     spawn.used = false;
+    holds_spawns = false;
 }
 
 void lan_add(osr_node *node, const char *labels)
@@ -222,6 +231,14 @@ void lan_down(osr_node *node)
             osri_node_peer_down(stations[i].node, &at->peer, "connection_closed");
             osri_node_peer_down(node, &stations[i].peer, "connection_closed");
         }
+    }
+}
+
+void lan_hold_spawns(bool hold)
+{
+    holds_spawns = hold;
+    if (!hold && held != NULL) {
+        osri_node_spawn_requested(held_for->node, &held);
     }
 }
 

@@ -18,6 +18,9 @@ void lan_add(osr_node *node, const char *labels);
 void lan_up(osr_node *node);
 void lan_down(osr_node *node);
 
+/* While held, a spawn that is asked for stays under way; letting go delivers it. */
+void lan_hold_spawns(bool hold);
+
 /* How often somebody tried to reach it while it was down. */
 unsigned lan_dialled(const osr_node *node);
 

@@ -30,6 +30,13 @@ OSR_SUPERVISOR(faithful, .intensity = OSR_NO_RESTARTS,
 OSR_SUPERVISOR(fleeting, .intensity = OSR_NO_RESTARTS,
                .children = OSR_CHILDREN(OSR_CHILD(worker, TELLS_BOSS, .place = "label:worker",
                                                   .restart = OSR_TEMPORARY)));
+OSR_SUPERVISOR(late, .intensity = OSR_NO_RESTARTS,
+               .children = OSR_CHILDREN(
+                   OSR_CHILD(worker, TELLS_BOSS, .place = "alpha@host"),
+                   OSR_CHILD(worker,
+                             OSR_ARGUMENT(worker, .number = 2, .trap = true, .terminate_ms = 500,
+                                          .observer_node = {"boss@host", 9}),
+                             .id = "slow", .place = "beta@host")));
 OSR_SUPERVISOR(absent, .intensity = OSR_NO_RESTARTS,
                .children = OSR_CHILDREN(OSR_CHILD_NAMED("no such server", .place = "label:worker")));
 OSR_SUPERVISOR(far, .intensity = 1,
@@ -281,6 +288,54 @@ static osr_err remote_children_end_with_their_supervisor(osr_self *self)
     return OSR_OK;
 }
 
+/* A node lost while the supervisor ends changes nothing: no child starts any more. */
+static osr_err node_lost_during_the_end_is_only_a_loss(osr_self *self)
+{
+    observe(self);
+    lan_up(alpha);
+    lan_up(beta);
+    osr_pid pid = begin(self, &late_osr_server);
+    osr_ref monitor = watch(self, pid);
+    (void)expect(self, STARTED, 1);
+    (void)expect(self, STARTED, 2);
+    osr_reason reason = osr_reason_of(OSR_REASON_SHUTDOWN);
+    OSR_CHECK(self, osr_send_exit(self, pid, &reason) == OSR_OK);
+    OSR_CHECK(self, osr_sleep(self, 100) == OSR_OK); /* the slow one is ending */
+    lan_down(alpha);
+    OSR_CHECK(self, osr_sleep(self, 100) == OSR_OK);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_STOPPED, NULL) == 1);
+    lan_up(alpha);
+    OSR_CHECK(self, end_of(self, monitor) == OSR_REASON_SHUTDOWN);
+    (void)expect(self, TERMINATED, 2);
+    OSR_CHECK(self, is_quiet(self));
+    return OSR_OK;
+}
+
+/* A child ended while its spawn is under way is ended as soon as it exists. */
+static osr_err child_ended_while_spawned_does_not_stay(osr_self *self)
+{
+    observe(self);
+    lan_up(alpha);
+    osr_pid pid = begin(self, &faithful_osr_server);
+    worker_options options = {.number = 2, .observer_node = osr_str_of("boss@host")};
+    osr_child far_child = {.size = sizeof(far_child), .server = &worker_osr_server,
+                           .argument = &options, .id = "x", .place = "alpha@host"};
+    expect_on(self, alpha);
+    osr_pid child;
+    lan_hold_spawns(true);
+    OSR_CHECK(self, osr_supervisor_start_child(self, osr_to(pid), &far_child, 20, &child) ==
+                        OSR_ETIMEDOUT);
+    OSR_CHECK(self, osr_supervisor_terminate_child(self, osr_to(pid), "x", 20) == OSR_ETIMEDOUT);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_STOPPING, NULL) == 1);
+    lan_hold_spawns(false);
+    OSR_CHECK(self, osr_sleep(self, 50) == OSR_OK);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_STOPPING, NULL) == 0);
+    osr_node_counters counters;
+    osr_node_count(alpha, &counters);
+    OSR_CHECK(self, counters.processes == 1); /* the first child alone */
+    return end(self, pid);
+}
+
 /* A supervisor is a child like any other, also elsewhere; its children can be asked for from here. */
 static osr_err supervisor_runs_on_another_node(osr_self *self)
 {
@@ -322,6 +377,8 @@ static const struct {
     BODY(remote_crash_counts),
     BODY(remote_start_failure_counts),
     BODY(remote_children_end_with_their_supervisor),
+    BODY(node_lost_during_the_end_is_only_a_loss),
+    BODY(child_ended_while_spawned_does_not_stay),
     BODY(supervisor_runs_on_another_node),
 #undef BODY
 };

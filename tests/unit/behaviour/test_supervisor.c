@@ -64,6 +64,7 @@ OSR_SUPERVISOR(twice, .children = OSR_CHILDREN(WORKER(1), WORKER(1)));
 OSR_SUPERVISOR(simple, .strategy = OSR_SIMPLE_ONE_FOR_ONE);
 OSR_SUPERVISOR(leased, .children = OSR_CHILDREN(WORKER(1, .on_noconnection = OSR_LEASE(3000))));
 OSR_SUPERVISOR(isolated, .children = OSR_CHILDREN(WORKER(1, .isolation = OSR_OS_PROCESS)));
+OSR_SUPERVISOR(sluggish, .children = OSR_CHILDREN(WORKER(1), WORKER_WITH(2, (.init_ms = 300))));
 OSR_SUPERVISOR(counted, .children = OSR_CHILDREN(WORKER(1, .count = 3, .name = "unit")));
 
 static osr_pid begin(osr_self *self, const osr_server *supervisor)
@@ -567,6 +568,25 @@ static osr_err supervisor_answers_while_a_child_starts(osr_self *self)
     return end(self, pid);
 }
 
+/* A child ended by hand while its supervisor still starts others is not started again with them. */
+static osr_err ended_child_stays_ended_while_others_start(osr_self *self)
+{
+    observe(self);
+    osr_pid pid = begin(self, &many_osr_server);
+    osr_pid child;
+    OSR_CHECK(self, osr_supervisor_start_child(self, osr_to(pid),
+                                               OSR_CHILD_OF(sluggish, .name = "sluggish"), 50,
+                                               &child) == OSR_ETIMEDOUT);
+    (void)expect(self, STARTED, 1);
+    osr_pid sluggish = osr_whereis(self, "sluggish");
+    OSR_CHECK(self, state_of(self, sluggish, "w2") == OSR_CHILD_STARTING);
+    OSR_CHECK(self, osr_supervisor_terminate_child(self, osr_to(sluggish), "w1", SOON) == OSR_OK);
+    (void)expect(self, STARTED, 2);
+    OSR_CHECK(self, state_of(self, sluggish, "w1") == OSR_CHILD_STOPPED);
+    OSR_CHECK(self, is_quiet(self));
+    return end(self, pid);
+}
+
 static osr_err strangers_do_not_disturb(osr_self *self)
 {
     observe(self);
@@ -673,6 +693,7 @@ static const struct {
     BODY(child_can_be_named),
     BODY(argument_of_another_type_is_refused),
     BODY(supervisor_answers_while_a_child_starts),
+    BODY(ended_child_stays_ended_while_others_start),
     BODY(strangers_do_not_disturb),
     BODY(child_of_a_missing_node_waits),
 #undef BODY

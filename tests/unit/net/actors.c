@@ -77,7 +77,8 @@ static void do_spawn(osr_self *self, const actor *me, const actor_start *what)
     actor_options argument = {.name = what->name};
     osr_spawn_options options = {.size = sizeof(options), .node = what->node.at, .link = true};
     osr_pid pid;
-    osr_err err = osr_spawn_named(self, what->entry.at, &actor_options_osr_type, &argument, &options, &pid);
+    osr_err err =
+        osr_spawn_named(self, what->entry.at, &actor_options_osr_type, &argument, &options, &pid);
 
     actor_trace_add("%s spawned %s", me->name, osr_err_name(err));
 }
@@ -86,11 +87,12 @@ static void do_call(osr_self *self, const actor *me, const actor_call *what)
 {
     actor_ask ask = {.number = 7};
     osr_message reply = {0};
-    osr_err err = osri_request(self, osr_name(what->name.at, what->node.at), &actor_ask_osr_type, &ask,
-                               what->timeout_ms, &reply, NULL);
+    osr_err err = osri_request(self, osr_name(what->name.at, what->node.at), &actor_ask_osr_type,
+                               &ask, what->timeout_ms, &reply, NULL);
     const actor_answer *answer = err == OSR_OK ? OSR_AS(actor_answer, &reply) : NULL;
 
-    actor_trace_add("%s called %s %u", me->name, osr_err_name(err), answer == NULL ? 0 : answer->number);
+    actor_trace_add("%s called %s %u", me->name, osr_err_name(err),
+                    answer == NULL ? 0 : answer->number);
 }
 
 static void do_send_big(osr_self *self, const actor_send_big *what)

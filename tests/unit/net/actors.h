@@ -5,12 +5,14 @@
 
 #include "osier/node.h"
 
-/* A process that does what messages tell it and writes what happens to it into one trace, a line an event:
- * "b note 3", "a down noconnection", "a exited normal", "a nodeup n1@sim". Lines of one actor are in its order. */
+/* A process that does what messages tell it and writes what happens to it into one trace, a line an
+ * event: "b note 3", "a down noconnection", "a exited normal", "a nodeup n1@sim". Lines of one
+ * actor are in its order. */
 
 OSR_MESSAGE(actor_options, 0x1000, (1, str, name));
 OSR_MESSAGE(actor_note, 0x1001, (1, u32, number));
-OSR_MESSAGE(actor_send, 0x1002, (1, pid, to), (2, str, name), (3, str, node), (4, u32, first), (5, u32, count));
+OSR_MESSAGE(actor_send, 0x1002, (1, pid, to), (2, str, name), (3, str, node), (4, u32, first),
+            (5, u32, count));
 OSR_MESSAGE(actor_link, 0x1003, (1, pid, to));
 OSR_MESSAGE(actor_unlink, 0x1004, (1, pid, to));
 OSR_MESSAGE(actor_monitor, 0x1005, (1, pid, to), (2, str, name), (3, str, node));
@@ -21,7 +23,8 @@ OSR_MESSAGE(actor_watch_nodes, 0x1009);
 OSR_MESSAGE(actor_answer, 0x100a, (1, u32, number));
 OSR_MESSAGE(actor_ask, 0x100b, (1, u32, number));
 OSR_MESSAGE(actor_call, 0x100c, (1, str, name), (2, str, node), (3, u32, timeout_ms));
-OSR_MESSAGE(actor_introduce, 0x100d, (1, pid, to), (2, pid, who)); /* tells `to` to send a note to `who` */
+OSR_MESSAGE(actor_introduce, 0x100d, (1, pid, to),
+            (2, pid, who)); /* tells `to` to send a note to `who` */
 OSR_MESSAGE(actor_meet, 0x100e, (1, pid, who));
 OSR_MESSAGE(actor_send_exit, 0x100f, (1, pid, to), (2, str, reason));
 OSR_MESSAGE(actor_big, 0x1010, (1, u32, number), (2, bin, data));

@@ -8,7 +8,8 @@
 #include "tests/sim/cluster.h"
 #include "tests/unit/net/actors.h"
 
-/* The distribution on the simulated network: what a process sees of processes and nodes elsewhere. */
+/* The distribution on the simulated network: what a process sees of processes and nodes elsewhere.
+ */
 
 #define A 0
 #define B 1
@@ -26,7 +27,8 @@ static osr_pid actor_on(uint32_t host, const char *name)
 
 static void start(uint32_t roles)
 {
-    cluster_options options = {.nodes = 3, .roles = roles, .verbose = getenv("SIM_VERBOSE") != NULL};
+    cluster_options options = {
+        .nodes = 3, .roles = roles, .verbose = getenv("SIM_VERBOSE") != NULL};
 
     world = cluster_new(1, &options);
     actor_trace_clear();
@@ -68,15 +70,15 @@ static void expect(const char *trace)
 
 static void expect_once(const char *line)
 {
-    ck_assert_msg(actor_trace_count(line) == 1, "%u times \"%s\" in:\n%s", actor_trace_count(line), line,
-                  actor_trace());
+    ck_assert_msg(actor_trace_count(line) == 1, "%u times \"%s\" in:\n%s", actor_trace_count(line),
+                  line, actor_trace());
 }
 
 /* Connects a and b, and forgets how. */
 static void connect_ab(void)
 {
-    TELL(a, actor_send, .to = OSR_PID_NONE, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
-         .count = 1);
+    TELL(a, actor_send, .to = OSR_PID_NONE, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"),
+         .first = 1, .count = 1);
     run_ms(100);
     expect("b note 1\n");
     actor_trace_clear();
@@ -85,10 +87,12 @@ static void connect_ab(void)
 /* The first send to a name dials; messages arrive once, in order, by name and by pid. */
 START_TEST(messages_reach_names_and_pids_in_order)
 {
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 3);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+         .count = 3);
     run_ms(100);
     TELL(a, actor_send, .to = b, .first = 4, .count = 2);
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 6, .count = 1);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 6,
+         .count = 1);
     run_ms(100);
     expect("b note 1\nb note 2\nb note 3\nb note 4\nb note 5\nb note 6\n");
 }
@@ -106,11 +110,13 @@ START_TEST(large_message_keeps_its_place)
 }
 END_TEST
 
-/* A pid whose node was never met is out of reach; one whose node is known, by introduction, is dialed. */
+/* A pid whose node was never met is out of reach; one whose node is known, by introduction, is
+ * dialed. */
 START_TEST(pid_of_a_third_node_is_introduced)
 {
     connect_ab();
-    TELL(a, actor_send, .name = osr_str_of("c"), .node = osr_str_of("n2@sim"), .first = 1, .count = 1);
+    TELL(a, actor_send, .name = osr_str_of("c"), .node = osr_str_of("n2@sim"), .first = 1,
+         .count = 1);
     run_ms(100);
     actor_trace_clear();
     TELL(b, actor_monitor, .to = c);
@@ -156,7 +162,8 @@ START_TEST(unlinked_hears_nothing)
 }
 END_TEST
 
-/* An unlink whose acknowledgement is lost with the session does not block the next link to the same process. */
+/* An unlink whose acknowledgement is lost with the session does not block the next link to the same
+ * process. */
 START_TEST(link_works_again_after_a_lost_unlink_acknowledgement)
 {
     connect_ab();
@@ -196,7 +203,8 @@ START_TEST(monitor_tells_the_end)
 }
 END_TEST
 
-/* A monitor by name that was taken back does not fire, also when the name has passed on to another process. */
+/* A monitor by name that was taken back does not fire, also when the name has passed on to another
+ * process. */
 START_TEST(demonitor_by_name_reaches_the_process_it_was_for)
 {
     connect_ab();
@@ -256,7 +264,8 @@ END_TEST
 START_TEST(node_messages_bracket_the_session)
 {
     TELL(b, actor_watch_nodes, 0);
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 2);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+         .count = 2);
     run_ms(100);
     expect("b nodeup n0@sim\nb note 1\nb note 2\n");
     TELL(a, actor_send, .to = b, .first = 3, .count = 1);
@@ -267,7 +276,8 @@ START_TEST(node_messages_bracket_the_session)
 }
 END_TEST
 
-/* What was meant for an earlier incarnation never reaches its successor: noproc once that is connected. */
+/* What was meant for an earlier incarnation never reaches its successor: noproc once that is
+ * connected. */
 START_TEST(pid_of_an_earlier_incarnation_is_noproc)
 {
     connect_ab();
@@ -275,7 +285,8 @@ START_TEST(pid_of_an_earlier_incarnation_is_noproc)
     run_ms(100);
     cluster_start(world, B);
     (void)actor_on(B, "b");
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 1);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+         .count = 1);
     run_ms(200);
     expect("b note 1\n");
     TELL(a, actor_send, .to = b, .first = 2, .count = 1);
@@ -286,7 +297,8 @@ START_TEST(pid_of_an_earlier_incarnation_is_noproc)
 }
 END_TEST
 
-/* A node that comes back under its name before its death was noticed: the old session ends first. */
+/* A node that comes back under its name before its death was noticed: the old session ends first.
+ */
 START_TEST(new_incarnation_replaces_the_old)
 {
     connect_ab();
@@ -297,7 +309,8 @@ START_TEST(new_incarnation_replaces_the_old)
     cluster_crash(world, B, false);
     cluster_start(world, B);
     b = actor_on(B, "b");
-    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 5, .count = 1);
+    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 5,
+         .count = 1);
     run_ms(100);
     expect("a down noconnection\na nodedown n1@sim restarted\na nodeup n1@sim\na note 5\n");
 }
@@ -307,8 +320,10 @@ END_TEST
 START_TEST(simultaneous_dials_end_in_one_session)
 {
     TELL(a, actor_watch_nodes, 0);
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 2);
-    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 11, .count = 2);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+         .count = 2);
+    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 11,
+         .count = 2);
     run_ms(1000);
     expect_once("a nodeup n1@sim");
     expect_once("a note 11");
@@ -323,7 +338,8 @@ END_TEST
 START_TEST(unknown_node_is_noconnection)
 {
     TELL(a, actor_monitor, .name = osr_str_of("x"), .node = osr_str_of("nowhere@sim"));
-    TELL(a, actor_call, .name = osr_str_of("x"), .node = osr_str_of("nowhere@sim"), .timeout_ms = 5000);
+    TELL(a, actor_call, .name = osr_str_of("x"), .node = osr_str_of("nowhere@sim"),
+         .timeout_ms = 5000);
     run_ms(100);
     expect_once("a down noconnection");
     expect_once("a called ENOCONNECTION 0");
@@ -342,13 +358,15 @@ START_TEST(mute_node_is_noconnection_at_the_setup_deadline)
 }
 END_TEST
 
-/* A call crosses nodes; one that is lost with its node fails at once, one that nobody answers times out. */
+/* A call crosses nodes; one that is lost with its node fails at once, one that nobody answers times
+ * out. */
 START_TEST(calls_cross_nodes)
 {
     TELL(a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .timeout_ms = 1000);
     run_ms(100);
     expect("a called OK 14\n");
-    TELL(a, actor_call, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"), .timeout_ms = 1000);
+    TELL(a, actor_call, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"),
+         .timeout_ms = 1000);
     run_ms(100);
     expect_once("a called ENOPROC 0");
     osri_sim_cut(world->network, A, B);
@@ -437,13 +455,15 @@ START_TEST(disconnect_is_a_nodedown_and_no_more)
 }
 END_TEST
 
-/* While a node is dialed messages wait, up to a bound; then they are dropped and counted, and signals still wait. */
+/* While a node is dialed messages wait, up to a bound; then they are dropped and counted, and
+ * signals still wait. */
 START_TEST(messages_wait_for_a_dial_up_to_a_bound)
 {
     osri_net_counters counters;
 
     osri_sim_cut(world->network, A, B);
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 0, .count = 20000);
+    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 0,
+         .count = 20000);
     TELL(a, actor_monitor, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"));
     run_ms(1000);
     osri_sim_heal(world->network, A, B);
@@ -467,7 +487,8 @@ static void send_raw(uint32_t from, const char *to, const void *bytes, size_t si
     ck_assert_int_eq(osri_session_step(party->up, &flush), OSR_OK);
 }
 
-/* A malformed record ends its own session, with protocol_error; the node goes on, also with others. */
+/* A malformed record ends its own session, with protocol_error; the node goes on, also with others.
+ */
 START_TEST(malformed_record_ends_its_session_alone)
 {
     static const struct {
@@ -476,17 +497,19 @@ START_TEST(malformed_record_ends_its_session_alone)
     } bad[] = {
         {{0xc1}, 1},
         {{0xdd, 5, 0, 0, 0}, 5},
-        {{0x99, OSRI_SIGNAL_LINK, 1, 0, 0, 0, 0, 0, 0, 0xc0}, 10},    /* to nobody */
-        {{0x99, OSRI_SIGNAL_MESSAGE, 1, 1, 0, 0, 0, 0, 0, 0xc0}, 10}, /* without a body */
+        {{0x99, OSRI_SIGNAL_LINK, 1, 0, 0, 0, 0, 0, 0, 0xc0}, 10},             /* to nobody */
+        {{0x99, OSRI_SIGNAL_MESSAGE, 1, 1, 0, 0, 0, 0, 0, 0xc0}, 10},          /* without a body */
         {{0x99, OSRI_SIGNAL_MESSAGE, 1, 1, 0, 0, 0, 0, 0, 0x92, 5, 0x80}, 12}, /* not introduced */
-        {{0x94, OSRI_RECORD_NODE, 5, 0xc4, 3, 'a', '@', 'b', 9}, 9},  /* not its number */
+        {{0x94, OSRI_RECORD_NODE, 5, 0xc4, 3, 'a', '@', 'b', 9}, 9},           /* not its number */
     };
 
-    TELL(c, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 1);
+    TELL(c, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+         .count = 1);
     TELL(b, actor_watch_nodes, 0);
     run_ms(100);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1, .count = 1);
+        TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
+             .count = 1);
         run_ms(100);
         actor_trace_clear();
         send_raw(A, "n1@sim", bad[i].bytes, bad[i].size);

@@ -12,7 +12,8 @@
 #include "lib/core/log.h"
 #include "tests/unit/net/actors.h"
 
-/* The same distribution on the real stack: ZeroMQ with CURVE on loopback, scheduler threads, one net thread a node. */
+/* The same distribution on the real stack: ZeroMQ with CURVE on loopback, scheduler threads, one
+ * net thread a node. */
 
 #define NODES 2
 #define DEADLINE_MS 20000
@@ -87,14 +88,16 @@ static osri_transport *make_transport(real_node *at)
     memcpy(options.key_public, at->identity.certificate.key, 32);
     memcpy(options.key_secret, at->identity.key_secret, 32);
     ck_assert_int_eq(osri_zmq_transport_new(&options, &transport), OSR_OK);
-    ck_assert_int_eq(transport->ops->listen(transport, "tcp://127.0.0.1:9300-9399", at->endpoint), OSR_OK);
+    ck_assert_int_eq(transport->ops->listen(transport, "tcp://127.0.0.1:9300-9399", at->endpoint),
+                     OSR_OK);
     return transport;
 }
 
 static void start_node(real_node *at, int number)
 {
     const osr_env *env = osr_env_real();
-    osri_identity_request request = {.secret = secret, .name = at->name, .now_s = env->wall_ms(env->context) / 1000};
+    osri_identity_request request = {
+        .secret = secret, .name = at->name, .now_s = env->wall_ms(env->context) / 1000};
     osri_net_options options = {.identity = &at->identity,
                                 .resolver = {.resolve = resolve},
                                 .tick_ms = 2000,
@@ -104,9 +107,10 @@ static void start_node(real_node *at, int number)
     (void)snprintf(at->name, sizeof(at->name), "n%d@localhost", number);
     env->random(env->context, &request.creation, sizeof(request.creation));
     ck_assert_int_eq(osri_identity_development(&request, &at->identity), OSR_OK);
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = at->name, .creation = request.creation, .schedulers = 2),
-                                  &at->node),
-                     OSR_OK);
+    ck_assert_int_eq(
+        osr_node_new(OSR_NODE(.name = at->name, .creation = request.creation, .schedulers = 2),
+                     &at->node),
+        OSR_OK);
     options.transport = make_transport(at);
     atomic_store(&at->stop, false);
     ck_assert_int_eq(osri_net_new(at->node, &options, &at->net), OSR_OK);
@@ -117,7 +121,7 @@ static void start_node(real_node *at, int number)
 static void stop_node(real_node *at)
 {
     if (at->node != NULL) {
-        osr_node_stop(at->node, 1000);
+        osr_node_stop(at->node, 0);
         osr_node_free(&at->node);
     }
 }
@@ -127,7 +131,8 @@ static osr_pid actor_on(real_node *at, const char *name)
     actor_options options = {.name = osr_str_of(name)};
     osr_pid pid;
 
-    ck_assert_int_eq(osr_node_spawn(at->node, actor_entry(), &options, OSR_SPAWN(.name = name), &pid), OSR_OK);
+    ck_assert_int_eq(
+        osr_node_spawn(at->node, actor_entry(), &options, OSR_SPAWN(.name = name), &pid), OSR_OK);
     return pid;
 }
 
@@ -149,7 +154,8 @@ static void teardown(void)
 }
 
 #define TELL(at, pid, type, ...)                                                                   \
-    ck_assert_int_eq(osr_node_send((at)->node, osr_to(pid), &type##_osr_type, &(type){__VA_ARGS__}), OSR_OK)
+    ck_assert_int_eq(                                                                              \
+        osr_node_send((at)->node, osr_to(pid), &type##_osr_type, &(type){__VA_ARGS__}), OSR_OK)
 
 /* Until the line is in the trace. */
 static void await(const char *line)
@@ -170,8 +176,8 @@ START_TEST(messages_arrive_in_order)
     char expected[16 * 1024] = "";
     size_t used = 0;
 
-    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"), .first = 1,
-         .count = 1000);
+    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .first = 1, .count = 1000);
     await("b note 1000");
     for (unsigned i = 1; i <= 1000; i++) {
         used += (size_t)snprintf(expected + used, sizeof(expected) - used, "b note %u\n", i);
@@ -183,25 +189,28 @@ END_TEST
 /* A message of some megabytes comes whole. */
 START_TEST(large_message_arrives)
 {
-    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"), .first = 1,
-         .count = 1);
+    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .first = 1, .count = 1);
     await("b note 1");
     TELL(&nodes[0], a, actor_send_big, .to = b, .number = 2, .bytes = 5000000);
     await("b big 2 of 5000000");
 }
 END_TEST
 
-/* Calls, spawns, links and monitors do across threads and sockets what they do in the simulation. */
+/* Calls, spawns, links and monitors do across threads and sockets what they do in the simulation.
+ */
 START_TEST(processes_of_two_nodes_work_together)
 {
-    TELL(&nodes[0], a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"), .timeout_ms = 5000);
+    TELL(&nodes[0], a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .timeout_ms = 5000);
     await("a called OK 14");
-    TELL(&nodes[0], a, actor_start, .node = osr_str_of("n1@localhost"), .entry = osr_str_of("actor"),
-         .name = osr_str_of("child"));
+    TELL(&nodes[0], a, actor_start, .node = osr_str_of("n1@localhost"),
+         .entry = osr_str_of("actor"), .name = osr_str_of("child"));
     await("a spawned OK");
     TELL(&nodes[0], a, actor_monitor, .to = b);
     TELL(&nodes[0], a, actor_link, .to = b);
-    TELL(&nodes[0], a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"), .timeout_ms = 5000);
+    TELL(&nodes[0], a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .timeout_ms = 5000);
     TELL(&nodes[0], a, actor_send_exit, .to = b, .reason = osr_str_of("go"));
     await("b exited go");
     TELL(&nodes[1], b, actor_exit, .reason = osr_str_of("bye"));
@@ -214,25 +223,28 @@ END_TEST
 START_TEST(stopped_node_says_goodbye)
 {
     TELL(&nodes[0], a, actor_watch_nodes, 0);
-    TELL(&nodes[0], a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"), .timeout_ms = 5000);
+    TELL(&nodes[0], a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .timeout_ms = 5000);
     await("a nodeup n1@localhost");
     await("a called OK 14");
-    TELL(&nodes[0], a, actor_monitor, .name = osr_str_of("nobody"), .node = osr_str_of("n1@localhost"));
+    TELL(&nodes[0], a, actor_monitor, .name = osr_str_of("nobody"),
+         .node = osr_str_of("n1@localhost"));
     await("a down noproc");
     stop_node(&nodes[1]);
     await("a nodedown n1@localhost goodbye");
 }
 END_TEST
 
-/* Both dial at once, again and again: each time there is one session in the end, and nothing is lost. */
+/* Both dial at once, again and again: each time there is one session in the end, and nothing is
+ * lost. */
 START_TEST(simultaneous_dials_agree)
 {
     for (unsigned i = 1; i <= 10; i++) {
         char line[32];
-        TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"), .first = i,
-             .count = 1);
-        TELL(&nodes[1], b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@localhost"), .first = i,
-             .count = 1);
+        TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+             .first = i, .count = 1);
+        TELL(&nodes[1], b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@localhost"),
+             .first = i, .count = 1);
         (void)snprintf(line, sizeof(line), "a note %u", i);
         await(line);
         (void)snprintf(line, sizeof(line), "b note %u", i);
@@ -241,7 +253,8 @@ START_TEST(simultaneous_dials_agree)
         const osri_remote_ops *ops = osri_node_remote(nodes[0].node, &context);
         ck_assert_int_eq(ops->disconnect(context, "n1@localhost"), OSR_OK);
         while (ops->is_connected(context, osr_node_id(nodes[1].node)) ||
-               osri_node_remote(nodes[1].node, &context)->is_connected(context, osr_node_id(nodes[0].node))) {
+               osri_node_remote(nodes[1].node, &context)
+                   ->is_connected(context, osr_node_id(nodes[0].node))) {
             (void)osri_node_remote(nodes[0].node, &context);
         }
     }

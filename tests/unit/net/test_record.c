@@ -71,7 +71,8 @@ END_TEST
 START_TEST(name_survives_the_way)
 {
     char name[300];
-    osri_route route = {.name = "se\x01rv\xff" "er"};
+    osri_route route = {.name = "se\x01rv\xff"
+                                "er"};
     osri_record record;
     osri_envelope *signal;
 
@@ -92,8 +93,8 @@ END_TEST
 /* The golden bytes of a LINK: kind, from, to, then zeros and nil. */
 START_TEST(link_is_these_bytes)
 {
-    static const uint8_t golden[] = {0x99, 0x04, 0xcf, 0, 0, 0, 10, 0, 0, 0, 100, 0xcf, 0, 0, 0, 90,
-                                     0,    0,    3,    132, 0, 0, 0, 0, 0, 0xc0};
+    static const uint8_t golden[] = {0x99, 0x04, 0xcf, 0, 0, 0, 10,  0, 0, 0, 100, 0xcf, 0,
+                                     0,    0,    90,   0, 0, 3, 132, 0, 0, 0, 0,   0,    0xc0};
     osri_route route = {.pid = {9, 90, 900}};
     osri_envelope *signal;
 
@@ -148,7 +149,8 @@ END_TEST
 /* Kinds that stay within a node, and unknown ones, are refused. */
 START_TEST(foreign_kinds_are_malformed)
 {
-    static const uint8_t kinds[] = {0, OSRI_SIGNAL_TIMEOUT, OSRI_SIGNAL_NODE, OSRI_SIGNAL_WAKE, 63, 66};
+    static const uint8_t kinds[] = {0, OSRI_SIGNAL_TIMEOUT, OSRI_SIGNAL_NODE, OSRI_SIGNAL_WAKE, 63,
+                                    66};
     osri_record record;
 
     for (size_t i = 0; i < sizeof(kinds); i++) {
@@ -158,7 +160,8 @@ START_TEST(foreign_kinds_are_malformed)
 }
 END_TEST
 
-/* A control signal whose body is not of its kind's type is malformed: the runtime would misread it. */
+/* A control signal whose body is not of its kind's type is malformed: the runtime would misread it.
+ */
 START_TEST(control_body_has_its_type)
 {
     static const uint8_t link_with_body[] = {0x99, OSRI_SIGNAL_LINK, 1, 1, 0, 0, 0, 0, 0, 0x80};
@@ -178,7 +181,8 @@ START_TEST(introduction_survives_the_way)
 {
     osri_record record;
 
-    ck_assert_int_eq(osri_record_write_introduction(&buffer, OSRI_RECORD_NODE, UINT64_MAX, "a@b", 12), OSR_OK);
+    ck_assert_int_eq(
+        osri_record_write_introduction(&buffer, OSRI_RECORD_NODE, UINT64_MAX, "a@b", 12), OSR_OK);
     ck_assert_int_eq(osri_record_read(buffer.at, buffer.size, &record), OSR_OK);
     ck_assert_uint_eq(record.id, UINT64_MAX);
     ck_assert_str_eq(record.name, "a@b");
@@ -188,7 +192,8 @@ START_TEST(introduction_survives_the_way)
 }
 END_TEST
 
-/* Nodes that are not connected are forgotten beyond the bound, the least recently used first; a peer never is. */
+/* Nodes that are not connected are forgotten beyond the bound, the least recently used first; a
+ * peer never is. */
 START_TEST(directory_is_bounded)
 {
     osri_directory directory;
@@ -216,7 +221,8 @@ START_TEST(directory_is_bounded)
 }
 END_TEST
 
-/* From one address 40 at once and then 20 a second; another address has its own share; all together 100. */
+/* From one address 40 at once and then 20 a second; another address has its own share; all together
+ * 100. */
 START_TEST(strangers_are_bounded)
 {
     static osri_admission admission;

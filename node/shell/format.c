@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "node/shell/format.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/core/log.h"
+
+/* Tables for people. Names and labels are the programs' own texts: they are escaped here, so that a cell is always
+ * one line. */
+
+#define COLUMNS 9
+#define CELL_BYTES 72
+
+typedef char cell[CELL_BYTES];
+typedef cell row[COLUMNS];
+
+const char *osri_format_state(osri_run_state state)
+{
+    static const char *const names[] = {"idle", "waiting", "ready", "running", "exiting"};
+    size_t index = (size_t)state;
+    return index < sizeof(names) / sizeof(names[0]) ? names[index] : "unknown";
+}
+
+void osri_format_duration(uint64_t ns, char ret_text[OSRI_DURATION_TEXT_BYTES])
+{
+    uint64_t s = ns / UINT64_C(1000000000);
+    size_t bytes = OSRI_DURATION_TEXT_BYTES;
+    if (s == 0) {
+        (void)snprintf(ret_text, bytes, "%" PRIu64 "ms", ns / 1000000);
+    } else if (s < 60) {
+        (void)snprintf(ret_text, bytes, "%" PRIu64 "s", s);
+    } else if (s < 3600) {
+        (void)snprintf(ret_text, bytes, "%" PRIu64 "m%" PRIu64 "s", s / 60, s % 60);
+    } else if (s < 86400) {
+        (void)snprintf(ret_text, bytes, "%" PRIu64 "h%" PRIu64 "m", s / 3600, s % 3600 / 60);
+    } else {
+        (void)snprintf(ret_text, bytes, "%" PRIu64 "d%" PRIu64 "h", s / 86400, s % 86400 / 3600);
+    }
+}
+
+static void duration_since(uint64_t since_ns, uint64_t now_ns, char ret_text[OSRI_DURATION_TEXT_BYTES])
+{
+    if (since_ns == 0) {
+        (void)snprintf(ret_text, OSRI_DURATION_TEXT_BYTES, "-");
+    } else {
+        osri_format_duration(now_ns > since_ns ? now_ns - since_ns : 0, ret_text);
+    }
+}
+
+/* ---- ps -------------------------------------------------------------------------------- */
+
+static void set_text(cell ret, const char *text)
+{
+    (void)osri_log_escape(ret, CELL_BYTES, text[0] == '\0' ? "-" : text);
+}
+
+static void set_number(cell ret, uint64_t number)
+{
+    (void)snprintf(ret, CELL_BYTES, "%" PRIu64, number);
+}
+
+static void fill(row ret, const osri_snapshot *process, uint64_t now_ns)
+{
+    osr_pid_print(process->pid, ret[0]);
+    set_text(ret[1], process->name);
+    set_text(ret[2], process->label);
+    set_text(ret[3], process->body);
+    set_text(ret[4], osri_format_state(process->state));
+    duration_since(process->since_ns, now_ns, ret[5]);
+    set_text(ret[6], process->handling);
+    set_number(ret[7], process->queued);
+    set_number(ret[8], process->handled);
+}
+
+static void widen(size_t widths[COLUMNS], const row cells)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        size_t width = strlen(cells[i]);
+        widths[i] = width > widths[i] ? width : widths[i];
+    }
+}
+
+static void add_row(osri_text *text, const size_t widths[COLUMNS], const row cells)
+{
+    for (size_t i = 0; i + 1 < COLUMNS; i++) {
+        osri_text_add(text, "%-*s ", (int)widths[i], cells[i]);
+    }
+    osri_text_add(text, "%s\n", cells[COLUMNS - 1]);
+}
+
+void osri_format_processes(osri_text *text, const osri_snapshot *processes, size_t count,
+                           uint64_t now_ns)
+{
+    static const row heading = {"PID",   "NAME",     "LABEL",  "BODY",   "STATE",
+                                "SINCE", "HANDLING", "QUEUED", "HANDLED"};
+    size_t widths[COLUMNS] = {0};
+    row cells;
+    widen(widths, heading);
+    for (size_t i = 0; i < count; i++) {
+        fill(cells, &processes[i], now_ns);
+        widen(widths, cells);
+    }
+    add_row(text, widths, heading);
+    for (size_t i = 0; i < count; i++) {
+        fill(cells, &processes[i], now_ns);
+        add_row(text, widths, cells);
+    }
+}
+
+/* ---- info ------------------------------------------------------------------------------ */
+
+static void add_line(osri_text *text, const char *what, const char *value)
+{
+    cell safe;
+    set_text(safe, value);
+    osri_text_add(text, "%-11s %s\n", what, safe);
+}
+
+static void add_pids(osri_text *text, const char *what, const osr_pid *pids, uint32_t count)
+{
+    osri_text_add(text, "%-11s", what);
+    for (uint32_t i = 0; i < count; i++) {
+        char pid[OSR_PID_TEXT_BYTES];
+        osr_pid_print(pids[i], pid);
+        osri_text_add(text, " %s", pid);
+    }
+    osri_text_add(text, "%s\n", count == 0 ? " -" : "");
+}
+
+static void add_activity(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+{
+    char since[OSRI_DURATION_TEXT_BYTES];
+    cell handling;
+    duration_since(process->since_ns, now_ns, since);
+    set_text(handling, process->handling);
+    osri_text_add(text, "%-11s %s for %s%s%s\n", "state", osri_format_state(process->state), since,
+                  process->handling[0] != '\0' ? ", handling " : "",
+                  process->handling[0] != '\0' ? handling : "");
+}
+
+static void add_relations(osri_text *text, const osri_process_info *info)
+{
+    add_pids(text, "links", info->links.at, info->links.count);
+    add_pids(text, "monitors", info->monitors.at, info->monitors.count);
+    add_pids(text, "watched by", info->watchers.at, info->watchers.count);
+    osri_text_add(text, "%-11s ", "value");
+    osri_text_add_safe(text, info->state.size == 0 ? "-" : info->state.at,
+                       info->state.size == 0 ? 1 : info->state.size);
+    osri_text_add(text, "\n");
+}
+
+static void add_silence(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+{
+    char since[OSRI_DURATION_TEXT_BYTES];
+    cell handling;
+    duration_since(process->since_ns, now_ns, since);
+    set_text(handling, process->handling);
+    if (process->handling[0] != '\0') {
+        osri_text_add(text, "busy in the handler of %s for %s: ", handling, since);
+    }
+    osri_text_add(text, "it does not say what its links, monitors and value are\n");
+}
+
+void osri_format_process(osri_text *text, const osri_snapshot *process, const osri_process_info *info,
+                         uint64_t now_ns)
+{
+    char pid[OSR_PID_TEXT_BYTES];
+    osr_pid_print(process->pid, pid);
+    add_line(text, "pid", pid);
+    add_line(text, "name", process->name);
+    add_line(text, "label", process->label);
+    add_line(text, "body", process->body);
+    osr_pid_print(process->parent, pid);
+    add_line(text, "parent", osr_pid_is_none(process->parent) ? "" : pid);
+    add_activity(text, process, now_ns);
+    osri_text_add(text, "%-11s %" PRIu64 "\n", "queued", process->queued);
+    osri_text_add(text, "%-11s %" PRIu64 "\n", "handled", process->handled);
+    add_line(text, "traps exits", process->trap_exit ? "yes" : "no");
+    if (info != NULL) {
+        add_relations(text, info);
+    } else {
+        add_silence(text, process, now_ns);
+    }
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/bench/bench.h"
+
+/* osier-bench CASE N [ARG]: one benchmark on a node of its own, with a scheduler for each core. Exit
+ * status: 0, and the line is on standard output; 1, and standard error says what went wrong; 64 for
+ * arguments that make no sense. */
+
+#define EXIT_USAGE 64
+#define PROCESSES_MAX 4000000 /* what the peers are given too */
+#define STOP_MS 60000
+
+static const bench_case *const cases[] = {
+    &bench_ping_pong,     &bench_ring,   &bench_fan_in,       &bench_spawn_exit,
+    &bench_idle_servers,  &bench_call,   &bench_call_backlog, &bench_skynet,
+    &bench_big,           &bench_timers, &bench_restart,      &bench_receive_behind,
+    &bench_idle_processes};
+#define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
+
+static int usage(const char *why)
+{
+    fprintf(stderr, "osier-bench: %s\nusage: osier-bench CASE N [ARG]; osier-bench list\n", why);
+    return EXIT_USAGE;
+}
+
+static int list_cases(void)
+{
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        printf("%-14s %-4s %s\n", cases[i]->name, cases[i]->arguments, cases[i]->what);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const bench_case *find_case(const char *name)
+{
+    for (size_t i = 0; i < CASE_COUNT; i++) {
+        if (strcmp(cases[i]->name, name) == 0) {
+            return cases[i];
+        }
+    }
+    return NULL;
+}
+
+/* A whole number up to 10^12. */
+static bool parse_number(const char *text, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c < '0' || *c > '9' || number > UINT64_C(100000000000)) {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(*c - '0');
+    }
+    *ret_number = number;
+    return *text != '\0';
+}
+
+static bool parse_options(const bench_case *the_case, int count, char **texts,
+                          bench_options *ret_options)
+{
+    int wanted = strchr(the_case->arguments, ' ') == NULL ? 1 : 2;
+    bench_options options = {.n = 0, .k = 1};
+    if (count != wanted || !parse_number(texts[0], &options.n) || options.n == 0) {
+        return false;
+    }
+    if (wanted == 2 && !parse_number(texts[1], &options.k)) {
+        return false;
+    }
+    *ret_options = options;
+    return the_case->accepts == NULL ? options.k != 0 : the_case->accepts(options.n, options.k);
+}
+
+static int fail(const bench_case *the_case, const char *why)
+{
+    fprintf(stderr, "osier-bench: %s: %s\n", the_case->name, why);
+    return EXIT_FAILURE;
+}
+
+static int run_on(osr_node *node, const bench_case *the_case, const bench_options *options)
+{
+    osr_pid pid;
+    osr_ended ended;
+    osr_err err = osr_node_start(node);
+    if (err != OSR_OK) {
+        return fail(the_case, osr_err_text(err));
+    }
+    err = osr_node_spawn(node, the_case->entry, options, OSR_SPAWN(.label = the_case->name), &pid);
+    if (err == OSR_OK) {
+        err = osr_node_wait(node, pid, OSR_FOREVER, &ended);
+    }
+    osr_node_stop(node, STOP_MS);
+    if (err != OSR_OK) {
+        return fail(the_case, osr_err_text(err));
+    }
+    return ended.code == OSR_REASON_NORMAL ? EXIT_SUCCESS : fail(the_case, ended.text);
+}
+
+static int run_case(const bench_case *the_case, const bench_options *options)
+{
+    osr_node *node;
+    osr_err err = osr_node_new(OSR_NODE(.name = "bench@localhost", .processes_max = PROCESSES_MAX,
+                                        .log_level = OSR_LOG_ERROR),
+                               &node);
+    if (err != OSR_OK) {
+        return fail(the_case, osr_err_text(err));
+    }
+    int status = run_on(node, the_case, options);
+    osr_node_free(&node);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    char why[128];
+    bench_options options;
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        return list_cases();
+    }
+    if (argc < 3) {
+        return usage(argc < 2 ? "which case?" : "how many?");
+    }
+    const bench_case *the_case = find_case(argv[1]);
+    if (the_case == NULL) {
+        return usage("there is no such case");
+    }
+    if (!parse_options(the_case, argc - 2, argv + 2, &options)) {
+        (void)snprintf(why, sizeof(why), "%s takes %s: %s", the_case->name, the_case->arguments,
+                       the_case->what);
+        return usage(why);
+    }
+    int status = run_case(the_case, &options);
+    if (fflush(stdout) != 0) {
+        return fail(the_case, strerror(errno));
+    }
+    return status;
+}

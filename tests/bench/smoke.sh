@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Osier authors
+
+# Each benchmark runs with small numbers, prints exactly its line and ends with 0; what makes no sense is
+# refused with 64 and prints nothing.
+set -eu
+
+bench=$OSIER_BIN_DIR/osier-bench
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+judge()
+{
+    if [ "$1" = yes ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        shift
+        echo "FAILED: osier-bench $*"
+        cat "$work/out" "$work/err"
+    fi
+}
+
+run_bench()
+{
+    status=0
+    "$bench" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+}
+
+# runs COUNTED MORE CASE N [ARG]: the case, the n that its line must show, and what must follow the rate.
+runs()
+{
+    counted=$1
+    more=$2
+    shift 2
+    run_bench "$@"
+    line="^case=$1 n=$counted seconds=[0-9]+\.[0-9]{6} rate=[1-9][0-9]*$more\$"
+    fine=no
+    if [ "$status" -eq 0 ] && [ "$(wc -l <"$work/out")" -eq 1 ] && grep -Eq "$line" "$work/out" &&
+        [ ! -s "$work/err" ]; then
+        fine=yes
+    fi
+    judge "$fine" "$@"
+    echo "$1" >>"$work/ran"
+}
+
+refuses()
+{
+    run_bench "$@"
+    fine=no
+    if [ "$status" -eq 64 ] && [ ! -s "$work/out" ] && grep -q '^usage: osier-bench ' "$work/err"; then
+        fine=yes
+    fi
+    judge "$fine" "$@"
+}
+
+runs 100 '' ping_pong 100
+runs 100 '' ring 100 1
+runs 1000 '' ring 1000 10
+runs 1000 '' fan_in 1005 10
+runs 2500 '' spawn_exit 2500
+runs 100 ' bytes_each=-?[0-9]+\.[0-9] alive=100' idle_servers 100
+runs 100 ' bytes_each=-?[0-9]+\.[0-9] alive=100' idle_processes 100
+runs 100 '' call 100
+runs 100 '' call_backlog 100 50
+runs 100 '' receive_behind 100 0
+runs 100 '' receive_behind 100 50
+runs 1 '' skynet 1
+runs 1000 '' skynet 1000
+runs 2000 '' big 20 100
+runs 1000 '' timers 1000
+runs 20 '' restart 20
+
+refuses
+refuses nonsense 1
+refuses ping_pong
+refuses ping_pong 0
+refuses ping_pong -1
+refuses ping_pong 1x
+refuses ping_pong ''
+refuses ping_pong 10000000000000
+refuses ping_pong 1 1
+refuses ring 1
+refuses ring 1 0
+refuses fan_in 1 2
+refuses skynet 20
+refuses restart 1000001
+
+# No case without a run above.
+run_bench list
+sort -u "$work/ran" >"$work/expected"
+fine=no
+if [ "$status" -eq 0 ] && awk '{ print $1 }' "$work/out" | sort | cmp -s - "$work/expected"; then
+    fine=yes
+fi
+judge "$fine" list
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
