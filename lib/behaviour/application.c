@@ -4,7 +4,8 @@
 
 #include "lib/behaviour/behaviour.h"
 
-osr_err osr_node_start_app(osr_node *node, const osr_app *app, uint32_t timeout_ms, osr_pid *ret_pid)
+osr_err osr_node_start_app(osr_node *node, const osr_app *app, uint32_t timeout_ms,
+                           osr_pid *ret_pid)
 {
     osri_spawn spawn = {.ops = &osri_supervisor_ops,
                         .configuration = &app->supervisor,

@@ -11,12 +11,13 @@
 /* Asks a behaviour to end with a reason: what osr_server_stop() sends. */
 OSR_MESSAGE(osri_stop, 0x18, (1, of(osr_reason), reason));
 
-/* Asks a behaviour whether its init has succeeded; answered when it has. One whose init fails ends, which the caller
- * hears. */
+/* Asks a behaviour whether its init has succeeded; answered when it has. One whose init fails ends,
+ * which the caller hears. */
 OSR_MESSAGE(osri_ready_now, 0x1b);
 OSR_REQUEST(osri_ready, 0x1c, osri_ready_now);
 
-/* Starts a body, linked as options say, and waits for its osr_started. As osr_server_start(), which see. */
+/* Starts a body, linked as options say, and waits for its osr_started. As osr_server_start(), which
+ * see. */
 OSR_MUST_CHECK osr_err osri_behaviour_start(osr_self *self, const osri_spawn *spawn,
                                             uint32_t timeout_ms, osr_pid *ret_pid);
 
@@ -28,13 +29,13 @@ OSR_MUST_CHECK osr_err osri_behaviour_start_outside(osr_node *node, const osri_s
 osri_spawn osri_spawn_of(const osr_server *server, const void *argument,
                          const osr_spawn_options *options);
 
-/* Tells the parent that init has succeeded; or that it has not: the process then ends, without an exit
- * signal for its parent, whom a monitor tells. */
+/* Tells the parent that init has succeeded; or that it has not: the process then ends, without an
+ * exit signal for its parent, whom a monitor tells. */
 void osri_behaviour_started(osr_self *self);
 void osri_behaviour_refused(osr_self *self);
 
-/* The reason when the message tells the process to end: the exit signal of its parent or of the node, or an
- * osri_stop; else NULL. Lent as the message is. */
+/* The reason when the message tells the process to end: the exit signal of its parent or of the
+ * node, or an osri_stop; else NULL. Lent as the message is. */
 const osr_reason *osri_behaviour_told_to_stop(osr_self *self, const osr_message *message);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "lib/process/body.h"
 
-/* What stands behind NAME_call() and NAME_request(): the round trip of lib/process, and the reply's type. */
+/* What stands behind NAME_call() and NAME_request(): the round trip of lib/process, and the reply's
+ * type. */
 
 static osr_err request_reply(osr_self *self, osr_dest to, const osr_type *request_type,
                              const void *request, const osr_type *reply_type, uint32_t timeout_ms,
@@ -28,8 +29,9 @@ osr_err osri_call(osr_self *self, osr_dest to, const osr_type *request_type, con
     return err;
 }
 
-osr_err osri_call_keep(osr_self *self, osr_dest to, const osr_type *request_type, const void *request,
-                       const osr_type *reply_type, const void **ret_reply, uint32_t timeout_ms)
+osr_err osri_call_keep(osr_self *self, osr_dest to, const osr_type *request_type,
+                       const void *request, const osr_type *reply_type, const void **ret_reply,
+                       uint32_t timeout_ms)
 {
     osr_message reply;
     osr_err err = request_reply(self, to, request_type, request, reply_type, timeout_ms, &reply);

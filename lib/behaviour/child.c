@@ -10,8 +10,9 @@
 /* One child of a supervisor: its description, made complete, and its start and end.
  *
  * Invariants
- *   H1  pid and monitor belong to the process that runs or ends; both are forgotten by osri_child_gone().
- *   H2  a spawn is linked and monitored by the request that makes it, here and on other nodes. */
+ *   H1  pid and monitor belong to the process that runs or ends; both are forgotten by
+ * osri_child_gone(). H2  a spawn is linked and monitored by the request that makes it, here and on
+ * other nodes. */
 
 #define DEFAULT_SHUTDOWN_MS 5000
 
@@ -20,8 +21,8 @@
 static osr_err refuse(osr_self *self, const osri_supervisor *s, const char *id, osr_err err,
                       const char *why)
 {
-    osr_log_self(self, OSR_LOG_ERROR, "supervisor %s: the child %s is refused: %s", s->spec->name, id,
-                 why);
+    osr_log_self(self, OSR_LOG_ERROR, "supervisor %s: the child %s is refused: %s", s->spec->name,
+                 id, why);
     return err;
 }
 
@@ -67,8 +68,8 @@ static void describe_rest(osri_child *child, const osr_child *spec)
     if (child->argument_type == NULL && spec->server != NULL) {
         child->argument_type = spec->server->argument;
     }
-    child->supervisor = spec->server != NULL ? spec->server->ops == &osri_supervisor_ops
-                                             : spec->supervisor;
+    child->supervisor =
+        spec->server != NULL ? spec->server->ops == &osri_supervisor_ops : spec->supervisor;
     child->on_noconnection = spec->on_noconnection;
     child->restart = spec->restart;
     child->shutdown_ms = spec->shutdown_ms;
@@ -81,7 +82,8 @@ static osr_err check(osr_self *self, const osri_supervisor *s, const osri_child 
                      const osr_child *spec)
 {
     if (spec->isolation != OSR_NO_ISOLATION) {
-        return refuse(self, s, child->id, OSR_ENOTSUP, "isolation in an OS process is not available");
+        return refuse(self, s, child->id, OSR_ENOTSUP,
+                      "isolation in an OS process is not available");
     }
     if (child->on_noconnection > OSR_ELSEWHERE) {
         return refuse(self, s, child->id, OSR_ENOTSUP,
@@ -126,7 +128,8 @@ static osr_err describe(osr_self *self, osri_supervisor *s, const osr_child *spe
 {
     memset(child, 0, sizeof(*child));
     if (!describe_texts(child, spec, index)) {
-        return refuse(self, s, child->id, OSR_EINVAL, "a text of it is too long, or it has no server");
+        return refuse(self, s, child->id, OSR_EINVAL,
+                      "a text of it is too long, or it has no server");
     }
     describe_rest(child, spec);
     osr_err err = check(self, s, child, spec);

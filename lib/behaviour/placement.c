@@ -10,9 +10,9 @@
 /* Where a child goes: what the supervisor knows of other nodes, and the choice among them.
  *
  * Invariants
- *   P1  a node that was seen is kept, with its labels, when it goes down: children may wait for it, or go to a node
- *       that shares a label with it.
- *   P2  the choice depends on the order of nodeups and the children alone: the same events, the same places. */
+ *   P1  a node that was seen is kept, with its labels, when it goes down: children may wait for it,
+ * or go to a node that shares a label with it. P2  the choice depends on the order of nodeups and
+ * the children alone: the same events, the same places. */
 
 #define POLL_MS 1000
 #define LABEL_PREFIX "label:"
@@ -274,8 +274,7 @@ static osr_err see_peers(osr_self *self, osri_supervisor *s)
     }
     size_t count = remote->peers(context, peers, room);
     for (size_t i = 0; i < count && i < room; ++i) {
-        osri_place *place =
-            peers[i].hidden ? NULL : see_up(self, s, peers[i].name, peers[i].node);
+        osri_place *place = peers[i].hidden ? NULL : see_up(self, s, peers[i].name, peers[i].node);
         if (place != NULL) {
             memcpy(place->labels, peers[i].labels, sizeof(place->labels));
         }

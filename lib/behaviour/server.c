@@ -114,7 +114,8 @@ static void log_unknown(osr_self *self, server_state *state, const osr_message *
                  message->type->name, (unsigned)message->type->id);
 }
 
-static void answer(osr_self *self, server_state *state, const osr_handler *handler, const void *reply)
+static void answer(osr_self *self, server_state *state, const osr_handler *handler,
+                   const void *reply)
 {
     osr_err err = osr_reply_to(self, state->caller, handler->reply, reply);
     if (err != OSR_OK && err != OSR_EEXIT) {

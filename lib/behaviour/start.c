@@ -8,8 +8,9 @@
 
 /* Starting a behaviour and waiting for its init; stopping one and waiting for its end.
  *
- * The starter monitors the process from before it runs. Its osr_started says that init succeeded, its
- * osr_down that it did not; exactly one of the two comes, and after the second nothing else does. */
+ * The starter monitors the process from before it runs. Its osr_started says that init succeeded,
+ * its osr_down that it did not; exactly one of the two comes, and after the second nothing else
+ * does. */
 
 #define END_MS 10000 /* for a process that was told to end */
 
@@ -161,8 +162,9 @@ osr_err osr_server_start(osr_self *self, const osr_server *server, const void *a
 
 /* ---- from outside the node ------------------------------------------------------------- */
 
-/* A start on behalf of a thread that waits. Owned by that thread, unless it gave up on a stepped node
- * (orphaned): then by the helper. The process has no parent, so it is asked whether it is ready. */
+/* A start on behalf of a thread that waits. Owned by that thread, unless it gave up on a stepped
+ * node (orphaned): then by the helper. The process has no parent, so it is asked whether it is
+ * ready. */
 typedef struct outside_start {
     const osri_spawn *spawn;
     uint32_t timeout_ms;
@@ -203,7 +205,8 @@ OSR_ENTRY(starter, osri_outside_start)
     return OSR_OK;
 }
 
-/* Waits until the helper has ended, or, where this thread drives the node, until nothing is left to do. */
+/* Waits until the helper has ended, or, where this thread drives the node, until nothing is left to
+ * do. */
 static osr_err await_helper(osr_node *node, osr_pid helper, outside_start *start)
 {
     osr_err err = osr_node_wait(node, helper, OSR_FOREVER, NULL);
@@ -217,8 +220,8 @@ static osr_err await_helper(osr_node *node, osr_pid helper, outside_start *start
     return start->done ? OSR_OK : OSR_ETIMEDOUT;
 }
 
-/* The process that could not be started is gone when this returns. One that ended before it could be asked
- * left its reason with the node. */
+/* The process that could not be started is gone when this returns. One that ended before it could
+ * be asked left its reason with the node. */
 static osr_err error_of_start(osr_node *node, const outside_start *start)
 {
     osr_ended ended;
@@ -234,8 +237,8 @@ static osr_err start_through(osr_node *node, outside_start *start)
 {
     osri_outside_start argument = {.address = (uint64_t)(uintptr_t)start};
     osr_pid helper;
-    osr_err err = osr_node_spawn(node, &starter_osr_entry, &argument,
-                                 OSR_SPAWN(.label = "starter"), &helper);
+    osr_err err =
+        osr_node_spawn(node, &starter_osr_entry, &argument, OSR_SPAWN(.label = "starter"), &helper);
     if (err == OSR_OK) {
         err = await_helper(node, helper, start);
     }
@@ -267,7 +270,8 @@ osr_err osri_behaviour_start_outside(osr_node *node, const osri_spawn *spawn, ui
 }
 
 osr_err osr_node_start_server(osr_node *node, const osr_server *server, const void *argument,
-                              const osr_spawn_options *options, uint32_t timeout_ms, osr_pid *ret_pid)
+                              const osr_spawn_options *options, uint32_t timeout_ms,
+                              osr_pid *ret_pid)
 {
     if (argument != NULL && server->argument == NULL) {
         return OSR_EINVAL;

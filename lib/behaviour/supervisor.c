@@ -11,12 +11,12 @@
 /* The supervisor: what follows from each thing that happens to a child.
  *
  * Invariants
- *   V1  a child's end is learned from its monitor alone. It is linked as well, so that it goes when the supervisor
- *       is killed; that it unlinks itself changes nothing here.
- *   V2  a child is linked and monitored from the moment it exists until its osr_down: there is no orphan.
- *   V3  children are in order of start; STARTING and STOPPING have at most one child under way.
- *   V4  the end of a child whose node is lost is never counted as a restart.
- * Progress: no callback waits; whatever is under way ends with a message to us. */
+ *   V1  a child's end is learned from its monitor alone. It is linked as well, so that it goes when
+ * the supervisor is killed; that it unlinks itself changes nothing here. V2  a child is linked and
+ * monitored from the moment it exists until its osr_down: there is no orphan. V3  children are in
+ * order of start; STARTING and STOPPING have at most one child under way. V4  the end of a child
+ * whose node is lost is never counted as a restart. Progress: no callback waits; whatever is under
+ * way ends with a message to us. */
 
 #define DEFAULT_PERIOD_MS 5000
 #define INTENSITY_MAX 1000000
@@ -194,7 +194,8 @@ static void start_again(osr_self *self, osri_supervisor *s, osri_child *child)
     }
 }
 
-/* The attempt after a failed one comes after what waits in the mailbox, so that calls are served. */
+/* The attempt after a failed one comes after what waits in the mailbox, so that calls are served.
+ */
 static void try_later(osr_self *self, osri_child *child)
 {
     child->state = OSR_CHILD_RESTARTING;
@@ -213,8 +214,8 @@ static void start_refused(osr_self *self, osri_supervisor *s, osri_child *child,
     osri_child_answer(self, &starter, err, OSR_PID_NONE);
 }
 
-void osri_supervisor_start_failed(osr_self *self, osri_supervisor *s, osri_child *child, osr_err err,
-                                  const char *why)
+void osri_supervisor_start_failed(osr_self *self, osri_supervisor *s, osri_child *child,
+                                  osr_err err, const char *why)
 {
     osri_child_gone(self, child);
     osr_log_self(self, OSR_LOG_ERROR, "supervisor %s: %s%s%s cannot be started: %s", s->spec->name,
@@ -317,7 +318,8 @@ static void child_ended(osr_self *self, osri_supervisor *s, osri_child *child,
 static void child_stopped(osr_self *self, osri_supervisor *s, osri_child *child,
                           const osr_reason *reason)
 {
-    bool expected = reason->code == OSR_REASON_SHUTDOWN || reason->code == OSR_REASON_NOCONNECTION ||
+    bool expected = reason->code == OSR_REASON_SHUTDOWN ||
+                    reason->code == OSR_REASON_NOCONNECTION ||
                     (reason->code == OSR_REASON_NORMAL && child->restart != OSR_PERMANENT) ||
                     (reason->code == OSR_REASON_KILLED && child->shutdown_ms == OSR_BRUTAL_KILL);
     if (!expected) {
@@ -350,14 +352,16 @@ static osr_err error_of_start(const osr_reason *reason)
 
 static void lost_for_good(osr_self *self, osri_supervisor *s, osri_child *child)
 {
-    osr_log_self(self, OSR_LOG_NOTICE, "supervisor %s: %s lost with node %s (noconnection); not restarted",
-                 s->spec->name, child->id, child->node);
+    osr_log_self(self, OSR_LOG_NOTICE,
+                 "supervisor %s: %s lost with node %s (noconnection); not restarted", s->spec->name,
+                 child->id, child->node);
     osri_place_failed(self, s, child->node);
     osri_child_remove(self, s, child);
     osri_supervisor_advance(self, s);
 }
 
-static void child_down(osr_self *self, osri_supervisor *s, osri_child *child, const osr_reason *reason)
+static void child_down(osr_self *self, osri_supervisor *s, osri_child *child,
+                       const osr_reason *reason)
 {
     osr_child_state before = child->state;
     bool node_lost = is_node_lost(self, child, reason);
@@ -494,7 +498,8 @@ static bool told(osr_self *self, osri_supervisor *s, const osr_message *message)
     } else if (OSR_AS(osr_nodedown, message) != NULL) {
         node_down(s, message->body);
     } else {
-        return OSR_AS(osr_exited, message) != NULL; /* a child's: its monitor says it as well (V1) */
+        return OSR_AS(osr_exited, message) !=
+               NULL; /* a child's: its monitor says it as well (V1) */
     }
     return true;
 }

@@ -6,10 +6,11 @@
 #include "lib/behaviour/behaviour.h"
 #include "osier/supervisor.h"
 
-/* The parts of a supervisor. It never waits inside a callback: each step sends its signals and returns,
- * and what comes back (osr_started, osr_spawn_reply, osr_down, timers, nodeups) takes the next one. */
+/* The parts of a supervisor. It never waits inside a callback: each step sends its signals and
+ * returns, and what comes back (osr_started, osr_spawn_reply, osr_down, timers, nodeups) takes the
+ * next one. */
 
-#define OSRI_CHILD_TEXT_MAX 128  /* bytes of an id, name, label or place */
+#define OSRI_CHILD_TEXT_MAX 128    /* bytes of an id, name, label or place */
 #define OSRI_CHILD_COUNT_MAX 65536 /* children of one supervisor */
 
 /* What only the supervisors of this and other nodes say to each other. */
@@ -45,18 +46,18 @@ typedef struct osri_child {
     bool supervisor;
 
     osr_child_state state;
-    osr_pid pid;       /* none while not known */
-    osr_ref monitor;   /* of pid, from the spawn on */
-    osr_ref request;   /* of a remote spawn not answered yet */
-    bool spawning;     /* request is valid */
-    bool stop_wanted;  /* STOPPING began while spawning */
-    bool timed;        /* timer is valid */
-    osr_ref timer;     /* kill when it fires */
+    osr_pid pid;                        /* none while not known */
+    osr_ref monitor;                    /* of pid, from the spawn on */
+    osr_ref request;                    /* of a remote spawn not answered yet */
+    bool spawning;                      /* request is valid */
+    bool stop_wanted;                   /* STOPPING began while spawning */
+    bool timed;                         /* timer is valid */
+    osr_ref timer;                      /* kill when it fires */
     char node[OSRI_CHILD_TEXT_MAX + 8]; /* where it is, or is being started; "" = here */
     char home[OSRI_CHILD_TEXT_MAX + 8]; /* where it ran last; "" = nowhere yet */
-    bool lost;         /* home was lost with it, and it has not run since */
-    bool held;         /* ended by terminate_child: stays so until restart_child */
-    bool fresh;        /* added by start_child, not yet started once: forgotten when that fails */
+    bool lost;                          /* home was lost with it, and it has not run since */
+    bool held;                          /* ended by terminate_child: stays so until restart_child */
+    bool fresh; /* added by start_child, not yet started once: forgotten when that fails */
     osr_caller starter, stopper; /* who waits for that; ref 0 = nobody */
 } osri_child;
 
@@ -65,7 +66,7 @@ typedef struct osri_place {
     char name[OSRI_CHILD_TEXT_MAX + 8];
     uint64_t node;
     bool up;
-    uint64_t order; /* of its last nodeup */
+    uint64_t order;   /* of its last nodeup */
     char labels[256]; /* each followed by a newline */
 } osri_place;
 
@@ -86,8 +87,8 @@ typedef struct osri_supervisor {
     uint64_t nodeups;
     bool subscribed;
     bool frees_arguments; /* when the process ends */
-    bool polling; /* poll is valid */
-    osr_ref poll; /* timer: waiting children look again */
+    bool polling;         /* poll is valid */
+    osr_ref poll;         /* timer: waiting children look again */
 
     uint32_t intensity;
     uint64_t period_ns;
@@ -97,7 +98,7 @@ typedef struct osri_supervisor {
     osri_supervisor_phase phase;
     size_t floor;
     osr_caller asks_ready; /* who started us from outside; ref 0 = nobody */
-    bool ready;  /* the parent knows that we have started */
+    bool ready;            /* the parent knows that we have started */
     bool ending; /* STOPPING ends the supervisor; else its children from floor on start again */
     uint32_t end_code;
     int32_t end_error;
@@ -118,7 +119,8 @@ void osri_supervisor_start_failed(osr_self *self, osri_supervisor *supervisor, o
 
 /* ---- child.c: one child ------------------------------------------------------------------ */
 
-/* Adds `count` children, or one. Errors: OSR_EINVAL, OSR_ETAKEN the id, OSR_ENOTSUP (each logged), OSR_ENOMEM. */
+/* Adds `count` children, or one. Errors: OSR_EINVAL, OSR_ETAKEN the id, OSR_ENOTSUP (each logged),
+ * OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_child_add_all(osr_self *self, osri_supervisor *supervisor,
                                           const osr_child *spec);
 OSR_MUST_CHECK osr_err osri_child_add(osr_self *self, osri_supervisor *supervisor,
@@ -157,7 +159,8 @@ void osri_place_failed(osr_self *self, osri_supervisor *supervisor, const char *
 /* A child waits: looks again after a while. */
 void osri_place_wait(osr_self *self, osri_supervisor *supervisor);
 
-/* Looks whether nodes thought to be down are connected, and has those that a child waits for dialled. */
+/* Looks whether nodes thought to be down are connected, and has those that a child waits for
+ * dialled. */
 void osri_place_poll(osr_self *self, osri_supervisor *supervisor);
 
 /* What the child waits for, as a person reads it: "store@host", "a node labelled worker". */
@@ -166,6 +169,7 @@ void osri_place_wanted(const osri_child *child, char *ret_text, size_t bytes);
 /* ---- supervisor_calls.c: looking and changing ---------------------------------------------- */
 
 /* Whether it was a request, which has then been taken care of. */
-bool osri_supervisor_request(osr_self *self, osri_supervisor *supervisor, const osr_message *message);
+bool osri_supervisor_request(osr_self *self, osri_supervisor *supervisor,
+                             const osr_message *message);
 
 #endif

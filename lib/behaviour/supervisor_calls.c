@@ -6,8 +6,8 @@
 #include "lib/message/codec.h"
 #include "lib/process/node.h"
 
-/* What others ask a supervisor, on its side. A start or an end that takes time is answered when it is done; the
- * supervisor serves others meanwhile. */
+/* What others ask a supervisor, on its side. A start or an end that takes time is answered when it
+ * is done; the supervisor serves others meanwhile. */
 
 static void answer_now(osr_self *self, const osr_message *message, osr_err err, osr_pid pid)
 {
@@ -75,7 +75,8 @@ static void free_arguments(void *state)
     }
 }
 
-/* Arguments of added children are ours until the child is removed, or the supervisor ends in any way. */
+/* Arguments of added children are ours until the child is removed, or the supervisor ends in any
+ * way. */
 static osr_err take_argument(osr_self *self, osri_supervisor *s, const osri_start_child *request,
                              osri_envelope **ret_argument)
 {
@@ -90,8 +91,9 @@ static osr_err take_argument(osr_self *self, osri_supervisor *s, const osri_star
         }
         s->frees_arguments = true;
     }
-    return osri_decode_message(osri_node_types(osr_self_node(self)), osr_bin_data(request->argument),
-                               osr_bin_size(request->argument), ret_argument);
+    return osri_decode_message(osri_node_types(osr_self_node(self)),
+                               osr_bin_data(request->argument), osr_bin_size(request->argument),
+                               ret_argument);
 }
 
 /* A server's description travels by address within a node, by name between nodes. */
@@ -102,8 +104,8 @@ static const osr_server *server_of(osr_self *self, const osr_message *message,
     return of_this_node ? (const osr_server *)(uintptr_t)request->server : NULL;
 }
 
-static osr_child spec_of(osr_self *self, const osr_message *message, const osri_start_child *request,
-                         const osri_envelope *argument)
+static osr_child spec_of(osr_self *self, const osr_message *message,
+                         const osri_start_child *request, const osri_envelope *argument)
 {
     osr_child spec = {.size = sizeof(spec),
                       .server = server_of(self, message, request),

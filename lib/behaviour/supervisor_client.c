@@ -63,8 +63,8 @@ static osri_start_child request_of(const osr_child *child, osr_bin *argument)
         .on_noconnection = child->on_noconnection,
         .restart = (uint32_t)child->restart,
         .shutdown_ms = child->shutdown_ms,
-        .supervisor = child->server != NULL ? child->server->ops == &osri_supervisor_ops
-                                            : child->supervisor,
+        .supervisor =
+            child->server != NULL ? child->server->ops == &osri_supervisor_ops : child->supervisor,
         .server = (uint64_t)(uintptr_t)child->server,
         .isolation = (uint32_t)child->isolation,
     };
@@ -124,7 +124,8 @@ osr_err osr_supervisor_restart_child(osr_self *self, osr_dest to, const char *id
     return change(self, to, OSRI_CHILD_RESTART, id, timeout_ms, ret_pid);
 }
 
-osr_err osr_supervisor_delete_child(osr_self *self, osr_dest to, const char *id, uint32_t timeout_ms)
+osr_err osr_supervisor_delete_child(osr_self *self, osr_dest to, const char *id,
+                                    uint32_t timeout_ms)
 {
     return change(self, to, OSRI_CHILD_DELETE, id, timeout_ms, NULL);
 }

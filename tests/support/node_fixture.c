@@ -91,12 +91,11 @@ static osr_node *node_new(const char *name)
 {
     osr_node *made = NULL;
     ck_assert_uint_lt(node_count, NODES_MAX);
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = name, .creation = 1,
-                                           .schedulers = stepped ? 1 : 2,
-                                           .env = stepped ? &env : NULL,
-                                           .log_level = OSR_LOG_ERROR),
-                                  &made),
-                     OSR_OK);
+    ck_assert_int_eq(
+        osr_node_new(OSR_NODE(.name = name, .creation = 1, .schedulers = stepped ? 1 : 2,
+                              .env = stepped ? &env : NULL, .log_level = OSR_LOG_ERROR),
+                     &made),
+        OSR_OK);
     nodes[node_count++] = made;
     return made;
 }
@@ -139,8 +138,8 @@ static void check_counters(osr_node *node)
     osr_node_count(node, &counters);
     ck_assert_uint_eq(counters.processes, 0);
     ck_assert_msg(counters.messages_sent == counters.messages_received + counters.messages_dropped,
-                  "sent %" PRIu64 ", received %" PRIu64 ", dropped %" PRIu64, counters.messages_sent,
-                  counters.messages_received, counters.messages_dropped);
+                  "sent %" PRIu64 ", received %" PRIu64 ", dropped %" PRIu64,
+                  counters.messages_sent, counters.messages_received, counters.messages_dropped);
 }
 
 void node_fixture_end(void)
@@ -171,7 +170,8 @@ static void step_all(void)
         did = osr_node_step(nodes[i], &due_ns) || did;
         next_ns = due_ns < next_ns ? due_ns : next_ns;
     }
-    ck_assert_msg(did || next_ns != UINT64_MAX, "the nodes wait for nothing, and the test is not done");
+    ck_assert_msg(did || next_ns != UINT64_MAX,
+                  "the nodes wait for nothing, and the test is not done");
     if (!did && next_ns > clock_ns) {
         clock_ns = next_ns;
     }
@@ -184,8 +184,8 @@ void node_fixture_run(node_fixture_body *body)
     what.body = body;
     fixture_run argument = {.address = (uint64_t)(uintptr_t)&what};
     osr_pid watcher;
-    ck_assert_int_eq(osr_node_spawn(nodes[0], &fixture_watcher_osr_entry, &argument, NULL, &watcher),
-                     OSR_OK);
+    ck_assert_int_eq(
+        osr_node_spawn(nodes[0], &fixture_watcher_osr_entry, &argument, NULL, &watcher), OSR_OK);
     while (stepped && !atomic_load_explicit(&what.done, memory_order_acquire)) {
         step_all();
     }

@@ -5,8 +5,8 @@
 
 #include "osier/node.h"
 
-/* Makes a node one of a cluster: it listens, registers at the port mapper, dials others when it is asked to, over
- * links that are always encrypted and authenticated (DESIGN.md D10 to D13). */
+/* Makes a node one of a cluster: it listens, registers at the port mapper, dials others when it is
+ * asked to, over links that are always encrypted and authenticated (DESIGN.md D10 to D13). */
 
 OSR_BEGIN_DECLS
 
@@ -14,34 +14,37 @@ OSR_BEGIN_DECLS
 
 /* Zero is the default of each field. What is pointed to is lent for the call. */
 typedef struct osr_dist_options {
-    size_t size;             /* set by OSR_DIST() */
-    const char *listen;      /* NULL: OSR_LISTEN_DEFAULT; "" : accept nobody (clients) */
-    const char *cluster;     /* NULL: "dev" */
-    const char *secret;      /* a file; NULL: $OSIER_HOME/cluster.secret or ~/.osier/cluster.secret */
+    size_t size;         /* set by OSR_DIST() */
+    const char *listen;  /* NULL: OSR_LISTEN_DEFAULT; "" : accept nobody (clients) */
+    const char *cluster; /* NULL: "dev" */
+    const char *secret;  /* a file; NULL: $OSIER_HOME or ~/.osier, /cluster.secret */
     const char *const *labels;
     uint32_t label_count;
     const char *const *joins; /* nodes to stay connected with, "name@host" */
     uint32_t join_count;
-    uint32_t tick_ms;        /* 0: 10,000 */
-    uint32_t mapper_port;    /* 0: $OSIER_EPMD_PORT or 4371 */
+    uint32_t tick_ms;            /* 0: 10,000 */
+    uint32_t mapper_port;        /* 0: $OSIER_EPMD_PORT or 4371 */
     uint32_t mapper_idle_exit_s; /* of a mapper that is started for this node; 0: it stays */
-    bool no_mapper;          /* neither start nor use a port mapper */
-    bool hidden;             /* not shown to other nodes' subscribers */
+    bool no_mapper;              /* neither start nor use a port mapper */
+    bool hidden;                 /* not shown to other nodes' subscribers */
 } osr_dist_options;
 
 #define OSR_DIST(...) (&(const osr_dist_options){.size = sizeof(osr_dist_options), __VA_ARGS__})
 
-/* Starts the distribution of a node, before or after osr_node_start(); it ends with osr_node_stop().
- * The node's name must be "name@host". Starts the port mapper of this machine when there is none.
- * Errors, with one line in ret_text that says what happened, why, and what to type next: OSR_EPERM a file with
- *   keys is readable by others or not ours; OSR_EIO it cannot be read or made; OSR_EADDRESS the address is taken;
- *   OSR_ETAKEN a node of this name is registered; OSR_ENOTFOUND, OSR_EFAILED the mapper cannot be started;
- *   OSR_EINVAL; OSR_ENOMEM. */
+/* Starts the distribution of a node, before or after osr_node_start(); it ends with
+ * osr_node_stop(), which says goodbye to all peers. The node's name must be "name@host". Starts the
+ * port mapper of this machine when there is none. options NULL: all defaults. Blocks for some
+ * seconds at most. Threads: any outside the node. Not a suspension point.
+ * Errors, with one line in ret_text that says what happened, why, and what to type next ("" on
+ *   OSR_OK): OSR_EPERM a file with keys is readable by others or not ours; OSR_EIO it cannot be
+ *   read or made; OSR_EADDRESS the address is taken; OSR_ETAKEN a node of this name is registered;
+ *   OSR_ENOTFOUND, OSR_EFAILED, OSR_ENOCONNECTION, OSR_ETIMEDOUT no mapper; OSR_EINVAL;
+ *   OSR_ENOMEM. */
 OSR_API OSR_MUST_CHECK osr_err osr_dist_start(osr_node *node, const osr_dist_options *options,
                                               char *ret_text, size_t text_bytes);
 
-/* Where the node accepts links ("tcp://127.0.0.1:9100"), "" when it accepts nobody or has no distribution. Lives until
- * osr_node_stop(). Threads: any. */
+/* Where the node accepts links ("tcp://127.0.0.1:9100"), "" when it accepts nobody or has no
+ * distribution. Lives until osr_node_stop(). Threads: any. Not a suspension point. */
 OSR_API const char *osr_dist_endpoint(const osr_node *node);
 
 OSR_END_DECLS

@@ -14,8 +14,8 @@ typedef struct osr_app {
     osr_supervisor supervisor; /* its name is not used */
 } osr_app;
 
-/* OSR_APP("counter", OSR_CHILD(counter, .name = "counter"), …): a const osr_app *, as osr_main() takes
- * it. Inside a function it lives as long as the block. */
+/* OSR_APP("counter", OSR_CHILD(counter, .name = "counter"), …): a const osr_app *, as osr_main()
+ * takes it. Inside a function it lives as long as the block. */
 #define OSR_APP(name_, ...)                                                                        \
     (&(const osr_app){.size = sizeof(osr_app),                                                     \
                       .name = (name_),                                                             \
@@ -26,14 +26,14 @@ typedef struct osr_app {
 /* The same with options of the supervisor: OSR_APP_WITH("counter", .intensity = 5, .children =
  * OSR_CHILDREN(…)). */
 #define OSR_APP_WITH(name_, ...)                                                                   \
-    (&(const osr_app){.size = sizeof(osr_app),                                                     \
-                      .name = (name_),                                                             \
-                      .supervisor = {                                                              \
-                          .size = sizeof(osr_supervisor), .name = (name_), __VA_ARGS__}})
+    (&(const osr_app){                                                                             \
+        .size = sizeof(osr_app),                                                                   \
+        .name = (name_),                                                                           \
+        .supervisor = {.size = sizeof(osr_supervisor), .name = (name_), __VA_ARGS__}})
 
-/* Starts the application's supervisor, and so its children, from outside the node. The application is lent
- * until that process has ended. osr_node_stop() ends it.
- * Errors: as osr_node_start_server(). Threads: any outside the node. */
+/* Starts the application's supervisor, and so its children, from outside the node. The application
+ * is lent until that process has ended. osr_node_stop() ends it. Errors: as
+ * osr_node_start_server(). Threads: any outside the node. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start_app(osr_node *node, const osr_app *app,
                                                   uint32_t timeout_ms, osr_pid *ret_pid);
 

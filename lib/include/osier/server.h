@@ -9,7 +9,8 @@
 /* A generic server (Erlang's gen_server): state, and one handler for each type of message it takes.
  * Between messages it holds no stack.
  *
- *     typedef struct counter { int64_t n; } counter;          // or OSR_STATE(counter, …): printable
+ *     typedef struct counter { int64_t n; } counter;          // or OSR_STATE(counter, …):
+ * printable
  *
  *     OSR_ON_INIT(counter, counter_options)                   // self, state, argument
  *     {
@@ -26,24 +27,26 @@
  *         state->n = 0;
  *         return OSR_NOREPLY;
  *     }
- *     OSR_SERVER(counter, OSR_INIT(counter_options), OSR_CALL(counter_add), OSR_INFO(counter_reset));
+ *     OSR_SERVER(counter, OSR_INIT(counter_options), OSR_CALL(counter_add),
+ * OSR_INFO(counter_reset));
  *
- * An info is any message that is no request: what others send by NAME_send() (Erlang's cast and `!` are
- * the same here) and what the runtime sends: osr_down, osr_exited, osr_timeout, osr_nodeup, osr_nodedown.
- * A type without a handler is logged once and dropped; a request of that kind fails with OSR_EFAILED.
+ * An info is any message that is no request: what others send by NAME_send() (Erlang's cast and `!`
+ * are the same here) and what the runtime sends: osr_down, osr_exited, osr_timeout, osr_nodeup,
+ * osr_nodedown. A type without a handler is logged once and dropped; a request of that kind fails
+ * with OSR_EFAILED.
  *
- * Handlers may call, sleep and receive: the server then keeps its stack and takes nothing else until they
- * return. The state is zeroed before init and freed with the process; what hangs on it comes from
- * osr_alloc() or is given back by OSR_ON_TERMINATE. */
+ * Handlers may call, sleep and receive: the server then keeps its stack and takes nothing else
+ * until they return. The state is zeroed before init and freed with the process; what hangs on it
+ * comes from osr_alloc() or is given back by OSR_ON_TERMINATE. */
 
 OSR_BEGIN_DECLS
 
-/* What a handler returns. OSR_NOREPLY: a request is answered later, by OSR_ANSWER(); an info has nothing to
- * answer. OSR_STOP: the reply is sent, if it was a request, and the server ends: with the reason
- * given to osr_fail(), else normal. */
+/* What a handler returns. OSR_NOREPLY: a request is answered later, by OSR_ANSWER(); an info has
+ * nothing to answer. OSR_STOP: the reply is sent, if it was a request, and the server ends: with
+ * the reason given to osr_fail(), else normal. */
 typedef enum osr_next {
-    OSR_REPLY = 0, /* a request: send *reply, which may point into the state or static memory, not into
-                      the handler's own frame. An info: as OSR_NOREPLY */
+    OSR_REPLY = 0, /* a request: send *reply, which may point into the state or static memory, not
+                      into the handler's own frame. An info: as OSR_NOREPLY */
     OSR_NOREPLY = 1,
     OSR_STOP = 2,
 } osr_next;
@@ -57,8 +60,8 @@ typedef enum osri_handler_kind {
     OSRI_HANDLER_CONTINUE,
 } osri_handler_kind;
 
-/* One handler behind a common signature: in is what came (request, message, argument, reason), out where
- * the reply goes; returns osr_next, or osr_err for init. */
+/* One handler behind a common signature: in is what came (request, message, argument, reason), out
+ * where the reply goes; returns osr_next, or osr_err for init. */
 typedef struct osr_handler {
     osri_handler_kind kind;
     const osr_type *type;  /* of in; NULL = none */
@@ -66,15 +69,16 @@ typedef struct osr_handler {
     int (*run)(osr_self *self, void *state, const void *in, void *out);
 } osr_handler;
 
-/* A server, or another behaviour that is started like one (supervisor.h). A constant, made by its macro. */
+/* A server, or another behaviour that is started like one (supervisor.h). A constant, made by its
+ * macro. */
 typedef struct osr_server {
     const struct osri_body_ops *ops; /* first two: what lib/process starts by the exported name */
     const void *configuration;
     size_t size;
     const char *name;
     size_t state_bytes;
-    const osr_type *state; /* without a name: a plain struct, not printable */
-    const osr_type *argument; /* of init; NULL = none */
+    const osr_type *state;              /* without a name: a plain struct, not printable */
+    const osr_type *argument;           /* of init; NULL = none */
     const osr_handler *const *handlers; /* NULL ends */
 } osr_server;
 
@@ -93,8 +97,8 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
     {                                                                                              \
         request_type##_osr_reply *declared = (request_type##_osr_reply *)reply;                    \
         reply_type *handled = declared;                                                            \
-        return (int)server##_osr_do_call_##request_type(                                           \
-            self, (server *)state, (const request_type *)request, handled);                        \
+        return (int)server##_osr_do_call_##request_type(self, (server *)state,                     \
+                                                        (const request_type *)request, handled);   \
     }                                                                                              \
     static const osr_handler server##_osr_call_##request_type = {                                  \
         OSRI_HANDLER_CALL, &request_type##_osr_type, &reply_type##_osr_type,                       \
@@ -137,11 +141,12 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
                                                         OSRI_UNUSED server *state,                 \
                                                         OSRI_UNUSED const argument_type *argument)
 
-/* The end: after OSR_STOP, after a crash in a handler, and on the parent's exit signal when the server
- * traps exits; not when killed, and not by an exit signal that is not trapped. Variables: self, state,
- * reason. Returns nothing. */
+/* The end: after OSR_STOP, after a crash in a handler, and on the parent's exit signal when the
+ * server traps exits; not when killed, and not by an exit signal that is not trapped. Variables:
+ * self, state, reason. Returns nothing. */
 #define OSR_ON_TERMINATE(server)                                                                   \
-    static void server##_osr_do_terminate(osr_self *self, server *state, const osr_reason *reason); \
+    static void server##_osr_do_terminate(osr_self *self, server *state,                           \
+                                          const osr_reason *reason);                               \
     static int server##_osr_run_terminate(osr_self *self, void *state, const void *in,             \
                                           OSRI_UNUSED void *out)                                   \
     {                                                                                              \
@@ -166,14 +171,13 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
     {                                                                                              \
         return (int)server##_osr_do_##word(self, (server *)state);                                 \
     }                                                                                              \
-    static const osr_handler server##_osr_##word##_ = {kind, NULL, NULL,                           \
-                                                       server##_osr_run_##word};                   \
+    static const osr_handler server##_osr_##word##_ = {kind, NULL, NULL, server##_osr_run_##word}; \
     static osr_next server##_osr_do_##word(OSRI_UNUSED osr_self *self, OSRI_UNUSED server *state)
 
 /* ---- the server ------------------------------------------------------------------------ */
 
-/* What stands in OSR_SERVER()'s list, up to 32 of them. A handler that is not listed is a warning, a word
- * whose handler does not exist an error. */
+/* What stands in OSR_SERVER()'s list, up to 32 of them. A handler that is not listed is a warning,
+ * a word whose handler does not exist an error. */
 #define OSR_CALL(request_type) (call, request_type)
 #define OSR_INFO(message_type) (info, message_type)
 #define OSR_INIT(argument_type) (init, argument_type)
@@ -182,8 +186,9 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 #define OSR_CONTINUE (continue, )
 
 /* Declares the server: OSR_SERVER(name, handlers…), at file scope, after the handlers. Makes
- *     osr_err NAME_start(self, const ARGUMENT *argument, const osr_spawn_options *options, osr_pid *ret_pid)
- * (osr_server_start() with OSR_FOREVER, typed; the argument is NULL for a server without OSR_INIT). */
+ *     osr_err NAME_start(self, const ARGUMENT *argument, const osr_spawn_options *options, osr_pid
+ * *ret_pid) (osr_server_start() with OSR_FOREVER, typed; the argument is NULL for a server without
+ * OSR_INIT). */
 #define OSR_SERVER(...) OSRI_SERVER(__VA_ARGS__, )
 #define OSRI_SERVER(server, ...)                                                                   \
     OSRI_SERVER_STATE(server);                                                                     \
@@ -198,23 +203,23 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
         OSRI_SERVER_STATE_TYPE(server),                                                            \
         OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT, server, __VA_ARGS__) NULL),                  \
         server##_osr_handlers};                                                                    \
-    typedef OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT_NAME, server, __VA_ARGS__)                \
-                              struct osri_no_argument) server##_osr_argument;                      \
-    OSRI_UNUSED static inline osr_err server##_start(osr_self *self,                               \
-                                                     const server##_osr_argument *argument,        \
-                                                     const osr_spawn_options *options,             \
-                                                     osr_pid *ret_pid)                             \
+    typedef OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT_NAME, server,                             \
+                                    __VA_ARGS__) struct osri_no_argument) server##_osr_argument;   \
+    OSRI_UNUSED static inline osr_err server##_start(                                              \
+        osr_self *self, const server##_osr_argument *argument, const osr_spawn_options *options,   \
+        osr_pid *ret_pid)                                                                          \
     {                                                                                              \
         return osr_server_start(self, &server##_osr_server, argument, options, OSR_FOREVER,        \
                                 ret_pid);                                                          \
     }                                                                                              \
-    OSRI_SERVER_ENTRY(                                                                             \
-        server, OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT, server, __VA_ARGS__) NULL))
+    OSRI_SERVER_ENTRY(server,                                                                      \
+                      OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT, server, __VA_ARGS__) NULL))
 
 #define OSRI_SERVER_ENTRY(server, argument_type)                                                   \
     OSRI_UNUSED static const osr_entry server##_osr_entry = {                                      \
-        #server, argument_type, NULL, __FILE__, __LINE__,                                          \
-        (const struct osri_exported_body *)(const void *)&server##_osr_server}
+        #server,  argument_type,                                                                   \
+        NULL,     __FILE__,                                                                        \
+        __LINE__, (const struct osri_exported_body *)(const void *)&server##_osr_server}
 
 /* Lets supervisors and spawns of other nodes start this server by its name. File scope. */
 #define OSR_EXPORT_SERVER(server) OSR_EXPORT(server)
@@ -222,51 +227,53 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 /* ---- starting and stopping ------------------------------------------------------------- */
 
 /* What a server sends to its parent when its init has succeeded. osr_server_start() and supervisors
- * take it; who spawns an exported server by osr_spawn_named() receives it. One whose init fails unlinks
- * itself from its parent and ends with the error: a monitor tells. */
+ * take it; who spawns an exported server by osr_spawn_named() receives it. One whose init fails
+ * unlinks itself from its parent and ends with the error: a monitor tells. */
 OSR_MESSAGE(osr_started, 0x10);
 
 /* Starts a server here and waits until its init has returned. Suspension point.
  * argument: of the server's argument type, copied; NULL = none.
  * options: as osr_spawn(), but .node must be NULL; NULL = defaults.
- * Errors: what init returned (OSR_EFAILED when it ended with another reason), and then no exit or down
- *   message of it arrives; OSR_ETAKEN the name; OSR_ETIMEDOUT: it has been killed;
- *   OSR_ENOMEM; OSR_ELIMIT; OSR_EINVAL; OSR_EEXIT. */
+ * Errors: what init returned (OSR_EFAILED when it ended with another reason), and then no exit or
+ * down message of it arrives; OSR_ETAKEN the name; OSR_ETIMEDOUT: it has been killed; OSR_ENOMEM;
+ * OSR_ELIMIT; OSR_EINVAL; OSR_EEXIT. */
 OSR_API OSR_MUST_CHECK osr_err osr_server_start(osr_self *self, const osr_server *server,
                                                 const void *argument,
                                                 const osr_spawn_options *options,
                                                 uint32_t timeout_ms, osr_pid *ret_pid);
 
-/* The same from outside the node, linked to nobody; .link and .monitor are refused (OSR_EINVAL). On a
- * node that is stepped it steps until the start is done or there is nothing to do.
- * Threads: any outside the node. */
+/* The same from outside the node, linked to nobody; .link and .monitor are refused (OSR_EINVAL). On
+ * a node that is stepped it steps until the start is done or there is nothing to do. Threads: any
+ * outside the node. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start_server(osr_node *node, const osr_server *server,
                                                      const void *argument,
                                                      const osr_spawn_options *options,
                                                      uint32_t timeout_ms, osr_pid *ret_pid);
 
-/* Tells a server, or a supervisor, to end with this reason, and waits until it has. OSR_ON_TERMINATE
- * runs. Suspension point.
- * Errors: OSR_ETIMEDOUT (it may still end); OSR_ENOPROC; OSR_ENOCONNECTION; OSR_EFAILED it ended with
- *   another reason; OSR_EEXIT. */
-OSR_API OSR_MUST_CHECK osr_err osr_server_stop(osr_self *self, osr_dest to, const osr_reason *reason,
-                                               uint32_t timeout_ms);
+/* Tells a server, or a supervisor, to end with this reason, and waits until it has.
+ * OSR_ON_TERMINATE runs. Suspension point. Errors: OSR_ETIMEDOUT (it may still end); OSR_ENOPROC;
+ * OSR_ENOCONNECTION; OSR_EFAILED it ended with another reason; OSR_EEXIT. */
+OSR_API OSR_MUST_CHECK osr_err osr_server_stop(osr_self *self, osr_dest to,
+                                               const osr_reason *reason, uint32_t timeout_ms);
 
 /* ---- inside a handler ------------------------------------------------------------------ */
 
-/* Who waits for the answer to the request in work; keep it to answer later by OSR_ANSWER(), from this
- * process or another. */
+/* Who waits for the answer to the request in work; keep it to answer later by OSR_ANSWER(), from
+ * this process or another. */
 OSR_API osr_caller osr_current_caller(osr_self *self);
 
-/* osr_err OSR_ANSWER(request type, self, caller, &reply): osr_reply_to(), with the reply's type checked. */
+/* osr_err OSR_ANSWER(request type, self, caller, &reply): osr_reply_to(), with the reply's type
+ * checked. */
 #define OSR_ANSWER(request_type, self_, caller_, reply_)                                           \
     osr_reply_to((self_), (caller_), request_type##_osr_type.reply,                                \
                  1 ? (reply_) : (const request_type##_osr_reply *)NULL)
 
-/* Calls OSR_ON_IDLE when no message arrives within ms after the handler returns. Any message cancels. */
+/* Calls OSR_ON_IDLE when no message arrives within ms after the handler returns. Any message
+ * cancels. */
 OSR_API void osr_idle_after(osr_self *self, uint32_t ms);
 
-/* Calls OSR_ON_CONTINUE before the next message is taken: from init, after the starter has its answer. */
+/* Calls OSR_ON_CONTINUE before the next message is taken: from init, after the starter has its
+ * answer. */
 OSR_API void osr_continue(osr_self *self);
 
 /* ---- preprocessor kit ------------------------------------------------------------------ */
@@ -299,8 +306,8 @@ OSR_API void osr_continue(osr_self *self);
 #define OSRI_FIRST_OF(...) OSRI_FIRST_OF_(__VA_ARGS__, 0)
 #define OSRI_FIRST_OF_(first, ...) first
 
-/* The descriptor of a state: OSR_STATE's where there is one. C: the declaration without initialiser is
- * tentative, so it is OSR_STATE's object, or else a zeroed one. */
+/* The descriptor of a state: OSR_STATE's where there is one. C: the declaration without initialiser
+ * is tentative, so it is OSR_STATE's object, or else a zeroed one. */
 #ifdef __cplusplus
 #define OSRI_SERVER_STATE(server) struct server
 #define OSRI_SERVER_STATE_TYPE(server) NULL
@@ -309,7 +316,7 @@ OSR_API void osr_continue(osr_self *self);
 #define OSRI_SERVER_STATE(server) OSRI_UNUSED static const osr_type server##_osr_type
 #define OSRI_SERVER_STATE_TYPE(server) &server##_osr_type
 #define OSRI_REPLIES_MATCH(declared, handled)                                                      \
-    _Static_assert(_Generic((declared *)0, handled *: 1, default: 0),                              \
+    _Static_assert(_Generic((declared *)0, handled * : 1, default : 0),                            \
                    "the handler's reply is not the one that OSR_REQUEST declares for the request")
 #endif
 

@@ -5,8 +5,8 @@
 
 #include "osier/server.h"
 
-/* A supervisor starts its children in order, restarts those that end, and ends them in reverse order
- * when it ends itself (Erlang's supervisor). A child may live on another node.
+/* A supervisor starts its children in order, restarts those that end, and ends them in reverse
+ * order when it ends itself (Erlang's supervisor). A child may live on another node.
  *
  *     OSR_SUPERVISOR(pool, .intensity = 3,
  *                    .children = OSR_CHILDREN(
@@ -14,19 +14,21 @@
  *                        OSR_CHILD(worker, .count = 3, .place = "label:worker",
  *                                  .on_noconnection = OSR_ELSEWHERE)));
  *
- * It is a behaviour as any other: pool_start(self, NULL, options, &pid) starts it, OSR_CHILD(pool) makes
- * it the child of another supervisor, OSR_EXPORT_SERVER(pool) lets other nodes start it.
+ * It is a behaviour as any other: pool_start(self, NULL, options, &pid) starts it, OSR_CHILD(pool)
+ * makes it the child of another supervisor, OSR_EXPORT_SERVER(pool) lets other nodes start it.
  *
- * A supervisor ends with shutdown, after its children, when there have been more than `intensity` restarts
- * within `period_ms`; when its parent tells it to; when a child cannot be started while it starts. */
+ * A supervisor ends with shutdown, after its children, when there have been more than `intensity`
+ * restarts within `period_ms`; when its parent tells it to; when a child cannot be started while it
+ * starts. */
 
 OSR_BEGIN_DECLS
 
 typedef enum osr_strategy {
-    OSR_ONE_FOR_ONE = 0, /* a child that ends is started again */
-    OSR_ONE_FOR_ALL,     /* all others are ended first, and all started again */
-    OSR_REST_FOR_ONE,    /* the same for those that were started after it */
-    OSR_SIMPLE_ONE_FOR_ONE, /* refused (OSR_ENOTSUP): osr_supervisor_start_child() adds children to any */
+    OSR_ONE_FOR_ONE = 0,    /* a child that ends is started again */
+    OSR_ONE_FOR_ALL,        /* all others are ended first, and all started again */
+    OSR_REST_FOR_ONE,       /* the same for those that were started after it */
+    OSR_SIMPLE_ONE_FOR_ONE, /* refused (OSR_ENOTSUP): osr_supervisor_start_child() adds children to
+                               any */
 } osr_strategy;
 
 typedef enum osr_restart {
@@ -35,11 +37,12 @@ typedef enum osr_restart {
     OSR_TEMPORARY,     /* never; forgotten when it ends */
 } osr_restart;
 
-/* What becomes of a child whose node is lost. It is not a crash and is never counted as a restart. A
- * child without a fitting node is `waiting` and starts when one comes up. */
+/* What becomes of a child whose node is lost. It is not a crash and is never counted as a restart.
+ * A child without a fitting node is `waiting` and starts when one comes up. */
 #define OSR_WAIT UINT64_C(0) /* started again on the same node when that is back */
-#define OSR_ELSEWHERE UINT64_C(1) /* on another node with its label; for a fixed place: one that shares a
-                                     label with it */
+#define OSR_ELSEWHERE                                                                              \
+    UINT64_C(1) /* on another node with its label; for a fixed place: one that shares a            \
+                   label with it */
 #define OSR_LEASE(ms) (UINT64_C(2) | ((uint64_t)(ms) << 8)) /* refused: OSR_ENOTSUP */
 
 /* For .shutdown_ms: ended by kill at once. OSR_FOREVER waits without limit. */
@@ -53,26 +56,27 @@ typedef enum osr_isolation {
     OSR_OS_PROCESS, /* refused: OSR_ENOTSUP */
 } osr_isolation;
 
-/* One child, or `count` alike. Zero is the default of each option. Texts and argument are lent for the
- * supervisor's life where the description is constant, and copied by osr_supervisor_start_child(). */
+/* One child, or `count` alike. Zero is the default of each option. Texts and argument are lent for
+ * the supervisor's life where the description is constant, and copied by
+ * osr_supervisor_start_child(). */
 typedef struct osr_child {
     size_t size;              /* set by OSR_CHILD() */
     const osr_server *server; /* NULL: only its exported name, .entry, is known here */
     const void *argument;     /* of the server's argument type: see OSR_ARGUMENT() */
     const char *name;         /* registered under this name; with .count as "NAME-1", … */
     const char *label;        /* default: the id */
-    const char *place;        /* "" or NULL: here; "store@host"; "label:worker": the connected node with that
-                                 label that has fewest children of this supervisor */
+    const char *place; /* "" or NULL: here; "store@host"; "label:worker": the connected node with
+                          that label that has fewest children of this supervisor */
     uint64_t on_noconnection; /* OSR_WAIT, OSR_ELSEWHERE, OSR_LEASE(ms) */
     osr_restart restart;
     uint32_t shutdown_ms; /* to end by itself, then kill; 0: 5,000, for supervisors OSR_FOREVER */
     uint32_t count;       /* 0: one */
     osr_isolation isolation;
-    const char *id; /* unique in the supervisor; default: the name, else the server's name; with
-                       .count "ID-1", … */
-    const char *entry;              /* default: the server's name */
-    const osr_type *argument_type;  /* default: the server's */
-    bool supervisor;                /* with .entry alone: it is one */
+    const char *id;    /* unique in the supervisor; default: the name, else the server's name; with
+                          .count "ID-1", … */
+    const char *entry; /* default: the server's name */
+    const osr_type *argument_type; /* default: the server's */
+    bool supervisor;               /* with .entry alone: it is one */
 } osr_child;
 
 /* OSR_CHILD(server, options…): an osr_child as an initialiser, for OSR_CHILDREN() and OSR_APP(). */
@@ -89,12 +93,17 @@ typedef struct osr_child {
         .size = sizeof(osr_child), .entry = (entry_), __VA_ARGS__                                  \
     }
 
-/* One child as a value: osr_supervisor_start_child(self, to, OSR_CHILD_OF(worker, .id = "w9"), …). */
+/* One child as a value: osr_supervisor_start_child(self, to, OSR_CHILD_OF(worker, .id = "w9"), …).
+ */
 #define OSR_CHILD_OF(...) (&(const osr_child)OSR_CHILD(__VA_ARGS__))
 
 /* The option .argument, of the type that the server's init takes:
  * OSR_CHILD(worker, OSR_ARGUMENT(worker, .chunk = 65536)). */
-#define OSR_ARGUMENT(server_, ...) .argument = &(const server_##_osr_argument){__VA_ARGS__}
+#define OSR_ARGUMENT(server_, ...)                                                                 \
+    .argument = &(const server_##_osr_argument)                                                    \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 /* The children, for the option .children. */
 #define OSR_CHILDREN(...) ((const osr_child[]){__VA_ARGS__, {.size = 0}})
@@ -103,8 +112,8 @@ typedef struct osr_supervisor {
     size_t size; /* set by OSR_SUPERVISOR() */
     const char *name;
     osr_strategy strategy;
-    uint32_t intensity; /* restarts within the period; 0: 1; none: OSR_NO_RESTARTS */
-    uint32_t period_ms; /* 0: 5,000 */
+    uint32_t intensity;        /* restarts within the period; 0: 1; none: OSR_NO_RESTARTS */
+    uint32_t period_ms;        /* 0: 5,000 */
     const osr_child *children; /* ends with one of size 0; NULL: none */
 } osr_supervisor;
 
@@ -117,14 +126,18 @@ extern OSR_API const struct osri_body_ops osri_supervisor_ops;
 #define OSRI_SUPERVISOR(name_, ...)                                                                \
     static const osr_supervisor name_##_osr_supervisor = {                                         \
         .size = sizeof(osr_supervisor), .name = #name_, __VA_ARGS__};                              \
-    static const osr_server name_##_osr_server = {                                                 \
-        &osri_supervisor_ops, &name_##_osr_supervisor, sizeof(osr_server), #name_, 0, NULL, NULL,  \
-        NULL};                                                                                     \
+    static const osr_server name_##_osr_server = {&osri_supervisor_ops,                            \
+                                                  &name_##_osr_supervisor,                         \
+                                                  sizeof(osr_server),                              \
+                                                  #name_,                                          \
+                                                  0,                                               \
+                                                  NULL,                                            \
+                                                  NULL,                                            \
+                                                  NULL};                                           \
     typedef struct osri_no_argument name_##_osr_argument;                                          \
-    OSRI_UNUSED static inline osr_err name_##_start(osr_self *self,                                \
-                                                    const name_##_osr_argument *argument,          \
-                                                    const osr_spawn_options *options,              \
-                                                    osr_pid *ret_pid)                              \
+    OSRI_UNUSED static inline osr_err name_##_start(                                               \
+        osr_self *self, const name_##_osr_argument *argument, const osr_spawn_options *options,    \
+        osr_pid *ret_pid)                                                                          \
     {                                                                                              \
         return osr_server_start(self, &name_##_osr_server, argument, options, OSR_FOREVER,         \
                                 ret_pid);                                                          \
@@ -133,12 +146,13 @@ extern OSR_API const struct osri_body_ops osri_supervisor_ops;
 
 /* ---- looking and changing -------------------------------------------------------------- */
 
-/* Each asks the supervisor `to`, here or on another node, and waits (suspension point). Errors of all:
- * OSR_ETIMEDOUT, OSR_ENOPROC, OSR_ENOCONNECTION, OSR_EFAILED the supervisor ended, OSR_EEXIT. */
+/* Each asks the supervisor `to`, here or on another node, and waits (suspension point). Errors of
+ * all: OSR_ETIMEDOUT, OSR_ENOPROC, OSR_ENOCONNECTION, OSR_EFAILED the supervisor ended, OSR_EEXIT.
+ */
 
 typedef enum osr_child_state {
     OSR_CHILD_STOPPED = 0,
-    OSR_CHILD_STARTING,   /* its init has not returned */
+    OSR_CHILD_STARTING, /* its init has not returned */
     OSR_CHILD_RUNNING,
     OSR_CHILD_RESTARTING, /* the last start failed */
     OSR_CHILD_WAITING,    /* no node for it */
@@ -168,19 +182,22 @@ OSR_API OSR_MUST_CHECK osr_err osr_supervisor_count_children(osr_self *self, osr
                                                              uint32_t timeout_ms,
                                                              osr_child_counts *ret_counts);
 
-/* Adds a child at the end and starts it; .count is refused. On a supervisor of another node the server
- * must be exported there. ret_pid: the child, or OSR_PID_NONE while it waits for a node.
- * Errors: OSR_ETAKEN the id is in use: *ret_pid is the child, or none while it does not run; OSR_EINVAL;
- *   OSR_ENOTSUP; OSR_ENOTFOUND no such entry there; what the child's init returned (it is not kept). */
+/* Adds a child at the end and starts it; .count is refused. On a supervisor of another node the
+ * server must be exported there. ret_pid: the child, or OSR_PID_NONE while it waits for a node.
+ * Errors: OSR_ETAKEN the id is in use: *ret_pid is the child, or none while it does not run;
+ * OSR_EINVAL; OSR_ENOTSUP; OSR_ENOTFOUND no such entry there; what the child's init returned (it is
+ * not kept). */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_start_child(osr_self *self, osr_dest to,
                                                           const osr_child *child,
                                                           uint32_t timeout_ms, osr_pid *ret_pid);
 
-/* Ends a child as at shutdown and keeps its description (not a temporary one's). Errors: OSR_ENOTFOUND. */
+/* Ends a child as at shutdown and keeps its description (not a temporary one's). Errors:
+ * OSR_ENOTFOUND. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_terminate_child(osr_self *self, osr_dest to,
                                                               const char *id, uint32_t timeout_ms);
 
-/* Starts a stopped child. Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped; what its init returned. */
+/* Starts a stopped child. Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped; what its init
+ * returned. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_restart_child(osr_self *self, osr_dest to,
                                                             const char *id, uint32_t timeout_ms,
                                                             osr_pid *ret_pid);

@@ -67,7 +67,8 @@ static void note(osr_pid to, const osri_envelope *signal)
         add_tie(signal->from, to, signal->ref);
     } else if (signal->kind == OSRI_SIGNAL_SPAWN) {
         const osri_spawn_request *request = osri_envelope_body(signal);
-        spawn = (pending){signal->ref, request->monitor ? request->monitor_ref : 0, request->link, true};
+        spawn = (pending){signal->ref, request->monitor ? request->monitor_ref : 0, request->link,
+                          true};
     } else if (signal->kind == OSRI_SIGNAL_SPAWN_REPLY && spawn.used && spawn.ref == signal->ref) {
         const osri_spawn_result *result = osri_envelope_body(signal);
         spawn.used = false;
@@ -207,9 +208,9 @@ static void fire(const tie *what)
     osr_reason reason = osr_reason_of(OSR_REASON_NOCONNECTION);
     osri_envelope *signal;
     osri_signal_kind kind = what->number == 0 ? OSRI_SIGNAL_LINK_EXIT : OSRI_SIGNAL_DOWN;
-    ck_assert_int_eq(osri_signal_new(kind, what->other, what->number, &osr_reason_osr_type, &reason,
-                                     &signal),
-                     OSR_OK);
+    ck_assert_int_eq(
+        osri_signal_new(kind, what->other, what->number, &osr_reason_osr_type, &reason, &signal),
+        OSR_OK);
     osri_signal_deliver(at->node, what->holder, NULL, &signal);
 }
 

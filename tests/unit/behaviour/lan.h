@@ -5,13 +5,15 @@
 
 #include "osier/node.h"
 
-/* A network in memory between stepped nodes of one program: signals arrive at once; a node that goes takes its
- * links and monitors with it (noconnection), as the distribution sees to it. For the supervisor's tests, which are
- * about what it does when nodes come and go; the distribution has its own. */
+/* A network in memory between stepped nodes of one program: signals arrive at once; a node that
+ * goes takes its links and monitors with it (noconnection), as the distribution sees to it. For the
+ * supervisor's tests, which are about what it does when nodes come and go; the distribution has its
+ * own. */
 
 void lan_reset(void);
 
-/* labels: each followed by a newline. The node can be reached by name, and is down until lan_up(). */
+/* labels: each followed by a newline. The node can be reached by name, and is down until lan_up().
+ */
 void lan_add(osr_node *node, const char *labels);
 
 /* Connects the node with all that are up, or takes it off the network. */

@@ -9,8 +9,9 @@
 #include "tests/unit/behaviour/lan.h"
 #include "tests/unit/behaviour/worker.h"
 
-/* Children on other nodes: where they start, and what becomes of them when nodes are lost and come back. The
- * test runs on boss@host, which has no label; alpha and beta are workers, store is a store and a worker. */
+/* Children on other nodes: where they start, and what becomes of them when nodes are lost and come
+ * back. The test runs on boss@host, which has no label; alpha and beta are workers, store is a
+ * store and a worker. */
 
 #define TELLS_BOSS OSR_ARGUMENT(worker, .number = 1, .observer_node = {"boss@host", 9})
 
@@ -31,14 +32,15 @@ OSR_SUPERVISOR(fleeting, .intensity = OSR_NO_RESTARTS,
                .children = OSR_CHILDREN(OSR_CHILD(worker, TELLS_BOSS, .place = "label:worker",
                                                   .restart = OSR_TEMPORARY)));
 OSR_SUPERVISOR(late, .intensity = OSR_NO_RESTARTS,
-               .children = OSR_CHILDREN(
-                   OSR_CHILD(worker, TELLS_BOSS, .place = "alpha@host"),
-                   OSR_CHILD(worker,
-                             OSR_ARGUMENT(worker, .number = 2, .trap = true, .terminate_ms = 500,
-                                          .observer_node = {"boss@host", 9}),
-                             .id = "slow", .place = "beta@host")));
+               .children = OSR_CHILDREN(OSR_CHILD(worker, TELLS_BOSS, .place = "alpha@host"),
+                                        OSR_CHILD(worker,
+                                                  OSR_ARGUMENT(worker, .number = 2, .trap = true,
+                                                               .terminate_ms = 500,
+                                                               .observer_node = {"boss@host", 9}),
+                                                  .id = "slow", .place = "beta@host")));
 OSR_SUPERVISOR(absent, .intensity = OSR_NO_RESTARTS,
-               .children = OSR_CHILDREN(OSR_CHILD_NAMED("no such server", .place = "label:worker")));
+               .children = OSR_CHILDREN(OSR_CHILD_NAMED("no such server",
+                                                        .place = "label:worker")));
 OSR_SUPERVISOR(far, .intensity = 1,
                .children = OSR_CHILDREN(OSR_CHILD(worker, TELLS_BOSS, .id = "a"),
                                         OSR_CHILD(worker, TELLS_BOSS, .id = "b")));
@@ -78,12 +80,13 @@ static osr_err end(osr_self *self, osr_pid supervisor)
 static int count_in(osr_self *self, osr_pid supervisor, osr_child_state state, const char *node)
 {
     const osr_children *children;
-    OSR_CHECK(self, osr_supervisor_which_children(self, osr_to(supervisor), SOON, &children) == OSR_OK);
+    OSR_CHECK(self,
+              osr_supervisor_which_children(self, osr_to(supervisor), SOON, &children) == OSR_OK);
     int count = 0;
     for (uint32_t i = 0; i < children->children.count; ++i) {
         const osr_child_info *info = &children->children.at[i];
-        count += info->state == (uint32_t)state &&
-                 (node == NULL || strcmp(info->node.at, node) == 0);
+        count +=
+            info->state == (uint32_t)state && (node == NULL || strcmp(info->node.at, node) == 0);
     }
     osr_free(self, (void *)(uintptr_t)children);
     return count;
@@ -318,8 +321,11 @@ static osr_err child_ended_while_spawned_does_not_stay(osr_self *self)
     lan_up(alpha);
     osr_pid pid = begin(self, &faithful_osr_server);
     worker_options options = {.number = 2, .observer_node = osr_str_of("boss@host")};
-    osr_child far_child = {.size = sizeof(far_child), .server = &worker_osr_server,
-                           .argument = &options, .id = "x", .place = "alpha@host"};
+    osr_child far_child = {.size = sizeof(far_child),
+                           .server = &worker_osr_server,
+                           .argument = &options,
+                           .id = "x",
+                           .place = "alpha@host"};
     expect_on(self, alpha);
     osr_pid child;
     lan_hold_spawns(true);
@@ -336,7 +342,8 @@ static osr_err child_ended_while_spawned_does_not_stay(osr_self *self)
     return end(self, pid);
 }
 
-/* A supervisor is a child like any other, also elsewhere; its children can be asked for from here. */
+/* A supervisor is a child like any other, also elsewhere; its children can be asked for from here.
+ */
 static osr_err supervisor_runs_on_another_node(osr_self *self)
 {
     observe(self);
@@ -364,7 +371,10 @@ static const struct {
     const char *name;
     node_fixture_body *body;
 } bodies[] = {
-#define BODY(name) {#name, name}
+#define BODY(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
     BODY(fixed_child_starts_there),
     BODY(fixed_child_waits_for_its_node),
     BODY(lost_child_waits_for_its_node),

@@ -65,7 +65,8 @@ OSR_SERVER(plain, OSR_CALL(box_add));
 
 static void tell(osr_self *self, const box *state, event what, uint32_t reason, osr_pid pid)
 {
-    box_event message = {.what = (uint32_t)what, .reason = reason, .value = state->value, .pid = pid};
+    box_event message = {
+        .what = (uint32_t)what, .reason = reason, .value = state->value, .pid = pid};
     (void)box_event_send(self, osr_to(state->observer), &message);
 }
 
@@ -261,7 +262,8 @@ static osr_err start_waits_for_init(osr_self *self)
     return OSR_OK;
 }
 
-/* init's error is the starter's; it gets no exit signal although it is linked, and the name is free again. */
+/* init's error is the starter's; it gets no exit signal although it is linked, and the name is free
+ * again. */
 static osr_err failed_init_is_returned(osr_self *self)
 {
     osr_pid pid;
@@ -294,9 +296,9 @@ static osr_err slow_start_is_killed(osr_self *self)
 {
     osr_pid pid;
     box_options options = {.init_ms = 60000};
-    OSR_CHECK(self, osr_server_start(self, &box_osr_server, &options,
-                                     OSR_SPAWN(.link = true, .name = "box"), 20, &pid) ==
-                        OSR_ETIMEDOUT);
+    OSR_CHECK(self,
+              osr_server_start(self, &box_osr_server, &options,
+                               OSR_SPAWN(.link = true, .name = "box"), 20, &pid) == OSR_ETIMEDOUT);
     OSR_CHECK(self, osr_pid_is_none(osr_whereis(self, "box")));
     OSR_CHECK(self, nothing_waits(self));
     return OSR_OK;
@@ -324,10 +326,10 @@ static osr_err start_needs_a_fitting_argument(osr_self *self)
 {
     osr_pid pid;
     box_options options = {.first = 1};
-    OSR_CHECK(self, osr_server_start(self, &plain_osr_server, &options, NULL, SOON, &pid) ==
-                        OSR_EINVAL);
-    OSR_CHECK(self, osr_server_start(self, &box_osr_server, &options, OSR_SPAWN(.node = "a@b"), SOON,
-                                     &pid) == OSR_EINVAL);
+    OSR_CHECK(self,
+              osr_server_start(self, &plain_osr_server, &options, NULL, SOON, &pid) == OSR_EINVAL);
+    OSR_CHECK(self, osr_server_start(self, &box_osr_server, &options, OSR_SPAWN(.node = "a@b"),
+                                     SOON, &pid) == OSR_EINVAL);
     return OSR_OK;
 }
 
@@ -348,8 +350,10 @@ static osr_err call_errors_say_what_happened(osr_self *self)
     box_value reply;
     box_add add = {.by = 1};
     osr_pid pid = start_box(self, (box_options){0});
-    OSR_CHECK(self, box_add_call(self, osr_name("nobody", NULL), &add, &reply, SOON) == OSR_ENOPROC);
-    OSR_CHECK(self, box_add_call(self, osr_to(osr_self_pid(self)), &add, &reply, SOON) == OSR_ESELF);
+    OSR_CHECK(self,
+              box_add_call(self, osr_name("nobody", NULL), &add, &reply, SOON) == OSR_ENOPROC);
+    OSR_CHECK(self,
+              box_add_call(self, osr_to(osr_self_pid(self)), &add, &reply, SOON) == OSR_ESELF);
     OSR_CHECK(self, box_sleep_call(self, osr_to(pid), &(box_sleep){.ms = 200}, &reply, 5) ==
                         OSR_ETIMEDOUT);
     OSR_CHECK(self, box_finish_call(self, osr_to(pid), &(box_finish){.how = FINISH_CRASH}, &reply,
@@ -359,7 +363,8 @@ static osr_err call_errors_say_what_happened(osr_self *self)
     return OSR_OK;
 }
 
-/* The reply to a call that has timed out is never seen, not as a message and not by the next call. */
+/* The reply to a call that has timed out is never seen, not as a message and not by the next call.
+ */
 static osr_err late_reply_is_dropped(osr_self *self)
 {
     osr_pid pid = start_box(self, (box_options){.first = 10});
@@ -392,8 +397,8 @@ static osr_err another_process_may_answer(osr_self *self)
     box_target none = {.pid = OSR_PID_NONE};
     OSR_CHECK(self, answerer_spawn(self, &none, NULL, &helper) == OSR_OK);
     box_value reply;
-    OSR_CHECK(self, box_later_call(self, osr_to(pid), &(box_later){.helper = helper}, &reply, SOON) ==
-                        OSR_OK);
+    OSR_CHECK(self, box_later_call(self, osr_to(pid), &(box_later){.helper = helper}, &reply,
+                                   SOON) == OSR_OK);
     OSR_CHECK(self, reply.value == 42);
     return OSR_OK;
 }
@@ -408,8 +413,8 @@ static osr_err deferred_request_fails_with_its_server(osr_self *self)
     OSR_CHECK(self, box_later_call(self, osr_to(pid), &(box_later){.helper = helper}, &reply, 20) ==
                         OSR_ETIMEDOUT);
     (void)box_order_send(self, osr_to(pid), &order);
-    OSR_CHECK(self, box_later_call(self, osr_to(pid), &(box_later){.helper = helper}, &reply, SOON) !=
-                        OSR_ETIMEDOUT);
+    OSR_CHECK(self, box_later_call(self, osr_to(pid), &(box_later){.helper = helper}, &reply,
+                                   SOON) != OSR_ETIMEDOUT);
     return OSR_OK;
 }
 
@@ -625,8 +630,8 @@ static osr_err exported_server_starts_by_name(osr_self *self)
 {
     box_options options = {.first = 8, .observer = osr_self_pid(self)};
     osr_pid pid;
-    OSR_CHECK(self, osr_spawn_named(self, "box", &box_options_osr_type, &options, NULL, &pid) ==
-                        OSR_OK);
+    OSR_CHECK(self,
+              osr_spawn_named(self, "box", &box_options_osr_type, &options, NULL, &pid) == OSR_OK);
     osr_message message;
     OSR_CHECK(self, osr_receive(self, SOON, &message) == OSR_OK);
     OSR_CHECK(self, OSR_AS(osr_started, &message) != NULL && osr_pid_equal(message.from, pid));
@@ -657,9 +662,9 @@ START_TEST(outside_start_returns_what_init_returned)
     ck_assert_int_eq(osr_node_start_server(node, &box_osr_server, &options,
                                            OSR_SPAWN(.name = "box"), SOON, &pid),
                      OSR_ETAKEN);
-    ck_assert_int_eq(osr_node_start_server(node, &box_osr_server, &options,
-                                           OSR_SPAWN(.link = true), SOON, &pid),
-                     OSR_EINVAL);
+    ck_assert_int_eq(
+        osr_node_start_server(node, &box_osr_server, &options, OSR_SPAWN(.link = true), SOON, &pid),
+        OSR_EINVAL);
     node_fixture_run(nothing);
 }
 END_TEST
@@ -670,9 +675,9 @@ START_TEST(outside_start_sees_a_failed_init)
     for (int i = 0; i < 20; ++i) {
         osr_pid pid = OSR_PID_NONE;
         box_options options = {.init_error = OSR_EADDRESS};
-        ck_assert_int_eq(osr_node_start_server(node_fixture_node(), &box_osr_server, &options, NULL,
-                                               SOON, &pid),
-                         OSR_EADDRESS);
+        ck_assert_int_eq(
+            osr_node_start_server(node_fixture_node(), &box_osr_server, &options, NULL, SOON, &pid),
+            OSR_EADDRESS);
         ck_assert(osr_pid_is_none(pid));
     }
 }
@@ -696,7 +701,10 @@ static const struct {
     const char *name;
     node_fixture_body *body;
 } bodies[] = {
-#define BODY(name) {#name, name}
+#define BODY(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
     BODY(start_waits_for_init),
     BODY(failed_init_is_returned),
     BODY(taken_name_is_refused),

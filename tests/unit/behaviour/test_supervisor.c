@@ -10,54 +10,45 @@
 
 /* The supervisor's semantics on one real node: with two scheduler threads, and stepped. */
 
-/* The worker of a number: WORKER(1, options…), with more of its argument in WORKER_WITH(1, (…), options…). */
+/* The worker of a number: WORKER(1, options…), with more of its argument in WORKER_WITH(1, (…),
+ * options…). */
 #define WORKER(...) WORKER_(__VA_ARGS__, )
 #define WORKER_(number_, ...)                                                                      \
     OSRI_CHILD(worker, OSR_ARGUMENT(worker, .number = (number_)), .id = "w" #number_, __VA_ARGS__)
 #define WORKER_WITH(...) WORKER_WITH_(__VA_ARGS__, )
 #define WORKER_WITH_(number_, more, ...)                                                           \
-    OSRI_CHILD(worker, OSR_ARGUMENT(worker, .number = (number_), OPEN more), .id = "w" #number_,    \
+    OSRI_CHILD(worker, OSR_ARGUMENT(worker, .number = (number_), OPEN more), .id = "w" #number_,   \
                __VA_ARGS__)
 #define OPEN(...) __VA_ARGS__
 
 OSR_SUPERVISOR(three, .intensity = 3,
-               .children = OSR_CHILDREN(WORKER(1, .name = "one"),
-                                        WORKER_WITH(2, (.trap = true)),
+               .children = OSR_CHILDREN(WORKER(1, .name = "one"), WORKER_WITH(2, (.trap = true)),
                                         WORKER_WITH(3, (.trap = true))));
-OSR_SUPERVISOR(trapping, .children = OSR_CHILDREN(
-                             WORKER_WITH(1, (.trap = true)),
-                             WORKER_WITH(2, (.trap = true)),
-                             WORKER_WITH(3, (.trap = true))));
+OSR_SUPERVISOR(trapping, .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true)),
+                                                  WORKER_WITH(2, (.trap = true)),
+                                                  WORKER_WITH(3, (.trap = true))));
 OSR_SUPERVISOR(many, .intensity = 1000);
 OSR_SUPERVISOR(fragile, .intensity = OSR_NO_RESTARTS, .children = OSR_CHILDREN(WORKER(1)));
 OSR_SUPERVISOR(patient, .intensity = 1, .period_ms = 40, .children = OSR_CHILDREN(WORKER(1)));
-OSR_SUPERVISOR(broken, .children = OSR_CHILDREN(
-                           WORKER_WITH(1, (.trap = true)),
-                           WORKER_WITH(2, (.trap = true)),
-                           WORKER_WITH(3, (.fails_from = 1)),
-                           WORKER(4)));
+OSR_SUPERVISOR(broken, .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true)),
+                                                WORKER_WITH(2, (.trap = true)),
+                                                WORKER_WITH(3, (.fails_from = 1)), WORKER(4)));
 OSR_SUPERVISOR(failing, .intensity = 5,
                .children = OSR_CHILDREN(WORKER_WITH(1, (.fails_from = 2))));
 OSR_SUPERVISOR(all, .strategy = OSR_ONE_FOR_ALL, .intensity = 3,
-               .children = OSR_CHILDREN(
-                   WORKER_WITH(1, (.trap = true)),
-                   WORKER_WITH(2, (.trap = true)),
-                   WORKER_WITH(3, (.trap = true),
-                               .restart = OSR_TEMPORARY)));
+               .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true)),
+                                        WORKER_WITH(2, (.trap = true)),
+                                        WORKER_WITH(3, (.trap = true), .restart = OSR_TEMPORARY)));
 OSR_SUPERVISOR(rest, .strategy = OSR_REST_FOR_ONE, .intensity = 3,
-               .children = OSR_CHILDREN(
-                   WORKER_WITH(1, (.trap = true)),
-                   WORKER_WITH(2, (.trap = true)),
-                   WORKER_WITH(3, (.trap = true))));
-OSR_SUPERVISOR(slow, .children = OSR_CHILDREN(
-                         WORKER_WITH(1, (.trap = true, .terminate_ms = 60000),
-                                     .shutdown_ms = 30)));
-OSR_SUPERVISOR(brutal, .children = OSR_CHILDREN(
-                           WORKER_WITH(1, (.trap = true),
-                                       .shutdown_ms = OSR_BRUTAL_KILL)));
-OSR_SUPERVISOR(endless, .children = OSR_CHILDREN(
-                            WORKER_WITH(1, (.trap = true, .terminate_ms = 150),
-                                        .shutdown_ms = OSR_FOREVER)));
+               .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true)),
+                                        WORKER_WITH(2, (.trap = true)),
+                                        WORKER_WITH(3, (.trap = true))));
+OSR_SUPERVISOR(slow, .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true, .terminate_ms = 60000),
+                                                          .shutdown_ms = 30)));
+OSR_SUPERVISOR(brutal, .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true),
+                                                            .shutdown_ms = OSR_BRUTAL_KILL)));
+OSR_SUPERVISOR(endless, .children = OSR_CHILDREN(WORKER_WITH(1, (.trap = true, .terminate_ms = 150),
+                                                             .shutdown_ms = OSR_FOREVER)));
 OSR_SUPERVISOR(inner, .intensity = 1, .children = OSR_CHILDREN(WORKER(1), WORKER(2)));
 OSR_SUPERVISOR(outer, .intensity = 2, .children = OSR_CHILDREN(OSR_CHILD(inner), WORKER(3)));
 OSR_SUPERVISOR(twice, .children = OSR_CHILDREN(WORKER(1), WORKER(1)));
@@ -84,7 +75,8 @@ static osr_err end(osr_self *self, osr_pid supervisor)
 static osr_child_state state_of(osr_self *self, osr_pid supervisor, const char *id)
 {
     const osr_children *children;
-    OSR_CHECK(self, osr_supervisor_which_children(self, osr_to(supervisor), SOON, &children) == OSR_OK);
+    OSR_CHECK(self,
+              osr_supervisor_which_children(self, osr_to(supervisor), SOON, &children) == OSR_OK);
     int state = -1;
     for (uint32_t i = 0; i < children->children.count; ++i) {
         if (strcmp(children->children.at[i].id.at, id) == 0) {
@@ -106,7 +98,8 @@ static osr_err children_start_in_order_and_end_in_reverse(osr_self *self)
     for (uint32_t i = 1; i <= 3; ++i) {
         (void)expect(self, STARTED, i);
     }
-    OSR_CHECK(self, state_of(self, pid, "w3") == OSR_CHILD_RUNNING); /* all, before start returned */
+    OSR_CHECK(self,
+              state_of(self, pid, "w3") == OSR_CHILD_RUNNING); /* all, before start returned */
     OSR_CHECK(self, end(self, pid) == OSR_OK);
     (void)expect(self, TERMINATED, 3);
     (void)expect(self, TERMINATED, 2);
@@ -259,11 +252,11 @@ static const matrix_row matrix[] = {
 static void check_row(osr_self *self, osr_pid supervisor, const matrix_row *row)
 {
     osr_pid pid;
-    OSR_CHECK(self, osr_supervisor_start_child(
-                        self, osr_to(supervisor),
-                        OSR_CHILD_OF(worker, OSR_ARGUMENT(worker, .number = 5), .id = "w",
-                                     .restart = row->restart),
-                        SOON, &pid) == OSR_OK);
+    OSR_CHECK(self,
+              osr_supervisor_start_child(self, osr_to(supervisor),
+                                         OSR_CHILD_OF(worker, OSR_ARGUMENT(worker, .number = 5),
+                                                      .id = "w", .restart = row->restart),
+                                         SOON, &pid) == OSR_OK);
     OSR_CHECK(self, osr_pid_equal(expect(self, STARTED, 5), pid));
     osr_ref monitor = watch(self, pid);
     worker_end_it(self, pid, row->end);
@@ -277,7 +270,8 @@ static void check_row(osr_self *self, osr_pid supervisor, const matrix_row *row)
     OSR_CHECK(self, state == row->after || (row->restarted && state == OSR_CHILD_STARTING));
     OSR_CHECK(self, is_quiet(self));
     if (row->after != NOT_THERE) {
-        OSR_CHECK(self, osr_supervisor_terminate_child(self, osr_to(supervisor), "w", SOON) == OSR_OK);
+        OSR_CHECK(self,
+                  osr_supervisor_terminate_child(self, osr_to(supervisor), "w", SOON) == OSR_OK);
         OSR_CHECK(self, osr_supervisor_delete_child(self, osr_to(supervisor), "w", SOON) == OSR_OK);
     }
     (void)is_quiet(self);
@@ -456,8 +450,8 @@ static const osr_child *spec(const char *id, uint32_t number, uint32_t fails_fro
     static worker_options options;
     static osr_child child;
     options = (worker_options){.number = number, .fails_from = fails_from};
-    child = (osr_child){.size = sizeof(child), .server = &worker_osr_server, .argument = &options,
-                        .id = id};
+    child = (osr_child){
+        .size = sizeof(child), .server = &worker_osr_server, .argument = &options, .id = id};
     return &child;
 }
 
@@ -468,13 +462,15 @@ static osr_err children_can_be_added_and_removed(osr_self *self)
     osr_dest to = osr_to(pid);
     osr_pid first, other = OSR_PID_NONE;
     OSR_CHECK(self, osr_supervisor_start_child(self, to, spec("a", 1, 0), SOON, &first) == OSR_OK);
-    OSR_CHECK(self, osr_supervisor_start_child(self, to, spec("a", 1, 0), SOON, &other) == OSR_ETAKEN);
+    OSR_CHECK(self,
+              osr_supervisor_start_child(self, to, spec("a", 1, 0), SOON, &other) == OSR_ETAKEN);
     OSR_CHECK(self, osr_pid_equal(first, other));
     OSR_CHECK(self, osr_supervisor_delete_child(self, to, "a", SOON) == OSR_EBUSY);
     OSR_CHECK(self, osr_supervisor_restart_child(self, to, "a", SOON, &other) == OSR_EBUSY);
     OSR_CHECK(self, osr_supervisor_terminate_child(self, to, "a", SOON) == OSR_OK);
     OSR_CHECK(self, !osr_is_alive(self, first));
-    OSR_CHECK(self, osr_supervisor_start_child(self, to, spec("a", 1, 0), SOON, &other) == OSR_ETAKEN);
+    OSR_CHECK(self,
+              osr_supervisor_start_child(self, to, spec("a", 1, 0), SOON, &other) == OSR_ETAKEN);
     OSR_CHECK(self, osr_pid_is_none(other));
     OSR_CHECK(self, osr_supervisor_restart_child(self, to, "a", SOON, &other) == OSR_OK);
     OSR_CHECK(self, osr_is_alive(self, other));
@@ -487,7 +483,8 @@ static osr_err children_can_be_added_and_removed(osr_self *self)
     return end(self, pid);
 }
 
-/* What its init returned is the caller's; the supervisor forgets the child and counts no restart. */
+/* What its init returned is the caller's; the supervisor forgets the child and counts no restart.
+ */
 static osr_err child_that_cannot_be_added_is_forgotten(osr_self *self)
 {
     observe(self);
@@ -498,10 +495,10 @@ static osr_err child_that_cannot_be_added_is_forgotten(osr_self *self)
     OSR_CHECK(self, state_of(self, pid, "a") == NOT_THERE);
     (void)expect(self, FAILED, 1);
     OSR_CHECK(self, is_quiet(self));
-    OSR_CHECK(self, osr_supervisor_start_child(self, osr_to(pid),
-                                               &(const osr_child){.size = sizeof(osr_child),
-                                                                  .entry = "no such entry"},
-                                               SOON, &child) == OSR_ENOTFOUND);
+    OSR_CHECK(self, osr_supervisor_start_child(
+                        self, osr_to(pid),
+                        &(const osr_child){.size = sizeof(osr_child), .entry = "no such entry"},
+                        SOON, &child) == OSR_ENOTFOUND);
     OSR_CHECK(self, state_of(self, pid, "no such entry") == NOT_THERE);
     return end(self, pid);
 }
@@ -515,8 +512,8 @@ static osr_err failed_restart_by_hand_leaves_it_stopped(osr_self *self)
     OSR_CHECK(self, osr_supervisor_start_child(self, osr_to(pid), spec("a", 1, 2), SOON, &child) ==
                         OSR_OK);
     OSR_CHECK(self, osr_supervisor_terminate_child(self, osr_to(pid), "a", SOON) == OSR_OK);
-    OSR_CHECK(self, osr_supervisor_restart_child(self, osr_to(pid), "a", SOON, &child) ==
-                        OSR_EADDRESS);
+    OSR_CHECK(self,
+              osr_supervisor_restart_child(self, osr_to(pid), "a", SOON, &child) == OSR_EADDRESS);
     OSR_CHECK(self, state_of(self, pid, "a") == OSR_CHILD_STOPPED);
     return end(self, pid);
 }
@@ -527,7 +524,9 @@ static osr_err child_can_be_named(osr_self *self)
     observe(self);
     osr_pid pid = begin(self, &many_osr_server);
     worker_options options = {.number = 7};
-    osr_child named = {.size = sizeof(named), .entry = "worker", .argument = &options,
+    osr_child named = {.size = sizeof(named),
+                       .entry = "worker",
+                       .argument = &options,
                        .argument_type = &worker_options_osr_type};
     osr_pid child;
     OSR_CHECK(self, osr_supervisor_start_child(self, osr_to(pid), &named, SOON, &child) == OSR_OK);
@@ -543,10 +542,13 @@ static osr_err argument_of_another_type_is_refused(osr_self *self)
     observe(self);
     osr_pid pid = begin(self, &many_osr_server);
     worker_order order = {.end = END_ERROR};
-    osr_child wrong = {.size = sizeof(wrong), .server = &worker_osr_server, .argument = &order,
+    osr_child wrong = {.size = sizeof(wrong),
+                       .server = &worker_osr_server,
+                       .argument = &order,
                        .argument_type = &worker_order_osr_type};
     osr_pid child;
-    OSR_CHECK(self, osr_supervisor_start_child(self, osr_to(pid), &wrong, SOON, &child) == OSR_ETYPE);
+    OSR_CHECK(self,
+              osr_supervisor_start_child(self, osr_to(pid), &wrong, SOON, &child) == OSR_ETYPE);
     return end(self, pid);
 }
 
@@ -555,8 +557,10 @@ static osr_err supervisor_answers_while_a_child_starts(osr_self *self)
 {
     static osr_child slow_one;
     static const worker_options slow_options = {.number = 2, .init_ms = 300};
-    slow_one = (osr_child){.size = sizeof(slow_one), .server = &worker_osr_server,
-                           .argument = &slow_options, .id = "slow"};
+    slow_one = (osr_child){.size = sizeof(slow_one),
+                           .server = &worker_osr_server,
+                           .argument = &slow_options,
+                           .id = "slow"};
     observe(self);
     osr_pid pid = begin(self, &many_osr_server);
     osr_pid child;
@@ -608,11 +612,14 @@ static osr_err strangers_do_not_disturb(osr_self *self)
 
 /* ---- waiting for nodes ------------------------------------------------------------------ */
 
-/* Without distribution there is no other node: the child waits, and nothing is counted as a restart. */
+/* Without distribution there is no other node: the child waits, and nothing is counted as a
+ * restart. */
 static osr_err child_of_a_missing_node_waits(osr_self *self)
 {
     static const worker_options options = {.number = 1};
-    osr_child far = {.size = sizeof(far), .server = &worker_osr_server, .argument = &options,
+    osr_child far = {.size = sizeof(far),
+                     .server = &worker_osr_server,
+                     .argument = &options,
                      .place = "far@away"};
     observe(self);
     osr_pid pid = begin(self, &many_osr_server);
@@ -655,8 +662,8 @@ START_TEST(application_with_a_broken_child_fails)
 {
     static const worker_options bad = {.number = 1, .fails_from = 1};
     osr_pid pid = OSR_PID_NONE;
-    const osr_app *app = OSR_APP_WITH("shop", .intensity = 5,
-                                      .children = OSR_CHILDREN(OSR_CHILD(worker, .argument = &bad)));
+    const osr_app *app = OSR_APP_WITH(
+        "shop", .intensity = 5, .children = OSR_CHILDREN(OSR_CHILD(worker, .argument = &bad)));
     ck_assert_int_eq(osr_node_start_app(node_fixture_node(), app, SOON, &pid), OSR_EFAILED);
     ck_assert(osr_pid_is_none(pid));
 }
@@ -666,7 +673,10 @@ static const struct {
     const char *name;
     node_fixture_body *body;
 } bodies[] = {
-#define BODY(name) {#name, name}
+#define BODY(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
     BODY(children_start_in_order_and_end_in_reverse),
     BODY(failed_start_rolls_back),
     BODY(impossible_descriptions_are_refused),

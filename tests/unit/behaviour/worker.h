@@ -7,8 +7,8 @@
 
 #include "osier/osier.h"
 
-/* A server to be supervised: tells the process registered as "observer" (on its own node, or on the one given)
- * that it started and that it terminates, and ends as it is told to. */
+/* A server to be supervised: tells the process registered as "observer" (on its own node, or on the
+ * one given) that it started and that it terminates, and ends as it is told to. */
 
 #define SOON 5000 /* ms: for what is certain to happen */
 
@@ -26,7 +26,8 @@ typedef enum worker_end {
     END_UNLINKED, /* unlinks itself from its parent, then fails */
 } worker_end;
 
-OSR_MESSAGE(worker_event, 0x0f21, (1, u32, word), (2, u32, number), (3, pid, pid), (4, u32, reason));
+OSR_MESSAGE(worker_event, 0x0f21, (1, u32, word), (2, u32, number), (3, pid, pid),
+            (4, u32, reason));
 OSR_MESSAGE(worker_order, 0x0f22, (1, u32, end));
 OSR_MESSAGE(worker_options, 0x0f23, (1, u32, number), (2, bool, trap), (3, u32, terminate_ms),
             (4, u32, fails_from), (5, u32, init_ms), (6, str, observer_node));

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
+#include "lib/core/heap.h"
+#include "lib/message/print.h"
+#include "lib/process/body.h"
+#include "lib/process/signal.h"
+#include "lib/process/snapshot.h"
+#include "node/shell/command.h"
+#include "node/shell/format.h"
+#include "osier/main.h"
+
+/* Commands that change something: call, send, exit, kill. */
+
+#define CALL_MS 5000
+#define PRINT_BYTES (256 * 1024)
+#define OWN_IDS_END 0x100 /* the types below are Osier's own */
+
+/* ---- call and send --------------------------------------------------------------------- */
+
+static bool parse_message(osri_command_context *context, const char *text, osri_envelope **ret_message)
+{
+    osri_types *types = osri_node_types(osr_self_node(context->self));
+    char error[OSRI_PARSE_TEXT_BYTES] = "";
+    osr_err err = osri_parse(types, text, ret_message, error);
+    if (err != OSR_OK) {
+        osri_command_complain(context, OSR_STATUS_USAGE,
+                              "%s; a message is typed like name{field: 5, other: \"text\"}",
+                              error[0] != '\0' ? error : osr_err_text(err));
+    }
+    return err == OSR_OK;
+}
+
+static void complain_no_reply(osri_command_context *context, const char *word, osr_pid pid,
+                              const osr_type *type, osr_err err)
+{
+    osri_snapshot snapshot;
+    bool known = osri_process_snapshot(osr_self_node(context->self), pid, &snapshot) == OSR_OK;
+    char since[OSRI_DURATION_TEXT_BYTES] = "";
+    if (err == OSR_ETIMEDOUT && known && snapshot.handling[0] != '\0') {
+        uint64_t now = osr_now(context->self);
+        osri_format_duration(now > snapshot.since_ns ? now - snapshot.since_ns : 0, since);
+        osri_command_complain(context, OSR_STATUS_FAILED,
+                              "%s has not answered within %d s: busy in the handler of %s for %s", word,
+                              CALL_MS / 1000, snapshot.handling, since);
+    } else if (err == OSR_ETIMEDOUT) {
+        osri_command_complain(context, OSR_STATUS_FAILED, "%s has not answered within %d s", word,
+                              CALL_MS / 1000);
+    } else if (err == OSR_EFAILED && known) {
+        osri_command_complain(context, OSR_STATUS_FAILED, "%s does not handle the request %s", word,
+                              type->name);
+    } else {
+        osri_command_complain(context, OSR_STATUS_FAILED, "%s has ended before it answered", word);
+    }
+}
+
+static void print_message(osri_command_context *context, const osr_message *message)
+{
+    char *text = osri_heap_alloc(PRINT_BYTES);
+    if (text == NULL) {
+        osri_command_complain(context, OSR_STATUS_FAILED, "out of memory");
+        return;
+    }
+    size_t bytes = osri_print(message->type, message->body, text, PRINT_BYTES);
+    osri_text_add_bytes(&context->out, text, bytes);
+    osri_text_add(&context->out, "\n");
+    osri_heap_free(text, PRINT_BYTES);
+}
+
+static void call(osri_command_context *context, const char *word, osr_pid pid,
+                 const osri_envelope *envelope)
+{
+    const osr_type *type = envelope->type;
+    if (type->reply == NULL) {
+        osri_command_complain(context, OSR_STATUS_USAGE,
+                              "%s is not a request, so nobody answers it; type: send %s %s{...}",
+                              type->name, word, type->name);
+        return;
+    }
+    osr_message reply;
+    osr_err err = osri_request(context->self, osr_to(pid), type, osri_envelope_body(envelope), CALL_MS,
+                               &reply, NULL);
+    if (err == OSR_OK) {
+        print_message(context, &reply);
+    } else {
+        complain_no_reply(context, word, pid, type, err);
+    }
+}
+
+void osri_command_call(osri_command_context *context, char *const *arguments, unsigned count)
+{
+    (void)count;
+    osr_pid pid;
+    osri_envelope *envelope = NULL;
+    if (osri_command_process(context, arguments[0], &pid) &&
+        parse_message(context, arguments[1], &envelope)) {
+        call(context, arguments[0], pid, envelope);
+    }
+    osri_envelope_free(&envelope);
+}
+
+/* What the runtime sends, and what behaviours say to each other, must not come from a person. */
+static bool may_be_sent(osri_command_context *context, const osr_type *type)
+{
+    if (type->id >= OWN_IDS_END) {
+        return true;
+    }
+    osri_command_complain(context, OSR_STATUS_USAGE, "%s is only for the runtime to send", type->name);
+    return false;
+}
+
+void osri_command_send(osri_command_context *context, char *const *arguments, unsigned count)
+{
+    (void)count;
+    osr_pid pid;
+    osri_envelope *envelope = NULL;
+    if (osri_command_process(context, arguments[0], &pid) &&
+        parse_message(context, arguments[1], &envelope) && may_be_sent(context, envelope->type)) {
+        osr_err err = osri_send(context->self, osr_to(pid), envelope->type, osri_envelope_body(envelope));
+        if (err != OSR_OK) {
+            osri_command_complain(context, OSR_STATUS_FAILED, "not sent: %s", osr_err_text(err));
+        }
+    }
+    osri_envelope_free(&envelope);
+}
+
+/* ---- exit and kill --------------------------------------------------------------------- */
+
+static osr_reason reason_of(const char *text)
+{
+    if (strcmp(text, "normal") == 0) {
+        return osr_reason_of(OSR_REASON_NORMAL);
+    }
+    if (strcmp(text, "shutdown") == 0) {
+        return osr_reason_of(OSR_REASON_SHUTDOWN);
+    }
+    if (strcmp(text, "kill") == 0) {
+        return osr_reason_of(OSR_REASON_KILL);
+    }
+    return osr_reason_custom(text);
+}
+
+static void send_exit(osri_command_context *context, const char *word, const char *text)
+{
+    osr_pid pid;
+    if (!osri_command_process(context, word, &pid)) {
+        return;
+    }
+    osr_reason reason = reason_of(text);
+    osr_err err = osr_send_exit(context->self, pid, &reason);
+    if (err != OSR_OK) {
+        osri_command_complain(context, OSR_STATUS_FAILED, "not sent: %s", osr_err_text(err));
+        return;
+    }
+    char printed[OSR_PID_TEXT_BYTES];
+    osr_pid_print(pid, printed);
+    osri_text_add(&context->out, "sent to %s\n", printed);
+}
+
+void osri_command_exit(osri_command_context *context, char *const *arguments, unsigned count)
+{
+    (void)count;
+    send_exit(context, arguments[0], arguments[1]);
+}
+
+void osri_command_kill(osri_command_context *context, char *const *arguments, unsigned count)
+{
+    (void)count;
+    send_exit(context, arguments[0], "kill");
+}
