@@ -17,7 +17,7 @@ fi
 umask 077
 mkdir -p secrets
 if [ ! -s secrets/cluster.secret ]; then
-    head -c 32 /dev/urandom >secrets/cluster.secret
+    printf '# osier-secret-1\nsecret: %s\n' "$(head -c 32 /dev/urandom | base64)" >secrets/cluster.secret
 fi
 mkdir -p ../build/docker
 if [ "$(id -u)" -eq 0 ]; then

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dist/identity/files.h"
+#include "dist/net/address.h"
 #include "dist/net/admission.h"
 #include "dist/net/net.h"
 #include "dist/net/resolvers.h"
@@ -41,6 +42,7 @@ typedef struct assembly {
     void *thread;
     atomic_bool stopping;
     char endpoint[OSRI_ENDPOINT_BYTES];
+    char mapper_host[OSRI_HOST_BYTES]; /* lent to epmd.listen */
     char **labels;
     uint32_t label_count;
 } assembly;
@@ -185,7 +187,8 @@ static osr_err open_transport(assembly *all, const osr_dist_options *options, ch
 static osr_err register_name(assembly *all, const osr_dist_options *options, char *ret_text,
                              size_t text_bytes)
 {
-    osri_epmd_registration registration = {.endpoint = all->endpoint,
+    char public_endpoint[OSRI_ENDPOINT_BYTES];
+    osri_epmd_registration registration = {.endpoint = public_endpoint,
                                            .labels = options->labels,
                                            .label_count = options->label_count,
                                            .hidden = options->hidden};
@@ -194,6 +197,9 @@ static osr_err register_name(assembly *all, const osr_dist_options *options, cha
     if (all->endpoint[0] == '\0' || options->no_mapper) {
         return OSR_OK;
     }
+    osri_address_public(all->endpoint, osr_node_name(all->node), public_endpoint);
+    osri_address_mapper_host(all->endpoint, all->mapper_host);
+    all->epmd.listen = all->mapper_host[0] == '\0' ? NULL : all->mapper_host;
     err = osri_epmd_ensure(&all->epmd, ret_text, text_bytes);
     if (err != OSR_OK) {
         return err;

@@ -174,7 +174,7 @@ static int with_node(const osr_entry *entry, const void *argument)
 {
     osr_node *node;
     char text[512];
-    int status = osr_client_open(OSR_CLIENT(.what = "wordcount", .log_level = OSR_LOG_WARNING),
+    int status = osr_client_open(OSR_CLIENT(.what = "wordcount", .log_level = OSR_LOG_ERROR),
                                  &node, text, sizeof(text));
     if (status != OSR_STATUS_OK) {
         (void)fprintf(stderr, "wordcount: %s\n", text);

@@ -11,8 +11,8 @@
  *
  * Invariants
  *   H1  pid and monitor belong to the process that runs or ends; both are forgotten by
- * osri_child_gone(). H2  a spawn is linked and monitored by the request that makes it, here and on
- * other nodes. */
+ *       osri_child_gone().
+ *   H2  a spawn is linked and monitored by the request that makes it, here and on other nodes. */
 
 #define DEFAULT_SHUTDOWN_MS 5000
 

@@ -11,8 +11,9 @@
  *
  * Invariants
  *   P1  a node that was seen is kept, with its labels, when it goes down: children may wait for it,
- * or go to a node that shares a label with it. P2  the choice depends on the order of nodeups and
- * the children alone: the same events, the same places. */
+ *       or go to a node that shares a label with it.
+ *   P2  the choice depends on the order of nodeups and the children alone: the same events, the
+ *       same places. */
 
 #define POLL_MS 1000
 #define LABEL_PREFIX "label:"

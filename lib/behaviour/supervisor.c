@@ -12,11 +12,12 @@
  *
  * Invariants
  *   V1  a child's end is learned from its monitor alone. It is linked as well, so that it goes when
- * the supervisor is killed; that it unlinks itself changes nothing here. V2  a child is linked and
- * monitored from the moment it exists until its osr_down: there is no orphan. V3  children are in
- * order of start; STARTING and STOPPING have at most one child under way. V4  the end of a child
- * whose node is lost is never counted as a restart. Progress: no callback waits; whatever is under
- * way ends with a message to us. */
+ *       the supervisor is killed; that it unlinks itself changes nothing here.
+ *   V2  a child is linked and monitored from the moment it exists until its osr_down: there is no
+ *       orphan.
+ *   V3  children are in order of start; STARTING and STOPPING have at most one child under way.
+ *   V4  the end of a child whose node is lost is never counted as a restart.
+ * Progress: no callback waits; whatever is under way ends with a message to us. */
 
 #define DEFAULT_PERIOD_MS 5000
 #define INTENSITY_MAX 1000000
@@ -194,8 +195,8 @@ static void start_again(osr_self *self, osri_supervisor *s, osri_child *child)
     }
 }
 
-/* The attempt after a failed one comes after what waits in the mailbox, so that calls are served.
- */
+/* The attempt after a failed one comes after what waits in the mailbox, so that calls
+ * are served. */
 static void try_later(osr_self *self, osri_child *child)
 {
     child->state = OSR_CHILD_RESTARTING;

@@ -119,7 +119,8 @@ void osri_supervisor_start_failed(osr_self *self, osri_supervisor *supervisor, o
 
 /* ---- child.c: one child ------------------------------------------------------------------ */
 
-/* Adds `count` children, or one. Errors: OSR_EINVAL, OSR_ETAKEN the id, OSR_ENOTSUP (each logged),
+/* Adds `count` children, or one.
+ * Errors: OSR_EINVAL, OSR_ETAKEN the id, OSR_ENOTSUP (each logged),
  * OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_child_add_all(osr_self *self, osri_supervisor *supervisor,
                                           const osr_child *spec);

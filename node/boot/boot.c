@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,49 +8,41 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/behaviour/behaviour.h"
 #include "lib/core/once.h"
 #include "node/boot/flags.h"
+#include "node/boot/status.h"
 #include "node/shell/service.h"
+#include "node/shell/version.h"
 
-/* osr_main(): a program that is a node. Signals that end it are taken by a thread of their own, which tells the
- * application to shut down; the main thread waits for its end. */
+/* osr_main(): a program that is a node.
+ *
+ * Signals that end it are taken by a thread of their own, from before the node starts. The first one tells the
+ * application to shut down, the second kills it; one that comes before there is an application ends it as soon
+ * as it is there, and the second then ends the program. The main thread waits for the application's end.
+ *
+ * Order: node, shell service, distribution, application: whoever can reach the node finds its shell. */
 
 #define STOP_MS 10000
 #define START_MS 30000
 #define DESCRIPTORS_MIN 256
-#define VERSION "0.1.0"
+#define TEXT_BYTES 1024
 
 typedef struct boot {
     osri_flags flags;
+    const osr_app *app;
+    const char *program;
     osr_node *node;
-    osr_pid application;
     sigset_t stop_signals;
-    int orders; /* owner: the signal thread */
+    pthread_t signals;
+    pthread_mutex_t mutex;
+    osr_pid application; /* guarded_by: mutex */
+    int orders;          /* guarded_by: mutex; how often it has been told to end */
 } boot;
 
-static void complain(const char *program, const char *text)
+static void complain(const boot *b, const char *text)
 {
-    (void)fprintf(stderr, "%s: %s\n", program, text);
-}
-
-static int status_of(osr_err err)
-{
-    switch (err) {
-    case OSR_EPERM:
-    case OSR_EIO:
-    case OSR_ETYPE:
-        return OSR_STATUS_CONFIG;
-    case OSR_EINVAL:
-        return OSR_STATUS_USAGE;
-    case OSR_EADDRESS:
-    case OSR_ETAKEN:
-    case OSR_ENOTFOUND:
-    case OSR_ETIMEDOUT:
-    case OSR_ENOCONNECTION:
-        return OSR_STATUS_UNAVAILABLE;
-    default:
-        return OSR_STATUS_FAILED;
-    }
+    (void)fprintf(stderr, "%s: %s\n", b->program, text);
 }
 
 /* ---- flags ----------------------------------------------------------------------------- */
@@ -59,39 +50,28 @@ static int status_of(osr_err err)
 static bool is_loopback(const char *listen)
 {
     return listen == NULL || strncmp(listen, "tcp://127.", 10) == 0 ||
-           strncmp(listen, "tcp://localhost", 15) == 0 || strncmp(listen, "tcp://[::1]", 11) == 0;
+           strncmp(listen, "tcp://localhost:", 16) == 0 || strncmp(listen, "tcp://[::1]:", 12) == 0;
 }
 
-static osr_err parse(int argc, char **argv, const char *program, osri_flags *ret_flags)
+static osr_err parse(boot *b, int argc, char **argv)
 {
-    char text[256];
+    char text[TEXT_BYTES];
     char host[HOST_NAME_MAX + 1] = "localhost";
-    osr_err err = osri_flags_parse(argc, argv, program, host, ret_flags, text, sizeof(text));
-    if (err == OSR_OK && !is_loopback(ret_flags->listen) && gethostname(host, sizeof(host)) == 0) {
-        host[strcspn(host, ".")] = '\0';
-        err = osri_flags_parse(argc, argv, program, host, ret_flags, text, sizeof(text));
+    osr_err err =
+        osri_flags_parse(argc, argv, b->app->name, host, &b->flags, text, sizeof(text));
+    if (err == OSR_OK && !is_loopback(b->flags.listen) && gethostname(host, sizeof(host)) == 0) {
+        host[sizeof(host) - 1] = '\0';
+        err = osri_flags_parse(argc, argv, b->app->name, host, &b->flags, text, sizeof(text));
     }
     if (err != OSR_OK) {
-        complain(program, text);
+        complain(b, text);
     }
     return err;
 }
 
 /* ---- the program's side of the operating system ---------------------------------------- */
 
-static void set_up_process(boot *b)
-{
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)sigemptyset(&b->stop_signals);
-    (void)sigaddset(&b->stop_signals, SIGTERM);
-    (void)sigaddset(&b->stop_signals, SIGINT);
-    (void)sigaddset(&b->stop_signals, SIGHUP);
-    (void)pthread_sigmask(SIG_BLOCK, &b->stop_signals, NULL);
-    osri_fault_install();
-    osri_fault_thread_begin();
-}
-
-static void check_limits(const char *program)
+static void check_limits(const boot *b)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -103,9 +83,16 @@ static void check_limits(const char *program)
     }
     if (limit.rlim_cur < DESCRIPTORS_MIN) {
         (void)fprintf(stderr,
-                      "%s: only %llu files may be open; each peer needs 3: type ulimit -n 1024 first\n",
-                      program, (unsigned long long)limit.rlim_cur);
+                      "%s: only %llu files may be open, and each peer needs 3; type ulimit -n 1024 "
+                      "before you start it\n",
+                      b->program, (unsigned long long)limit.rlim_cur);
     }
+}
+
+static void pass_order_locked(const boot *b)
+{
+    osr_reason reason = osr_reason_of(b->orders == 1 ? OSR_REASON_SHUTDOWN : OSR_REASON_KILL);
+    (void)osr_node_exit(b->node, b->application, &reason);
 }
 
 static void *take_signals(void *argument)
@@ -116,11 +103,86 @@ static void *take_signals(void *argument)
         if (sigwait(&b->stop_signals, &number) != 0) {
             continue;
         }
-        osr_reason reason = osr_reason_of(b->orders == 0 ? OSR_REASON_SHUTDOWN : OSR_REASON_KILL);
+        (void)pthread_mutex_lock(&b->mutex);
         b->orders += 1;
-        (void)osr_node_exit(b->node, b->application, &reason);
+        if (!osr_pid_is_none(b->application)) {
+            pass_order_locked(b);
+        } else if (b->orders > 1) {
+            _exit(OSR_STATUS_FAILED);
+        }
+        (void)pthread_mutex_unlock(&b->mutex);
     }
     return NULL;
+}
+
+static bool set_up_process(boot *b)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&b->stop_signals);
+    (void)sigaddset(&b->stop_signals, SIGTERM);
+    (void)sigaddset(&b->stop_signals, SIGINT);
+    (void)sigaddset(&b->stop_signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &b->stop_signals, NULL);
+    osri_fault_install();
+    osri_fault_thread_begin();
+    check_limits(b);
+    (void)pthread_mutex_init(&b->mutex, NULL);
+    if (pthread_create(&b->signals, NULL, take_signals, b) != 0) {
+        complain(b, "the operating system gives no thread; see ulimit -u");
+        return false;
+    }
+    return true;
+}
+
+static void clean_up_process(boot *b)
+{
+    (void)pthread_cancel(b->signals); /* it waits in sigwait */
+    (void)pthread_join(b->signals, NULL);
+    (void)pthread_mutex_destroy(&b->mutex);
+    osri_fault_thread_end();
+}
+
+/* ---- the node -------------------------------------------------------------------------- */
+
+static osr_err start_dist(boot *b, char *ret_text, size_t text_bytes)
+{
+    const osri_flags *f = &b->flags;
+    return osr_dist_start(b->node,
+                          OSR_DIST(.listen = f->listen, .cluster = f->cluster, .secret = f->secret,
+                                   .labels = f->labels, .label_count = f->label_count,
+                                   .joins = f->joins, .join_count = f->join_count,
+                                   .tick_ms = f->tick_ms, .mapper_port = f->mapper_port,
+                                   .mapper_idle_exit_s = f->mapper_idle_exit_s,
+                                   .no_mapper = f->no_mapper, .hidden = f->hidden),
+                          ret_text, text_bytes);
+}
+
+static int start_node(boot *b)
+{
+    const osri_flags *f = &b->flags;
+    osr_err err = osr_node_new(
+        OSR_NODE(.name = f->name, .schedulers = f->schedulers, .log_level = f->log_level), &b->node);
+    if (err == OSR_EINVAL) {
+        (void)fprintf(stderr, "%s: \"%s\" is no name for a node; type --name NAME[@HOST]\n", b->program,
+                      f->name);
+        return OSR_STATUS_USAGE;
+    }
+    if (err == OSR_OK) {
+        err = osr_node_start(b->node);
+    }
+    if (err == OSR_OK) {
+        err = osri_shell_start(b->node);
+    }
+    if (err != OSR_OK) {
+        (void)fprintf(stderr, "%s: the node does not start: %s\n", b->program, osr_err_text(err));
+        return OSR_STATUS_FAILED;
+    }
+    char text[TEXT_BYTES] = "";
+    err = start_dist(b, text, sizeof(text));
+    if (err != OSR_OK) {
+        complain(b, text[0] != '\0' ? text : osr_err_text(err));
+    }
+    return (int)osri_status_of_dist(err, f->secret);
 }
 
 static void say_ready(const boot *b)
@@ -132,136 +194,89 @@ static void say_ready(const boot *b)
         char line[512];
         int length = snprintf(line, sizeof(line), "READY %s %s\n", b->flags.name, endpoint);
         ssize_t written = write(b->flags.ready_fd, line, (size_t)length);
-        (void)written;
+        (void)written; /* nobody waits for it */
         (void)close(b->flags.ready_fd);
     }
 }
 
-/* ---- the node -------------------------------------------------------------------------- */
-
-static int node_open(boot *b, const char *program)
+/* The application's name stays free for one of its children. */
+static osr_err start_application(boot *b, osr_pid *ret_pid)
 {
-    const osri_flags *f = &b->flags;
-    osr_err err = osr_node_new(
-        OSR_NODE(.name = f->name, .schedulers = f->schedulers, .log_level = f->log_level), &b->node);
-    if (err == OSR_OK) {
-        err = osr_node_start(b->node);
-    }
-    if (err != OSR_OK) {
-        complain(program, osr_err_text(err));
-        return status_of(err);
-    }
-    char text[512] = "";
-    err = osr_dist_start(b->node,
-                         OSR_DIST(.listen = f->listen, .cluster = f->cluster, .secret = f->secret,
-                                  .labels = f->labels, .label_count = f->label_count,
-                                  .joins = f->joins, .join_count = f->join_count,
-                                  .tick_ms = f->tick_ms, .mapper_port = f->mapper_port,
-                                  .mapper_idle_exit_s = f->mapper_idle_exit_s,
-                                  .no_mapper = f->no_mapper, .hidden = f->hidden),
-                         text, sizeof(text));
-    if (err == OSR_OK) {
-        err = osri_shell_start(b->node);
-        (void)snprintf(text, sizeof(text), "the shell service does not start: %s", osr_err_text(err));
-    }
-    if (err != OSR_OK) {
-        complain(program, text[0] != '\0' ? text : osr_err_text(err));
-        return status_of(err);
-    }
-    return OSR_STATUS_OK;
+    osri_spawn spawn = {.ops = &osri_supervisor_ops,
+                        .configuration = &b->app->supervisor,
+                        .options = OSR_SPAWN(.name = "osier.application", .label = b->app->name)};
+    return osri_behaviour_start_outside(b->node, &spawn, START_MS, ret_pid);
 }
 
-static int run(boot *b, const char *program, const osr_app *app)
+/* From here on signals go to the application; returns how many came before. */
+static int show_application(boot *b, osr_pid pid)
 {
-    osr_err err = osr_node_start_app(b->node, app, START_MS, &b->application);
+    (void)pthread_mutex_lock(&b->mutex);
+    b->application = pid;
+    int orders = b->orders;
+    if (orders > 0) {
+        pass_order_locked(b);
+    }
+    (void)pthread_mutex_unlock(&b->mutex);
+    return orders;
+}
+
+static int wait_for_end(boot *b, osr_pid application)
+{
+    osr_ended ended = {0};
+    osr_err err = osr_node_wait(b->node, application, OSR_FOREVER, &ended);
+    (void)pthread_mutex_lock(&b->mutex);
+    int orders = b->orders;
+    (void)pthread_mutex_unlock(&b->mutex);
+    bool orderly = ended.code == OSR_REASON_NORMAL || (orders > 0 && ended.code == OSR_REASON_SHUTDOWN);
+    if (err == OSR_OK && orderly) {
+        return OSR_STATUS_OK;
+    }
+    (void)fprintf(stderr, "%s: the application %s has ended: %s\n", b->program, b->app->name,
+                  err == OSR_OK ? ended.text : osr_err_text(err));
+    return OSR_STATUS_FAILED;
+}
+
+static int run(boot *b)
+{
+    osr_pid application;
+    osr_err err = start_application(b, &application);
     if (err != OSR_OK) {
-        (void)fprintf(stderr, "%s: the application %s does not start: %s\n", program, app->name,
+        (void)fprintf(stderr, "%s: the application %s does not start: %s\n", b->program, b->app->name,
                       osr_err_text(err));
         return OSR_STATUS_FAILED;
     }
-    pthread_t signals;
-    if (pthread_create(&signals, NULL, take_signals, b) != 0) {
-        complain(program, "no thread for signals");
-        return OSR_STATUS_FAILED;
+    if (show_application(b, application) == 0) {
+        say_ready(b);
     }
-    say_ready(b);
-    osr_ended ended = {0};
-    err = osr_node_wait(b->node, b->application, OSR_FOREVER, &ended);
-    (void)pthread_cancel(signals); /* it waits in sigwait */
-    (void)pthread_join(signals, NULL);
-    if (err == OSR_OK && (ended.code == OSR_REASON_NORMAL || b->orders != 0)) {
-        return OSR_STATUS_OK;
-    }
-    (void)fprintf(stderr, "%s: the application %s ended: %s\n", program, app->name, ended.text);
-    return OSR_STATUS_FAILED;
+    return wait_for_end(b, application);
 }
 
 int osr_main(int argc, char **argv, const osr_app *app)
 {
-    const char *program = app->name;
-    boot b = {0};
-    if (parse(argc, argv, program, &b.flags) != OSR_OK) {
+    boot b = {.app = app, .program = app->name};
+    if (parse(&b, argc, argv) != OSR_OK) {
         return OSR_STATUS_USAGE;
     }
     if (b.flags.help) {
-        (void)printf("usage: %s [FLAG]...\n%s", program, osri_flags_help());
+        (void)printf("usage: %s [FLAG]...\n%s", b.program, osri_flags_help());
         return OSR_STATUS_OK;
     }
     if (b.flags.version) {
-        (void)printf("%s: osier %s\n", program, VERSION);
+        (void)printf("%s: osier %s\n", b.program, osri_version());
         return OSR_STATUS_OK;
     }
-    set_up_process(&b);
-    check_limits(program);
-    int status = node_open(&b, program);
+    if (!set_up_process(&b)) {
+        return OSR_STATUS_FAILED;
+    }
+    int status = start_node(&b);
     if (status == OSR_STATUS_OK) {
-        status = run(&b, program, app);
+        status = run(&b);
     }
     if (b.node != NULL) {
         osr_node_stop(b.node, STOP_MS);
         osr_node_free(&b.node);
     }
-    osri_fault_thread_end();
+    clean_up_process(&b);
     return status;
-}
-
-/* ---- clients --------------------------------------------------------------------------- */
-
-static osr_err client_start(const osr_client_options *options, osr_node *node, char *ret_text,
-                            size_t text_bytes)
-{
-    osr_err err = osr_node_start(node);
-    if (err != OSR_OK) {
-        (void)snprintf(ret_text, text_bytes, "%s", osr_err_text(err));
-        return err;
-    }
-    return osr_dist_start(node,
-                          OSR_DIST(.listen = "", .cluster = options->cluster,
-                                   .secret = options->secret, .mapper_port = options->mapper_port,
-                                   .hidden = true),
-                          ret_text, text_bytes);
-}
-
-int osr_client_open(const osr_client_options *options, osr_node **ret_node, char *ret_text,
-                    size_t text_bytes)
-{
-    char name[129];
-    (void)snprintf(name, sizeof(name), "%s-%ld@localhost",
-                   options->what != NULL ? options->what : "client", (long)getpid());
-    (void)signal(SIGPIPE, SIG_IGN);
-    osr_node *node;
-    osr_err err = osr_node_new(
-        OSR_NODE(.name = name, .schedulers = 1, .log_level = options->log_level), &node);
-    if (err != OSR_OK) {
-        (void)snprintf(ret_text, text_bytes, "%s", osr_err_text(err));
-        return status_of(err);
-    }
-    err = client_start(options, node, ret_text, text_bytes);
-    if (err != OSR_OK) {
-        osr_node_stop(node, 0);
-        osr_node_free(&node);
-        return status_of(err);
-    }
-    *ret_node = node;
-    return OSR_STATUS_OK;
 }

@@ -18,14 +18,14 @@
 #define OSRI_DEMO_TEXT_BYTES 1024
 
 typedef struct osri_demo_process {
-    pid_t pid; /* 0: none */
+    pid_t pid;           /* 0: none */
     uint64_t start_time; /* in ticks since boot */
 } osri_demo_process;
 
 typedef struct osri_demo_cluster {
     char directory[PATH_MAX / 2]; /* of the state and the logs */
     int stop_fd;                  /* readable when this program is told to stop; -1: it just ends */
-    bool tied; /* what is started ends with this program, however it ends */
+    bool tied;                    /* what is started ends with this program, however it ends */
     osri_demo_process members[OSRI_DEMO_MEMBERS];
 } osri_demo_cluster;
 
@@ -49,8 +49,8 @@ void osri_demo_stop(osri_demo_cluster *cluster, uint32_t grace_ms);
 
 typedef struct osri_demo_spawn {
     const char *const *arguments; /* of `wordcount`; the first is its command, NULL ends */
-    const char *log; /* a file for its output; NULL: that of this program */
-    int ready_fd; /* open in it as descriptor 3; -1: none */
+    const char *log;              /* a file for its output; NULL: that of this program */
+    int ready_fd;                 /* open in it as descriptor 3; -1: none */
     bool tied;
 } osri_demo_spawn;
 

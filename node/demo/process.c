@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/core/heap.h"
 #include "node/demo/cluster.h"
 
 /* Processes of the operating system: start, look, wait. */
 
 #define READY_FD 3
-#define ARGUMENTS_MAX 24
 #define WAIT_MS 10 /* between two looks at a child */
 
 uint64_t osri_demo_now_ms(void)
@@ -155,17 +155,27 @@ static int open_log(const char *path, char *ret_text)
     return fd;
 }
 
-bool osri_demo_spawn_process(const osri_demo_spawn *what, osri_demo_process *ret_process,
-                             char *ret_text)
+/* The program's path in front of its arguments. *ret_bytes is what osri_heap_free() needs. */
+static char **make_arguments(char *program, const char *const *given, size_t *ret_bytes)
 {
-    char program[PATH_MAX];
-    char *arguments[ARGUMENTS_MAX + 2] = {program};
-    for (size_t i = 0; i < ARGUMENTS_MAX && what->arguments[i] != NULL; i++) {
-        arguments[i + 1] = (char *)(uintptr_t)what->arguments[i];
+    size_t count = 0;
+    while (given[count] != NULL) {
+        count++;
     }
-    if (!find_program(program, ret_text)) {
-        return false;
+    *ret_bytes = (count + 2) * sizeof(char *);
+    char **arguments = osri_heap_zalloc(*ret_bytes);
+    for (size_t i = 0; i < count && arguments != NULL; i++) {
+        arguments[i + 1] = (char *)(uintptr_t)given[i]; /* execv() does not write to it */
     }
+    if (arguments != NULL) {
+        arguments[0] = program;
+    }
+    return arguments;
+}
+
+static bool fork_program(const osri_demo_spawn *what, const char *program, char **arguments,
+                         osri_demo_process *ret_process, char *ret_text)
+{
     int log_fd = open_log(what->log, ret_text);
     if (what->log != NULL && log_fd < 0) {
         return false;
@@ -185,4 +195,22 @@ bool osri_demo_spawn_process(const osri_demo_spawn *what, osri_demo_process *ret
     }
     *ret_process = (osri_demo_process){pid, osri_demo_start_time(pid)};
     return true;
+}
+
+bool osri_demo_spawn_process(const osri_demo_spawn *what, osri_demo_process *ret_process,
+                             char *ret_text)
+{
+    char program[PATH_MAX];
+    size_t bytes;
+    if (!find_program(program, ret_text)) {
+        return false;
+    }
+    char **arguments = make_arguments(program, what->arguments, &bytes);
+    if (arguments == NULL) {
+        (void)snprintf(ret_text, OSRI_DEMO_TEXT_BYTES, "out of memory");
+        return false;
+    }
+    bool started = fork_program(what, program, arguments, ret_process, ret_text);
+    osri_heap_free(arguments, bytes);
+    return started;
 }

@@ -32,6 +32,17 @@ static bool parse_message(osri_command_context *context, const char *text, osri_
     return err == OSR_OK;
 }
 
+/* What the runtime sends, and what behaviours say to each other, must not come from a person. */
+static bool may_be_sent(osri_command_context *context, const osr_type *type)
+{
+    bool is_public_request = type->reply != NULL && strncmp(type->name, "osri_", 5) != 0;
+    if (type->id >= OWN_IDS_END || is_public_request) {
+        return true;
+    }
+    osri_command_complain(context, OSR_STATUS_USAGE, "%s is only for the runtime to send", type->name);
+    return false;
+}
+
 static void complain_no_reply(osri_command_context *context, const char *word, osr_pid pid,
                               const osr_type *type, osr_err err)
 {
@@ -94,20 +105,10 @@ void osri_command_call(osri_command_context *context, char *const *arguments, un
     osr_pid pid;
     osri_envelope *envelope = NULL;
     if (osri_command_process(context, arguments[0], &pid) &&
-        parse_message(context, arguments[1], &envelope)) {
+        parse_message(context, arguments[1], &envelope) && may_be_sent(context, envelope->type)) {
         call(context, arguments[0], pid, envelope);
     }
     osri_envelope_free(&envelope);
-}
-
-/* What the runtime sends, and what behaviours say to each other, must not come from a person. */
-static bool may_be_sent(osri_command_context *context, const osr_type *type)
-{
-    if (type->id >= OWN_IDS_END) {
-        return true;
-    }
-    osri_command_complain(context, OSR_STATUS_USAGE, "%s is only for the runtime to send", type->name);
-    return false;
 }
 
 void osri_command_send(osri_command_context *context, char *const *arguments, unsigned count)

@@ -27,7 +27,7 @@ judge()
 run_bench()
 {
     status=0
-    "$bench" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    timeout 30 "$bench" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
 }
 
 # runs COUNTED MORE CASE N [ARG]: the case, the n that its line must show, and what must follow the rate.

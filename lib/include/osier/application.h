@@ -11,7 +11,7 @@ OSR_BEGIN_DECLS
 typedef struct osr_app {
     size_t size; /* set by OSR_APP() */
     const char *name;
-    osr_supervisor supervisor; /* its name is not used */
+    osr_supervisor supervisor;
 } osr_app;
 
 /* OSR_APP("counter", OSR_CHILD(counter, .name = "counter"), …): a const osr_app *, as osr_main()
@@ -32,8 +32,9 @@ typedef struct osr_app {
         .supervisor = {.size = sizeof(osr_supervisor), .name = (name_), __VA_ARGS__}})
 
 /* Starts the application's supervisor, and so its children, from outside the node. The application
- * is lent until that process has ended. osr_node_stop() ends it. Errors: as
- * osr_node_start_server(). Threads: any outside the node. */
+ * is lent until that process has ended. osr_node_stop() ends it.
+ * Errors: as osr_node_start_server().
+ * Threads: any outside the node. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start_app(osr_node *node, const osr_app *app,
                                                   uint32_t timeout_ms, osr_pid *ret_pid);
 

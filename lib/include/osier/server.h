@@ -9,8 +9,7 @@
 /* A generic server (Erlang's gen_server): state, and one handler for each type of message it takes.
  * Between messages it holds no stack.
  *
- *     typedef struct counter { int64_t n; } counter;          // or OSR_STATE(counter, …):
- * printable
+ *     typedef struct counter { int64_t n; } counter;   // or OSR_STATE(counter, …): printable
  *
  *     OSR_ON_INIT(counter, counter_options)                   // self, state, argument
  *     {
@@ -28,7 +27,7 @@
  *         return OSR_NOREPLY;
  *     }
  *     OSR_SERVER(counter, OSR_INIT(counter_options), OSR_CALL(counter_add),
- * OSR_INFO(counter_reset));
+ *                OSR_INFO(counter_reset));
  *
  * An info is any message that is no request: what others send by NAME_send() (Erlang's cast and `!`
  * are the same here) and what the runtime sends: osr_down, osr_exited, osr_timeout, osr_nodeup,
@@ -186,9 +185,9 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 #define OSR_CONTINUE (continue, )
 
 /* Declares the server: OSR_SERVER(name, handlers…), at file scope, after the handlers. Makes
- *     osr_err NAME_start(self, const ARGUMENT *argument, const osr_spawn_options *options, osr_pid
- * *ret_pid) (osr_server_start() with OSR_FOREVER, typed; the argument is NULL for a server without
- * OSR_INIT). */
+ *     osr_err NAME_start(self, const ARGUMENT *argument, const osr_spawn_options *options,
+ *                        osr_pid *ret_pid)
+ * : osr_server_start() with OSR_FOREVER, typed; without OSR_INIT the argument is NULL. */
 #define OSR_SERVER(...) OSRI_SERVER(__VA_ARGS__, )
 #define OSRI_SERVER(server, ...)                                                                   \
     OSRI_SERVER_STATE(server);                                                                     \
@@ -217,9 +216,8 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 
 #define OSRI_SERVER_ENTRY(server, argument_type)                                                   \
     OSRI_UNUSED static const osr_entry server##_osr_entry = {                                      \
-        #server,  argument_type,                                                                   \
-        NULL,     __FILE__,                                                                        \
-        __LINE__, (const struct osri_exported_body *)(const void *)&server##_osr_server}
+        #server, argument_type, NULL, __FILE__, __LINE__,                                          \
+        (const struct osri_exported_body *)(const void *)&server##_osr_server}
 
 /* Lets supervisors and spawns of other nodes start this server by its name. File scope. */
 #define OSR_EXPORT_SERVER(server) OSR_EXPORT(server)
@@ -235,24 +233,25 @@ OSR_MESSAGE(osr_started, 0x10);
  * argument: of the server's argument type, copied; NULL = none.
  * options: as osr_spawn(), but .node must be NULL; NULL = defaults.
  * Errors: what init returned (OSR_EFAILED when it ended with another reason), and then no exit or
- * down message of it arrives; OSR_ETAKEN the name; OSR_ETIMEDOUT: it has been killed; OSR_ENOMEM;
- * OSR_ELIMIT; OSR_EINVAL; OSR_EEXIT. */
+ *   down message of it arrives; OSR_ETAKEN the name; OSR_ETIMEDOUT: it has been killed;
+ *   OSR_ENOMEM; OSR_ELIMIT; OSR_EINVAL; OSR_EEXIT. */
 OSR_API OSR_MUST_CHECK osr_err osr_server_start(osr_self *self, const osr_server *server,
                                                 const void *argument,
                                                 const osr_spawn_options *options,
                                                 uint32_t timeout_ms, osr_pid *ret_pid);
 
 /* The same from outside the node, linked to nobody; .link and .monitor are refused (OSR_EINVAL). On
- * a node that is stepped it steps until the start is done or there is nothing to do. Threads: any
- * outside the node. */
+ * a node that is stepped it steps until the start is done or there is nothing to do.
+ * Threads: any outside the node. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start_server(osr_node *node, const osr_server *server,
                                                      const void *argument,
                                                      const osr_spawn_options *options,
                                                      uint32_t timeout_ms, osr_pid *ret_pid);
 
 /* Tells a server, or a supervisor, to end with this reason, and waits until it has.
- * OSR_ON_TERMINATE runs. Suspension point. Errors: OSR_ETIMEDOUT (it may still end); OSR_ENOPROC;
- * OSR_ENOCONNECTION; OSR_EFAILED it ended with another reason; OSR_EEXIT. */
+ * OSR_ON_TERMINATE runs. Suspension point.
+ * Errors: OSR_ETIMEDOUT (it may still end); OSR_ENOPROC; OSR_ENOCONNECTION; OSR_EFAILED it ended
+ *   with another reason; OSR_EEXIT. */
 OSR_API OSR_MUST_CHECK osr_err osr_server_stop(osr_self *self, osr_dest to,
                                                const osr_reason *reason, uint32_t timeout_ms);
 
@@ -316,7 +315,7 @@ OSR_API void osr_continue(osr_self *self);
 #define OSRI_SERVER_STATE(server) OSRI_UNUSED static const osr_type server##_osr_type
 #define OSRI_SERVER_STATE_TYPE(server) &server##_osr_type
 #define OSRI_REPLIES_MATCH(declared, handled)                                                      \
-    _Static_assert(_Generic((declared *)0, handled * : 1, default : 0),                            \
+    _Static_assert(_Generic((declared *)0, handled *: 1, default: 0),                              \
                    "the handler's reply is not the one that OSR_REQUEST declares for the request")
 #endif
 

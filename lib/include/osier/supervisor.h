@@ -39,11 +39,15 @@ typedef enum osr_restart {
 
 /* What becomes of a child whose node is lost. It is not a crash and is never counted as a restart.
  * A child without a fitting node is `waiting` and starts when one comes up. */
-#define OSR_WAIT UINT64_C(0) /* started again on the same node when that is back */
-#define OSR_ELSEWHERE                                                                              \
-    UINT64_C(1) /* on another node with its label; for a fixed place: one that shares a            \
-                   label with it */
-#define OSR_LEASE(ms) (UINT64_C(2) | ((uint64_t)(ms) << 8)) /* refused: OSR_ENOTSUP */
+
+/* Started again on the same node when that is back. */
+#define OSR_WAIT UINT64_C(0)
+
+/* On another node with its label; for a fixed place: on one that shares a label with it. */
+#define OSR_ELSEWHERE UINT64_C(1)
+
+/* Refused: OSR_ENOTSUP. */
+#define OSR_LEASE(ms) (UINT64_C(2) | ((uint64_t)(ms) << 8))
 
 /* For .shutdown_ms: ended by kill at once. OSR_FOREVER waits without limit. */
 #define OSR_BRUTAL_KILL (UINT32_MAX - 1)
@@ -79,7 +83,7 @@ typedef struct osr_child {
     bool supervisor;               /* with .entry alone: it is one */
 } osr_child;
 
-/* OSR_CHILD(server, options…): an osr_child as an initialiser, for OSR_CHILDREN() and OSR_APP(). */
+/* OSR_CHILD(server, options…): an osr_child as initialiser, for OSR_CHILDREN() and OSR_APP(). */
 #define OSR_CHILD(...) OSRI_CHILD(__VA_ARGS__, )
 #define OSRI_CHILD(server_, ...)                                                                   \
     {                                                                                              \
@@ -93,8 +97,7 @@ typedef struct osr_child {
         .size = sizeof(osr_child), .entry = (entry_), __VA_ARGS__                                  \
     }
 
-/* One child as a value: osr_supervisor_start_child(self, to, OSR_CHILD_OF(worker, .id = "w9"), …).
- */
+/* A child's address: osr_supervisor_start_child(self, to, OSR_CHILD_OF(worker, .id = "w9"), …). */
 #define OSR_CHILD_OF(...) (&(const osr_child)OSR_CHILD(__VA_ARGS__))
 
 /* The option .argument, of the type that the server's init takes:
@@ -147,8 +150,7 @@ extern OSR_API const struct osri_body_ops osri_supervisor_ops;
 /* ---- looking and changing -------------------------------------------------------------- */
 
 /* Each asks the supervisor `to`, here or on another node, and waits (suspension point). Errors of
- * all: OSR_ETIMEDOUT, OSR_ENOPROC, OSR_ENOCONNECTION, OSR_EFAILED the supervisor ended, OSR_EEXIT.
- */
+ * all: those of a call, OSR_EFAILED when the supervisor ended. */
 
 typedef enum osr_child_state {
     OSR_CHILD_STOPPED = 0,
@@ -191,18 +193,19 @@ OSR_API OSR_MUST_CHECK osr_err osr_supervisor_start_child(osr_self *self, osr_de
                                                           const osr_child *child,
                                                           uint32_t timeout_ms, osr_pid *ret_pid);
 
-/* Ends a child as at shutdown and keeps its description (not a temporary one's). Errors:
- * OSR_ENOTFOUND. */
+/* Ends a child as at shutdown and keeps its description (not a temporary one's).
+ * Errors: OSR_ENOTFOUND; OSR_EBUSY somebody else has begun to end it. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_terminate_child(osr_self *self, osr_dest to,
                                                               const char *id, uint32_t timeout_ms);
 
-/* Starts a stopped child. Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped; what its init
- * returned. */
+/* Starts a stopped child.
+ * Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped; what its init returned. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_restart_child(osr_self *self, osr_dest to,
                                                             const char *id, uint32_t timeout_ms,
                                                             osr_pid *ret_pid);
 
-/* Forgets a stopped child. Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped. */
+/* Forgets a stopped child.
+ * Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_delete_child(osr_self *self, osr_dest to,
                                                            const char *id, uint32_t timeout_ms);
 

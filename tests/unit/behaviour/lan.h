@@ -12,8 +12,8 @@
 
 void lan_reset(void);
 
-/* labels: each followed by a newline. The node can be reached by name, and is down until lan_up().
- */
+/* labels: each followed by a newline. The node can be reached by name, and is down until
+ * lan_up(). */
 void lan_add(osr_node *node, const char *labels);
 
 /* Connects the node with all that are up, or takes it off the network. */

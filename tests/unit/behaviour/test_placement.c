@@ -342,8 +342,8 @@ static osr_err child_ended_while_spawned_does_not_stay(osr_self *self)
     return end(self, pid);
 }
 
-/* A supervisor is a child like any other, also elsewhere; its children can be asked for from here.
- */
+/* A supervisor is a child like any other, also elsewhere; its children can be asked for
+ * from here. */
 static osr_err supervisor_runs_on_another_node(osr_self *self)
 {
     observe(self);

@@ -363,8 +363,8 @@ static osr_err call_errors_say_what_happened(osr_self *self)
     return OSR_OK;
 }
 
-/* The reply to a call that has timed out is never seen, not as a message and not by the next call.
- */
+/* The reply to a call that has timed out is never seen, not as a message and not by the next
+ * call. */
 static osr_err late_reply_is_dropped(osr_self *self)
 {
     osr_pid pid = start_box(self, (box_options){.first = 10});

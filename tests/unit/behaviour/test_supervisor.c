@@ -483,8 +483,8 @@ static osr_err children_can_be_added_and_removed(osr_self *self)
     return end(self, pid);
 }
 
-/* What its init returned is the caller's; the supervisor forgets the child and counts no restart.
- */
+/* What its init returned is the caller's; the supervisor forgets the child and counts no
+ * restart. */
 static osr_err child_that_cannot_be_added_is_forgotten(osr_self *self)
 {
     observe(self);

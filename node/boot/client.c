@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "node/boot/status.h"
+#include "osier/main.h"
+
+/* Nodes of programs that connect, do something and leave. */
+
+#define NAME_BYTES 129
+
+/* The name has to differ from that of every other client a node may see, also from other machines. */
+static void name_client(const char *what, char ret_name[NAME_BYTES])
+{
+    uint32_t number = 0;
+    ssize_t got = getrandom(&number, sizeof(number), 0);
+    (void)got; /* then the OS process alone has to do */
+    (void)snprintf(ret_name, NAME_BYTES, "%.64s-%ld-%08x@localhost", what == NULL ? "client" : what,
+                   (long)getpid(), (unsigned)number);
+}
+
+static int fail(osr_node **node, int status, char *ret_text, size_t text_bytes, osr_err err)
+{
+    if (text_bytes > 0 && ret_text[0] == '\0') {
+        (void)snprintf(ret_text, text_bytes, "the client's node does not start: %s", osr_err_text(err));
+    }
+    if (*node != NULL) {
+        osr_node_stop(*node, 0);
+        osr_node_free(node);
+    }
+    return status;
+}
+
+static osr_err join_cluster(osr_node *node, const osr_client_options *options, char *ret_text,
+                            size_t text_bytes)
+{
+    return osr_dist_start(node,
+                          OSR_DIST(.listen = "", .cluster = options->cluster,
+                                   .secret = options->secret, .mapper_port = options->mapper_port,
+                                   .hidden = true),
+                          ret_text, text_bytes);
+}
+
+int osr_client_open(const osr_client_options *options, osr_node **ret_node, char *ret_text,
+                    size_t text_bytes)
+{
+    osr_client_options o = {.size = sizeof(o)};
+    if (options != NULL) {
+        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+    }
+    if (text_bytes > 0) {
+        ret_text[0] = '\0';
+    }
+    char name[NAME_BYTES];
+    name_client(o.what, name);
+    (void)signal(SIGPIPE, SIG_IGN);
+    osr_node *node = NULL;
+    osr_err err = osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level), &node);
+    if (err == OSR_OK) {
+        err = osr_node_start(node);
+    }
+    if (err != OSR_OK) {
+        return fail(&node, OSR_STATUS_FAILED, ret_text, text_bytes, err);
+    }
+    err = join_cluster(node, &o, ret_text, text_bytes);
+    if (err != OSR_OK) {
+        return fail(&node, osri_status_of_dist(err, o.secret), ret_text, text_bytes, err);
+    }
+    *ret_node = node;
+    return OSR_STATUS_OK;
+}
