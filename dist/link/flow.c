@@ -14,7 +14,7 @@
 
 #define GOODBYE_TEXT_BYTES 200
 
-void osri_flow_begin(osri_dist_link *link, uint64_t now_ns)
+void osri_flow_begin(osri_link *link, uint64_t now_ns)
 {
     uint64_t ours = link->config.window_bytes_max;
     uint64_t theirs = link->peer.window_bytes;
@@ -31,7 +31,7 @@ void osri_flow_begin(osri_dist_link *link, uint64_t now_ns)
 }
 
 /* Numbers a frame that leaves now, and emits it. There is room for the action. */
-static void emit(osri_dist_link *link, uint8_t *frame, size_t frame_bytes, osri_wire_header header,
+static void emit(osri_link *link, uint8_t *frame, size_t frame_bytes, osri_wire_header header,
                  uint64_t now_ns, osri_link_actions *actions)
 {
     osri_link_action *action = osri_actions_push(actions, OSRI_LINK_SEND_FRAME);
@@ -47,13 +47,13 @@ static void emit(osri_dist_link *link, uint8_t *frame, size_t frame_bytes, osri_
     link->counters.bytes_sent += frame_bytes;
 }
 
-static void emit_empty(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
+static void emit_empty(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     emit(link, actions->empty, sizeof(actions->empty), (osri_wire_header){.kind = OSRI_WIRE_DATA},
          now_ns, actions);
 }
 
-static void emit_block(osri_dist_link *link, osri_link_block *block, uint64_t now_ns,
+static void emit_block(osri_link *link, osri_link_block *block, uint64_t now_ns,
                        osri_link_actions *actions)
 {
     osri_wire_header header = {.kind = OSRI_WIRE_DATA};
@@ -66,13 +66,13 @@ static void emit_block(osri_dist_link *link, osri_link_block *block, uint64_t no
     osri_link_block_push(&actions->blocks, block);
 }
 
-static bool may_emit(const osri_dist_link *link)
+static bool may_emit(const osri_link *link)
 {
     return (link->phase == OSRI_PHASE_UP || link->phase == OSRI_PHASE_LEAVING) && !link->blocked &&
            !link->goodbye_sent;
 }
 
-void osri_flow_pump(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
+void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     bool wants_room = false;
     osri_link_block *block;
@@ -94,7 +94,7 @@ void osri_flow_pump(osri_dist_link *link, uint64_t now_ns, osri_link_actions *ac
     }
 }
 
-void osri_flow_tick(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
+void osri_flow_tick(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     if (may_emit(link) && now_ns - link->sent_ns >= link->tick_send_ns) {
         osri_flow_pump(link, now_ns, actions);
@@ -105,7 +105,7 @@ void osri_flow_tick(osri_dist_link *link, uint64_t now_ns, osri_link_actions *ac
     }
 }
 
-void osri_flow_goodbye(osri_dist_link *link, osri_down down, const char *text, uint64_t now_ns,
+void osri_flow_goodbye(osri_link *link, osri_down down, const char *text, uint64_t now_ns,
                        osri_link_actions *actions)
 {
     uint8_t *frame = actions->goodbye;
@@ -120,7 +120,7 @@ void osri_flow_goodbye(osri_dist_link *link, osri_down down, const char *text, u
     link->goodbye_sent = true;
 }
 
-void osri_flow_release(osri_dist_link *link, osri_link_actions *actions)
+void osri_flow_release(osri_link *link, osri_link_actions *actions)
 {
     osri_link_block *frame;
 
@@ -135,7 +135,7 @@ void osri_flow_release(osri_dist_link *link, osri_link_actions *actions)
     link->blocked = link->held.first != NULL;
 }
 
-static void deliver(osri_dist_link *link, const uint8_t *bytes, size_t bytes_count,
+static void deliver(osri_link *link, const uint8_t *bytes, size_t bytes_count,
                     osri_link_actions *actions)
 {
     osri_link_action *action = osri_actions_push(actions, OSRI_LINK_DELIVER);
@@ -145,7 +145,7 @@ static void deliver(osri_dist_link *link, const uint8_t *bytes, size_t bytes_cou
     link->counters.records_received++;
 }
 
-static osr_err take_part(osri_dist_link *link, const osri_wire_part *part, const char **ret_text,
+static osr_err take_part(osri_link *link, const osri_wire_part *part, const char **ret_text,
                          osri_link_actions *actions)
 {
     osri_link_block *record = NULL;
@@ -167,7 +167,7 @@ static osr_err take_part(osri_dist_link *link, const osri_wire_part *part, const
 }
 
 /* False: the link is down. */
-static bool take_records(osri_dist_link *link, const uint8_t *cursor, const uint8_t *end,
+static bool take_records(osri_link *link, const uint8_t *cursor, const uint8_t *end,
                          osri_link_actions *actions)
 {
     const char *text = "a malformed record";
@@ -192,7 +192,7 @@ static bool take_records(osri_dist_link *link, const uint8_t *cursor, const uint
     return err == OSR_OK;
 }
 
-static void take_goodbye(osri_dist_link *link, const uint8_t *bytes, size_t bytes_count,
+static void take_goodbye(osri_link *link, const uint8_t *bytes, size_t bytes_count,
                          osri_link_actions *actions)
 {
     char words[GOODBYE_TEXT_BYTES + 1] = "";
@@ -203,7 +203,8 @@ static void take_goodbye(osri_dist_link *link, const uint8_t *bytes, size_t byte
     for (size_t i = 1; i < bytes_count && i <= GOODBYE_TEXT_BYTES; i++) {
         words[i - 1] = bytes[i] < 0x20 || bytes[i] >= 0x7f ? '?' : (char)bytes[i];
     }
-    if (code == OSRI_DOWN_GOODBYE || code == OSRI_DOWN_REVOKED) {
+    if (code == OSRI_DOWN_GOODBYE || code == OSRI_DOWN_REVOKED ||
+        code == OSRI_DOWN_PROTOCOL_ERROR) {
         end.down = (osri_down)code;
     }
     (void)snprintf(text, sizeof(text), "%s said goodbye%s%s", link->peer.certificate.name,
@@ -211,7 +212,7 @@ static void take_goodbye(osri_dist_link *link, const uint8_t *bytes, size_t byte
     osri_link_finish(link, &end, actions);
 }
 
-static void take_data(osri_dist_link *link, const osri_wire_header *header,
+static void take_data(osri_link *link, const osri_wire_header *header,
                       const osri_link_event *event, osri_link_actions *actions)
 {
     const uint8_t *payload = event->bytes + OSRI_WIRE_HEADER_BYTES;
@@ -228,7 +229,7 @@ static void take_data(osri_dist_link *link, const osri_wire_header *header,
 }
 
 /* False: the link is down. */
-static bool check_header(osri_dist_link *link, const osri_wire_header *header, uint64_t now_ns,
+static bool check_header(osri_link *link, const osri_wire_header *header, uint64_t now_ns,
                          osri_link_actions *actions)
 {
     if (header->tag != link->tag) {
@@ -249,7 +250,7 @@ static bool check_header(osri_dist_link *link, const osri_wire_header *header, u
     return false;
 }
 
-void osri_flow_frame(osri_dist_link *link, const osri_link_event *event, osri_link_actions *actions)
+void osri_flow_frame(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     osri_wire_header header;
 

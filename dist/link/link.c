@@ -72,10 +72,10 @@ static void fill_defaults(osri_link_config *config)
 }
 
 osr_err osri_link_new(const osri_link_config *config, bool dialed, uint64_t now_ns,
-                      osri_dist_link **ret_link)
+                      osri_link **ret_link)
 {
     osri_link_config filled = *config;
-    osri_dist_link *link;
+    osri_link *link;
 
     fill_defaults(&filled);
     if (filled.self == NULL || filled.hooks.check == NULL || !labels_fit(&filled) ||
@@ -95,14 +95,14 @@ osr_err osri_link_new(const osri_link_config *config, bool dialed, uint64_t now_
     return OSR_OK;
 }
 
-static void drop_memory(osri_dist_link *link)
+static void drop_memory(osri_link *link)
 {
     osri_outbox_fini(&link->outbox);
     osri_inbox_fini(&link->inbox);
     osri_link_block_free_all(&link->held);
 }
 
-void osri_link_free(osri_dist_link **link)
+void osri_link_free(osri_link **link)
 {
     if (*link != NULL) {
         drop_memory(*link);
@@ -111,7 +111,7 @@ void osri_link_free(osri_dist_link **link)
     }
 }
 
-void osri_link_finish(osri_dist_link *link, const osri_link_end *end, osri_link_actions *actions)
+void osri_link_finish(osri_link *link, const osri_link_end *end, osri_link_actions *actions)
 {
     osri_link_action *action = osri_actions_push(actions, OSRI_LINK_DOWN);
 
@@ -134,7 +134,7 @@ void osri_link_finish(osri_dist_link *link, const osri_link_end *end, osri_link_
     link->phase = OSRI_PHASE_DOWN;
 }
 
-void osri_link_violation(osri_dist_link *link, osri_link_actions *actions, const char *format, ...)
+void osri_link_violation(osri_link *link, osri_link_actions *actions, const char *format, ...)
 {
     char what[OSRI_LINK_TEXT_BYTES];
     char text[sizeof(what) + OSRI_NAME_BYTES + 32];
@@ -149,7 +149,7 @@ void osri_link_violation(osri_dist_link *link, osri_link_actions *actions, const
                      actions);
 }
 
-static void on_closed(osri_dist_link *link, const osri_link_event *event,
+static void on_closed(osri_link *link, const osri_link_event *event,
                       osri_link_actions *actions)
 {
     osri_link_end end = {.down = OSRI_DOWN_CONNECTION_CLOSED, .text = event->text};
@@ -167,7 +167,7 @@ static void on_closed(osri_dist_link *link, const osri_link_event *event,
     osri_link_finish(link, &end, actions);
 }
 
-static osr_err on_send(osri_dist_link *link, const osri_link_event *event,
+static osr_err on_send(osri_link *link, const osri_link_event *event,
                        osri_link_actions *actions)
 {
     osr_err err;
@@ -191,7 +191,7 @@ static osr_err on_send(osri_dist_link *link, const osri_link_event *event,
     return err;
 }
 
-static void leave(osri_dist_link *link, const osri_link_event *event, osri_link_actions *actions)
+static void leave(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     uint32_t linger_ms = event->linger_ms == 0 ? LINGER_MS : event->linger_ms;
 
@@ -203,15 +203,21 @@ static void leave(osri_dist_link *link, const osri_link_event *event, osri_link_
     osri_flow_pump(link, event->now_ns, actions);
 }
 
-static osr_err on_close(osri_dist_link *link, const osri_link_event *event,
+static bool may_close_with(osri_down down)
+{
+    return down == OSRI_DOWN_GOODBYE || down == OSRI_DOWN_DISCONNECT ||
+           down == OSRI_DOWN_RESTARTED || down == OSRI_DOWN_REVOKED ||
+           down == OSRI_DOWN_PROTOCOL_ERROR;
+}
+
+static osr_err on_close(osri_link *link, const osri_link_event *event,
                         osri_link_actions *actions)
 {
     osri_link_end end = {.down = event->down,
                          .linger_ms = event->linger_ms == 0 ? LINGER_MS : event->linger_ms,
                          .text = event->text};
 
-    if (event->down != OSRI_DOWN_GOODBYE && event->down != OSRI_DOWN_DISCONNECT &&
-        event->down != OSRI_DOWN_RESTARTED && event->down != OSRI_DOWN_REVOKED) {
+    if (!may_close_with(event->down)) {
         return OSR_EINVAL;
     }
     if (link->phase == OSRI_PHASE_UP && event->down == OSRI_DOWN_GOODBYE) {
@@ -228,7 +234,7 @@ static osr_err on_close(osri_dist_link *link, const osri_link_event *event,
     return OSR_OK;
 }
 
-static osr_err on_frame(osri_dist_link *link, const osri_link_event *event,
+static osr_err on_frame(osri_link *link, const osri_link_event *event,
                         osri_link_actions *actions)
 {
     if (link->phase < OSRI_PHASE_HELLO_SENT || event->bytes == NULL) {
@@ -244,7 +250,7 @@ static osr_err on_frame(osri_dist_link *link, const osri_link_event *event,
     return OSR_OK;
 }
 
-static osr_err on_event(osri_dist_link *link, const osri_link_event *event,
+static osr_err on_event(osri_link *link, const osri_link_event *event,
                         osri_link_actions *actions)
 {
     switch (event->kind) {
@@ -280,7 +286,7 @@ static osr_err on_event(osri_dist_link *link, const osri_link_event *event,
     return OSR_EINVAL;
 }
 
-static void judge_busy(osri_dist_link *link)
+static void judge_busy(osri_link *link)
 {
     size_t queued = link->outbox.queued_bytes;
 
@@ -289,7 +295,7 @@ static void judge_busy(osri_dist_link *link)
     }
 }
 
-osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event,
+osr_err osri_link_step(osri_link *link, const osri_link_event *event,
                        osri_link_actions *ret_actions)
 {
     osr_err err;
@@ -307,7 +313,7 @@ osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event,
 }
 
 /* Records that end in a data frame of ours. */
-static uint32_t count_records(const osri_dist_link *link, const uint8_t *frame, size_t frame_bytes)
+static uint32_t count_records(const osri_link *link, const uint8_t *frame, size_t frame_bytes)
 {
     const uint8_t *cursor = frame + OSRI_WIRE_HEADER_BYTES;
     osri_wire_header header;
@@ -324,7 +330,7 @@ static uint32_t count_records(const osri_dist_link *link, const uint8_t *frame, 
     return count;
 }
 
-osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t frame_bytes)
+osr_err osri_link_take_back(osri_link *link, const uint8_t *frame, size_t frame_bytes)
 {
     osri_link_block *copy;
 
@@ -343,42 +349,42 @@ osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame, size_t f
     return OSR_OK;
 }
 
-size_t osri_link_queued_bytes(const osri_dist_link *link)
+size_t osri_link_queued_bytes(const osri_link *link)
 {
     return link->outbox.queued_bytes;
 }
 
-size_t osri_link_in_flight_bytes(const osri_dist_link *link)
+size_t osri_link_in_flight_bytes(const osri_link *link)
 {
     return (size_t)(link->window.sent - link->window.acknowledged);
 }
 
-bool osri_link_is_busy(const osri_dist_link *link)
+bool osri_link_is_busy(const osri_link *link)
 {
     return link->busy;
 }
 
-bool osri_link_is_up(const osri_dist_link *link)
+bool osri_link_is_up(const osri_link *link)
 {
     return link->phase == OSRI_PHASE_UP;
 }
 
-bool osri_link_is_down(const osri_dist_link *link)
+bool osri_link_is_down(const osri_link *link)
 {
     return link->phase == OSRI_PHASE_DOWN;
 }
 
-bool osri_link_was_dialed(const osri_dist_link *link)
+bool osri_link_was_dialed(const osri_link *link)
 {
     return link->dialed;
 }
 
-const osri_link_peer *osri_link_peer_of(const osri_dist_link *link)
+const osri_link_peer *osri_link_peer_of(const osri_link *link)
 {
     return link->was_up ? &link->peer : NULL;
 }
 
-void osri_link_count(const osri_dist_link *link, osri_link_counters *ret_counters)
+void osri_link_count(const osri_link *link, osri_link_counters *ret_counters)
 {
     *ret_counters = link->counters;
     ret_counters->window_bytes = link->window.limit;

@@ -30,6 +30,8 @@
  *       with osri_link_take_back(), in order; WRITABLE lets the link go on. Any other refusal is
  *       CLOSED.
  *   L6  Before UP is executed, the owner takes down whatever other link is up with the same name.
+ *   L7  A record of at most 16 KiB whose sender has no stream open (no longer record that is queued
+ *       or on its way) leaves before every record that is given later, whoever its sender.
  * Threads: one at a time. */
 
 #define OSRI_LINK_RECORD_BYTES_MAX (16 * 1024 * 1024 + 64 * 1024) /* 16 MiB of data, and slack */
@@ -43,7 +45,7 @@
 #define OSRI_LINK_LABELS_MAX 16
 #define OSRI_LINK_LABEL_BYTES 64 /* with its NUL */
 
-typedef struct osri_dist_link osri_dist_link;
+typedef struct osri_link osri_link;
 typedef struct osri_link_actions osri_link_actions;
 
 /* Why a handshake was refused. The numbers travel: append, never reuse. */
@@ -161,10 +163,10 @@ typedef struct osri_link_config {
  * Ownership: *config is copied, not what it points to. Free with osri_link_free().
  * Errors: OSR_ENOMEM; OSR_EINVAL self or hooks.check missing, too many or too long labels. */
 OSR_MUST_CHECK osr_err osri_link_new(const osri_link_config *config, bool dialed, uint64_t now_ns,
-                                     osri_dist_link **ret_link);
+                                     osri_link **ret_link);
 
 /* In any state; queued records are gone. NULL is accepted; *link becomes NULL. */
-void osri_link_free(osri_dist_link **link);
+void osri_link_free(osri_link **link);
 
 typedef enum osri_link_event_kind {
     OSRI_LINK_OPENED = 1, /* transport: our dial is up; peer_key */
@@ -188,8 +190,8 @@ typedef struct osri_link_event {
     const uint8_t *peer_key; /* OPENED, ACCEPTED: 32 bytes */
     const char *text;        /* CLOSED, CLOSE: why; may be NULL */
     osri_down down;          /* CLOSE: GOODBYE lets the queue drain and waits for the peer to
-                                close, at most linger_ms (0: 500); DISCONNECT, RESTARTED and
-                                REVOKED end at once */
+                                close, at most linger_ms (0: 500); DISCONNECT, RESTARTED,
+                                REVOKED and PROTOCOL_ERROR tell the peer and end at once */
     uint32_t linger_ms;
 } osri_link_event;
 
@@ -227,33 +229,33 @@ const osri_link_action *osri_link_actions_at(const osri_link_actions *actions, s
  * an event for this state, or an empty record; OSR_ELIMIT a record above
  * OSRI_LINK_RECORD_BYTES_MAX; OSR_ENOMEM the record was not taken. On the last three the link is
  * unchanged. */
-osr_err osri_link_step(osri_dist_link *link, const osri_link_event *event,
+osr_err osri_link_step(osri_link *link, const osri_link_event *event,
                        osri_link_actions *ret_actions);
 
 /* A frame of the last step's actions that the transport refused for now. The link sends nothing
  * until WRITABLE. Errors: OSR_ENOMEM: the owner closes the connection and steps CLOSED; OSR_ECLOSED
  * the link is down: drop it. */
-OSR_MUST_CHECK osr_err osri_link_take_back(osri_dist_link *link, const uint8_t *frame,
+OSR_MUST_CHECK osr_err osri_link_take_back(osri_link *link, const uint8_t *frame,
                                            size_t frame_bytes);
 
 /* When step(TIME) is due at the latest; UINT64_MAX once down. */
-uint64_t osri_link_next_due(const osri_dist_link *link);
+uint64_t osri_link_next_due(const osri_link *link);
 
 /* Bytes of records given and not yet handed to the transport; bytes handed over and not yet
  * acknowledged. */
-size_t osri_link_queued_bytes(const osri_dist_link *link);
-size_t osri_link_in_flight_bytes(const osri_dist_link *link);
+size_t osri_link_queued_bytes(const osri_link *link);
+size_t osri_link_in_flight_bytes(const osri_link *link);
 
 /* True from above OSRI_LINK_BUSY_BYTES queued until below OSRI_LINK_FREE_BYTES: senders are to be
  * suspended. SEND is taken nevertheless. */
-bool osri_link_is_busy(const osri_dist_link *link);
+bool osri_link_is_busy(const osri_link *link);
 
-bool osri_link_is_up(const osri_dist_link *link);
-bool osri_link_is_down(const osri_dist_link *link);
-bool osri_link_was_dialed(const osri_dist_link *link);
+bool osri_link_is_up(const osri_link *link);
+bool osri_link_is_down(const osri_link *link);
+bool osri_link_was_dialed(const osri_link *link);
 
 /* The peer, once UP was emitted; else NULL. */
-const osri_link_peer *osri_link_peer_of(const osri_dist_link *link);
+const osri_link_peer *osri_link_peer_of(const osri_link *link);
 
 typedef struct osri_link_counters {
     uint64_t frames_sent, frames_received;
@@ -261,6 +263,6 @@ typedef struct osri_link_counters {
     uint64_t records_sent, records_received;
     uint64_t window_bytes; /* now */
 } osri_link_counters;
-void osri_link_count(const osri_dist_link *link, osri_link_counters *ret_counters);
+void osri_link_count(const osri_link *link, osri_link_counters *ret_counters);
 
 #endif

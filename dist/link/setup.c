@@ -15,7 +15,7 @@
 
 #define REFUSE_LINGER_MS 500
 
-static void send_handshake(const osri_handshake *handshake, osri_dist_link *link,
+static void send_handshake(const osri_handshake *handshake, osri_link *link,
                            osri_link_actions *actions)
 {
     osri_link_action *action = osri_actions_push(actions, OSRI_LINK_SEND_FRAME);
@@ -27,7 +27,7 @@ static void send_handshake(const osri_handshake *handshake, osri_dist_link *link
 }
 
 /* We refuse the peer. */
-static void refuse(osri_dist_link *link, osri_refusal refusal, const char *text,
+static void refuse(osri_link *link, osri_refusal refusal, const char *text,
                    osri_link_actions *actions)
 {
     osri_handshake handshake = {.kind = OSRI_HANDSHAKE_REFUSE, .refusal = (uint32_t)refusal};
@@ -44,7 +44,7 @@ static void refuse(osri_dist_link *link, osri_refusal refusal, const char *text,
 }
 
 /* The peer refuses us. */
-static void refused(osri_dist_link *link, const osri_handshake *handshake,
+static void refused(osri_link *link, const osri_handshake *handshake,
                     osri_link_actions *actions)
 {
     char text[OSRI_HANDSHAKE_TEXT_BYTES + 32];
@@ -61,7 +61,7 @@ static void refused(osri_dist_link *link, const osri_handshake *handshake,
 }
 
 /* What HELLO and WELCOME say alike. */
-static void describe_self(const osri_dist_link *link, osri_handshake *handshake)
+static void describe_self(const osri_link *link, osri_handshake *handshake)
 {
     const osri_link_config *config = &link->config;
 
@@ -80,7 +80,7 @@ static void describe_self(const osri_dist_link *link, osri_handshake *handshake)
     }
 }
 
-static void send_hello(osri_dist_link *link, osri_link_actions *actions)
+static void send_hello(osri_link *link, osri_link_actions *actions)
 {
     osri_handshake hello = {.kind = OSRI_HANDSHAKE_HELLO,
                             .version_min = link->config.version_min,
@@ -94,7 +94,7 @@ static void send_hello(osri_dist_link *link, osri_link_actions *actions)
     send_handshake(&hello, link, actions);
 }
 
-void osri_setup_start(osri_dist_link *link, const uint8_t *peer_key, osri_link_actions *actions)
+void osri_setup_start(osri_link *link, const uint8_t *peer_key, osri_link_actions *actions)
 {
     memcpy(link->proven_key, peer_key, sizeof(link->proven_key));
     if (!link->dialed) {
@@ -112,7 +112,7 @@ void osri_setup_start(osri_dist_link *link, const uint8_t *peer_key, osri_link_a
 }
 
 /* The terms that a checked peer stated. */
-static void adopt_terms(osri_dist_link *link, const osri_handshake *theirs)
+static void adopt_terms(osri_link *link, const osri_handshake *theirs)
 {
     osri_link_peer *peer = &link->peer;
 
@@ -132,7 +132,7 @@ static void adopt_terms(osri_dist_link *link, const osri_handshake *theirs)
 }
 
 /* False: refused. */
-static bool check_certificate(osri_dist_link *link, const osri_handshake *theirs,
+static bool check_certificate(osri_link *link, const osri_handshake *theirs,
                               osri_link_actions *actions)
 {
     const osri_link_hooks *hooks = &link->config.hooks;
@@ -173,7 +173,7 @@ static osri_refusal refusal_of(osri_verdict verdict)
     return OSRI_REFUSAL_STOPPING;
 }
 
-static void name_text(const osri_dist_link *link, osri_refusal refusal,
+static void name_text(const osri_link *link, osri_refusal refusal,
                       char ret_text[OSRI_LINK_TEXT_BYTES])
 {
     const char *peer = link->peer.certificate.name;
@@ -192,7 +192,7 @@ static void name_text(const osri_dist_link *link, osri_refusal refusal,
 }
 
 /* Who else has that name? False: refused. */
-static bool check_name_state(osri_dist_link *link, const osri_handshake *theirs,
+static bool check_name_state(osri_link *link, const osri_handshake *theirs,
                              osri_link_actions *actions)
 {
     const osri_link_hooks *hooks = &link->config.hooks;
@@ -216,7 +216,7 @@ static bool check_name_state(osri_dist_link *link, const osri_handshake *theirs,
 }
 
 /* The peer is this node: its key or its start is ours. */
-static bool is_self(const osri_dist_link *link, const osri_handshake *theirs)
+static bool is_self(const osri_link *link, const osri_handshake *theirs)
 {
     const osri_identity *self = link->config.self;
 
@@ -224,7 +224,7 @@ static bool is_self(const osri_dist_link *link, const osri_handshake *theirs)
            memcmp(link->proven_key, self->certificate.key, sizeof(link->proven_key)) == 0;
 }
 
-static bool check_wanted(osri_dist_link *link, const char *wanted, const char *actual,
+static bool check_wanted(osri_link *link, const char *wanted, const char *actual,
                          osri_link_actions *actions)
 {
     const char *who = link->dialed ? "the dialed node" : "this node";
@@ -238,7 +238,7 @@ static bool check_wanted(osri_dist_link *link, const char *wanted, const char *a
     return false;
 }
 
-static void go_up(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
+static void go_up(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     osri_link_action *action;
 
@@ -252,7 +252,7 @@ static void go_up(osri_dist_link *link, uint64_t now_ns, osri_link_actions *acti
     osri_flow_pump(link, now_ns, actions);
 }
 
-static void send_welcome(osri_dist_link *link, const osri_handshake *hello,
+static void send_welcome(osri_link *link, const osri_handshake *hello,
                          osri_link_actions *actions)
 {
     osri_handshake welcome = {.kind = OSRI_HANDSHAKE_WELCOME, .version_max = link->peer.version};
@@ -265,7 +265,7 @@ static void send_welcome(osri_dist_link *link, const osri_handshake *hello,
     send_handshake(&welcome, link, actions);
 }
 
-static void on_hello(osri_dist_link *link, const osri_handshake *hello, osri_link_actions *actions)
+static void on_hello(osri_link *link, const osri_handshake *hello, osri_link_actions *actions)
 {
     const osri_certificate *self = &link->config.self->certificate;
     char text[2 * OSRI_CLUSTER_BYTES + 64];
@@ -294,7 +294,7 @@ static void on_hello(osri_dist_link *link, const osri_handshake *hello, osri_lin
     send_welcome(link, hello, actions);
 }
 
-static void on_welcome(osri_dist_link *link, const osri_handshake *welcome, uint64_t now_ns,
+static void on_welcome(osri_link *link, const osri_handshake *welcome, uint64_t now_ns,
                        osri_link_actions *actions)
 {
     osri_handshake ready = {.kind = OSRI_HANDSHAKE_READY};
@@ -322,7 +322,7 @@ static void on_welcome(osri_dist_link *link, const osri_handshake *welcome, uint
     go_up(link, now_ns, actions);
 }
 
-static void on_ready(osri_dist_link *link, const osri_handshake *ready, uint64_t now_ns,
+static void on_ready(osri_link *link, const osri_handshake *ready, uint64_t now_ns,
                      osri_link_actions *actions)
 {
     if (memcmp(ready->session, link->peer.session, sizeof(ready->session)) != 0) {
@@ -333,7 +333,7 @@ static void on_ready(osri_dist_link *link, const osri_handshake *ready, uint64_t
 }
 
 /* What is wrong with a frame that is not the one due. */
-static void unexpected(osri_dist_link *link, osri_link_actions *actions)
+static void unexpected(osri_link *link, osri_link_actions *actions)
 {
     if (link->phase == OSRI_PHASE_READY_DUE) {
         osri_link_violation(link, actions, "not a READY");
@@ -342,7 +342,7 @@ static void unexpected(osri_dist_link *link, osri_link_actions *actions)
     refuse(link, OSRI_REFUSAL_MALFORMED, NULL, actions);
 }
 
-static void wrong_version(osri_dist_link *link, const osri_handshake *theirs,
+static void wrong_version(osri_link *link, const osri_handshake *theirs,
                           osri_link_actions *actions)
 {
     char text[OSRI_LINK_TEXT_BYTES];
@@ -352,7 +352,7 @@ static void wrong_version(osri_dist_link *link, const osri_handshake *theirs,
     refuse(link, OSRI_REFUSAL_VERSION, text, actions);
 }
 
-void osri_setup_frame(osri_dist_link *link, const osri_link_event *event,
+void osri_setup_frame(osri_link *link, const osri_link_event *event,
                       osri_link_actions *actions)
 {
     osri_handshake theirs;

@@ -25,7 +25,7 @@ typedef enum osri_link_phase {
     OSRI_PHASE_DOWN,
 } osri_link_phase;
 
-struct osri_dist_link {
+struct osri_link {
     osri_link_config config; /* defaults filled in */
     osri_link_phase phase;
     bool dialed;
@@ -67,28 +67,28 @@ typedef struct osri_link_end {
 } osri_link_end;
 
 /* Emits DOWN and CLOSE_TRANSPORT, gives back all memory. Nothing follows. */
-void osri_link_finish(osri_dist_link *link, const osri_link_end *end, osri_link_actions *actions);
+void osri_link_finish(osri_link *link, const osri_link_end *end, osri_link_actions *actions);
 
 /* The peer broke the protocol: `format` says how. */
-void osri_link_violation(osri_dist_link *link, osri_link_actions *actions, const char *format, ...)
+void osri_link_violation(osri_link *link, osri_link_actions *actions, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* setup.c: a transport's connection is there, and a frame in one of the phases before UP. */
-void osri_setup_start(osri_dist_link *link, const uint8_t *peer_key, osri_link_actions *actions);
-void osri_setup_frame(osri_dist_link *link, const osri_link_event *event,
+void osri_setup_start(osri_link *link, const uint8_t *peer_key, osri_link_actions *actions);
+void osri_setup_frame(osri_link *link, const osri_link_event *event,
                       osri_link_actions *actions);
 
 /* time.c: after every event. */
-void osri_time_pass(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions);
+void osri_time_pass(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
 
 /* flow.c: a session begins; a frame in UP or LEAVING; what is due to leave. */
-void osri_flow_begin(osri_dist_link *link, uint64_t now_ns);
-void osri_flow_frame(osri_dist_link *link, const osri_link_event *event,
+void osri_flow_begin(osri_link *link, uint64_t now_ns);
+void osri_flow_frame(osri_link *link, const osri_link_event *event,
                      osri_link_actions *actions);
-void osri_flow_pump(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions);
-void osri_flow_tick(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions);
-void osri_flow_goodbye(osri_dist_link *link, osri_down down, const char *text, uint64_t now_ns,
+void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
+void osri_flow_tick(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
+void osri_flow_goodbye(osri_link *link, osri_down down, const char *text, uint64_t now_ns,
                        osri_link_actions *actions);
-void osri_flow_release(osri_dist_link *link, osri_link_actions *actions);
+void osri_flow_release(osri_link *link, osri_link_actions *actions);
 
 #endif

@@ -9,7 +9,7 @@
  * Invariant: osri_link_next_due() is the earliest time at which osri_time_pass() would do
  * anything. */
 
-static void deadline_passed(osri_dist_link *link, osri_link_actions *actions)
+static void deadline_passed(osri_link *link, osri_link_actions *actions)
 {
     osri_link_end end = {.down = OSRI_DOWN_GOODBYE, .text = link->leaving_text};
     char text[OSRI_LINK_TEXT_BYTES];
@@ -23,7 +23,7 @@ static void deadline_passed(osri_dist_link *link, osri_link_actions *actions)
 }
 
 /* Silence of the peer. Our own sleep is not its silence: one more T, once. */
-static bool check_silence(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
+static bool check_silence(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     uint64_t due_ns = link->received_ns + link->tick_ns;
     uint64_t expected_ns = link->sent_ns + link->tick_send_ns;
@@ -48,7 +48,7 @@ static bool check_silence(osri_dist_link *link, uint64_t now_ns, osri_link_actio
     return false;
 }
 
-void osri_time_pass(osri_dist_link *link, uint64_t now_ns, osri_link_actions *actions)
+void osri_time_pass(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
     if (link->phase == OSRI_PHASE_DOWN) {
         return;
@@ -62,7 +62,7 @@ void osri_time_pass(osri_dist_link *link, uint64_t now_ns, osri_link_actions *ac
     }
 }
 
-uint64_t osri_link_next_due(const osri_dist_link *link)
+uint64_t osri_link_next_due(const osri_link *link)
 {
     uint64_t due_ns = link->received_ns + link->tick_ns;
     uint64_t tick_ns = link->sent_ns + link->tick_send_ns;

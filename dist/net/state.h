@@ -26,7 +26,7 @@ typedef struct osri_session {
     osri_list_link in_all; /* osri_net.sessions, in the order of their making */
     osri_net *net;
     osri_conn conn; /* 0: the transport has ended it */
-    osri_dist_link *link;
+    osri_link *link;
     osri_introductions introductions;
     osri_relations_table relations;
     osri_peer peer;       /* once up */

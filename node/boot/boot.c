@@ -19,11 +19,13 @@
  *
  * Signals that end it are taken by a thread of their own, from before the node starts. The first one tells the
  * application to shut down, the second kills it; one that comes before there is an application ends it as soon
- * as it is there, and the second then ends the program. The main thread waits for the application's end.
+ * as it is there, and the second then ends the program; so does a second one while the node stops, and SIGALRM when
+ * that takes too long. The main thread waits for the application's end.
  *
  * Order: node, shell service, distribution, application: whoever can reach the node finds its shell. */
 
 #define STOP_MS 10000
+#define STOP_S_MAX 15 /* then the program ends whatever still runs */
 #define START_MS 30000
 #define DESCRIPTORS_MIN 256
 #define TEXT_BYTES 1024
@@ -36,7 +38,7 @@ typedef struct boot {
     sigset_t stop_signals;
     pthread_t signals;
     pthread_mutex_t mutex;
-    osr_pid application; /* guarded_by: mutex */
+    osr_pid application; /* guarded_by: mutex; none: not yet, or no longer */
     int orders;          /* guarded_by: mutex; how often it has been told to end */
 } boot;
 
@@ -103,6 +105,10 @@ static void *take_signals(void *argument)
         if (sigwait(&b->stop_signals, &number) != 0) {
             continue;
         }
+        if (number == SIGALRM) {
+            complain(b, "a handler does not return: the program ends without it");
+            _exit(OSR_STATUS_FAILED);
+        }
         (void)pthread_mutex_lock(&b->mutex);
         b->orders += 1;
         if (!osr_pid_is_none(b->application)) {
@@ -122,6 +128,7 @@ static bool set_up_process(boot *b)
     (void)sigaddset(&b->stop_signals, SIGTERM);
     (void)sigaddset(&b->stop_signals, SIGINT);
     (void)sigaddset(&b->stop_signals, SIGHUP);
+    (void)sigaddset(&b->stop_signals, SIGALRM);
     (void)pthread_sigmask(SIG_BLOCK, &b->stop_signals, NULL);
     osri_fault_install();
     osri_fault_thread_begin();
@@ -227,6 +234,7 @@ static int wait_for_end(boot *b, osr_pid application)
     osr_err err = osr_node_wait(b->node, application, OSR_FOREVER, &ended);
     (void)pthread_mutex_lock(&b->mutex);
     int orders = b->orders;
+    b->application = OSR_PID_NONE;
     (void)pthread_mutex_unlock(&b->mutex);
     bool orderly = ended.code == OSR_REASON_NORMAL || (orders > 0 && ended.code == OSR_REASON_SHUTDOWN);
     if (err == OSR_OK && orderly) {
@@ -274,7 +282,9 @@ int osr_main(int argc, char **argv, const osr_app *app)
         status = run(&b);
     }
     if (b.node != NULL) {
+        (void)alarm(STOP_S_MAX);
         osr_node_stop(b.node, STOP_MS);
+        (void)alarm(0);
         osr_node_free(&b.node);
     }
     clean_up_process(&b);

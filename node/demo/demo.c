@@ -17,7 +17,7 @@
 /* The command. `up` leaves the cluster running; `run` starts one that ends with it, unless there is one already. */
 
 #define GRACE_MS 5000
-#define RUN_GRACE_MS 2500 /* after Ctrl-C all is gone within 5 s */
+#define RUN_GRACE_MS 2000 /* after Ctrl-C all is gone within 5 s */
 #define ANSWER_MS 3000
 
 static const char usage_text[] =

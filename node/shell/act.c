@@ -8,7 +8,6 @@
 #include "lib/process/signal.h"
 #include "lib/process/snapshot.h"
 #include "node/shell/command.h"
-#include "node/shell/format.h"
 #include "osier/main.h"
 
 /* Commands that change something: call, send, exit, kill. */
@@ -48,13 +47,10 @@ static void complain_no_reply(osri_command_context *context, const char *word, o
 {
     osri_snapshot snapshot;
     bool known = osri_process_snapshot(osr_self_node(context->self), pid, &snapshot) == OSR_OK;
-    char since[OSRI_DURATION_TEXT_BYTES] = "";
     if (err == OSR_ETIMEDOUT && known && snapshot.handling[0] != '\0') {
-        uint64_t now = osr_now(context->self);
-        osri_format_duration(now > snapshot.since_ns ? now - snapshot.since_ns : 0, since);
         osri_command_complain(context, OSR_STATUS_FAILED,
-                              "%s has not answered within %d s: busy in the handler of %s for %s", word,
-                              CALL_MS / 1000, snapshot.handling, since);
+                              "%s has not answered within %d s: busy in the handler of %s", word,
+                              CALL_MS / 1000, snapshot.handling);
     } else if (err == OSR_ETIMEDOUT) {
         osri_command_complain(context, OSR_STATUS_FAILED, "%s has not answered within %d s", word,
                               CALL_MS / 1000);

@@ -15,7 +15,10 @@
 #define CELL_BYTES 72
 
 typedef char cell[CELL_BYTES];
-typedef cell row[COLUMNS];
+
+typedef struct row {
+    cell cells[COLUMNS];
+} row;
 
 const char *osri_format_state(osri_run_state state)
 {
@@ -62,51 +65,51 @@ static void set_number(cell ret, uint64_t number)
     (void)snprintf(ret, CELL_BYTES, "%" PRIu64, number);
 }
 
-static void fill(row ret, const osri_snapshot *process, uint64_t now_ns)
+static void fill(row *ret, const osri_snapshot *process, uint64_t now_ns)
 {
-    osr_pid_print(process->pid, ret[0]);
-    set_text(ret[1], process->name);
-    set_text(ret[2], process->label);
-    set_text(ret[3], process->body);
-    set_text(ret[4], osri_format_state(process->state));
-    duration_since(process->since_ns, now_ns, ret[5]);
-    set_text(ret[6], process->handling);
-    set_number(ret[7], process->queued);
-    set_number(ret[8], process->handled);
+    osr_pid_print(process->pid, ret->cells[0]);
+    set_text(ret->cells[1], process->name);
+    set_text(ret->cells[2], process->label);
+    set_text(ret->cells[3], process->body);
+    set_text(ret->cells[4], osri_format_state(process->state));
+    duration_since(process->since_ns, now_ns, ret->cells[5]);
+    set_text(ret->cells[6], process->handling);
+    set_number(ret->cells[7], process->queued);
+    set_number(ret->cells[8], process->handled);
 }
 
-static void widen(size_t widths[COLUMNS], const row cells)
+static void widen(size_t widths[COLUMNS], const row *line)
 {
     for (size_t i = 0; i < COLUMNS; i++) {
-        size_t width = strlen(cells[i]);
+        size_t width = strlen(line->cells[i]);
         widths[i] = width > widths[i] ? width : widths[i];
     }
 }
 
-static void add_row(osri_text *text, const size_t widths[COLUMNS], const row cells)
+static void add_row(osri_text *text, const size_t widths[COLUMNS], const row *line)
 {
     for (size_t i = 0; i + 1 < COLUMNS; i++) {
-        osri_text_add(text, "%-*s ", (int)widths[i], cells[i]);
+        osri_text_add(text, "%-*s ", (int)widths[i], line->cells[i]);
     }
-    osri_text_add(text, "%s\n", cells[COLUMNS - 1]);
+    osri_text_add(text, "%s\n", line->cells[COLUMNS - 1]);
 }
 
 void osri_format_processes(osri_text *text, const osri_snapshot *processes, size_t count,
                            uint64_t now_ns)
 {
-    static const row heading = {"PID",   "NAME",     "LABEL",  "BODY",   "STATE",
-                                "SINCE", "HANDLING", "QUEUED", "HANDLED"};
+    static const row heading = {
+        {"PID", "NAME", "LABEL", "BODY", "STATE", "SINCE", "HANDLING", "QUEUED", "HANDLED"}};
     size_t widths[COLUMNS] = {0};
-    row cells;
-    widen(widths, heading);
+    row line;
+    widen(widths, &heading);
     for (size_t i = 0; i < count; i++) {
-        fill(cells, &processes[i], now_ns);
-        widen(widths, cells);
+        fill(&line, &processes[i], now_ns);
+        widen(widths, &line);
     }
-    add_row(text, widths, heading);
+    add_row(text, widths, &heading);
     for (size_t i = 0; i < count; i++) {
-        fill(cells, &processes[i], now_ns);
-        add_row(text, widths, cells);
+        fill(&line, &processes[i], now_ns);
+        add_row(text, widths, &line);
     }
 }
 
@@ -130,14 +133,22 @@ static void add_pids(osri_text *text, const char *what, const osr_pid *pids, uin
     osri_text_add(text, "%s\n", count == 0 ? " -" : "");
 }
 
-static void add_activity(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+static void add_duration(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
 {
     char since[OSRI_DURATION_TEXT_BYTES];
+    if (process->since_ns != 0) {
+        duration_since(process->since_ns, now_ns, since);
+        osri_text_add(text, " for %s", since);
+    }
+}
+
+static void add_activity(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+{
     cell handling;
-    duration_since(process->since_ns, now_ns, since);
     set_text(handling, process->handling);
-    osri_text_add(text, "%-11s %s for %s%s%s\n", "state", osri_format_state(process->state), since,
-                  process->handling[0] != '\0' ? ", handling " : "",
+    osri_text_add(text, "%-11s %s", "state", osri_format_state(process->state));
+    add_duration(text, process, now_ns);
+    osri_text_add(text, "%s%s\n", process->handling[0] != '\0' ? ", handling " : "",
                   process->handling[0] != '\0' ? handling : "");
 }
 
@@ -154,12 +165,12 @@ static void add_relations(osri_text *text, const osri_process_info *info)
 
 static void add_silence(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
 {
-    char since[OSRI_DURATION_TEXT_BYTES];
-    cell handling;
-    duration_since(process->since_ns, now_ns, since);
-    set_text(handling, process->handling);
     if (process->handling[0] != '\0') {
-        osri_text_add(text, "busy in the handler of %s for %s: ", handling, since);
+        cell handling;
+        set_text(handling, process->handling);
+        osri_text_add(text, "busy in the handler of %s", handling);
+        add_duration(text, process, now_ns);
+        osri_text_add(text, ": ");
     }
     osri_text_add(text, "it does not say what its links, monitors and value are\n");
 }

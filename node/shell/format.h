@@ -9,7 +9,7 @@
 
 /* What the shell's commands print, from what has been collected. Pure: no clock, no node. */
 
-#define OSRI_DURATION_TEXT_BYTES 16
+#define OSRI_DURATION_TEXT_BYTES 48
 
 /* "0ms", "950ms", "12s", "5m30s", "3h5m", "4d7h"; always terminated. */
 void osri_format_duration(uint64_t ns, char ret_text[OSRI_DURATION_TEXT_BYTES]);

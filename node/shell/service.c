@@ -33,13 +33,13 @@ typedef struct running_command {
     osr_caller caller;
 } running_command;
 
-typedef struct osri_shell {
+typedef struct osri_shell_service {
     running_command running[COMMANDS_MAX];
     uint32_t count;
     char complaint[COMPLAINT_BYTES]; /* what the reply under way points to */
     osri_collection processes;       /* likewise */
     osri_shell_row *rows;
-} osri_shell;
+} osri_shell_service;
 
 /* Of a message that was received: a NUL follows it. */
 static const char *text_of(osr_str text)
@@ -141,7 +141,7 @@ OSR_ENTRY(osri_shell_runner, osri_shell_task)
 
 /* ---- the service ----------------------------------------------------------------------- */
 
-static osr_next refuse(osri_shell *state, osr_shell_output *reply, int status)
+static osr_next refuse(osri_shell_service *state, osr_shell_output *reply, int status)
 {
     reply->version = OSRI_SHELL_VERSION;
     reply->status = status;
@@ -150,7 +150,7 @@ static osr_next refuse(osri_shell *state, osr_shell_output *reply, int status)
 }
 
 /* Why the command is not even begun; false: it may be. */
-static bool is_refused(osri_shell *state, const asker *a, const osr_shell_command *request, int *ret_status)
+static bool is_refused(osri_shell_service *state, const asker *a, const osr_shell_command *request, int *ret_status)
 {
     *ret_status = OSR_STATUS_FAILED;
     if ((a->roles & OSRI_ROLE_SHELL_READ) == 0) {
@@ -175,7 +175,7 @@ static bool is_refused(osri_shell *state, const asker *a, const osr_shell_comman
     return true;
 }
 
-static osr_err begin(osr_self *self, osri_shell *state, const osr_shell_command *request, bool may_write)
+static osr_err begin(osr_self *self, osri_shell_service *state, const osr_shell_command *request, bool may_write)
 {
     osr_caller caller = osr_current_caller(self);
     osri_shell_task task = {
@@ -193,7 +193,7 @@ static osr_err begin(osr_self *self, osri_shell *state, const osr_shell_command 
     return err;
 }
 
-OSR_ON_CALL(osri_shell, osr_shell_command, osr_shell_output)
+OSR_ON_CALL(osri_shell_service, osr_shell_command, osr_shell_output)
 {
     asker a = asker_of(self);
     const char *line = text_of(request->line);
@@ -212,7 +212,7 @@ OSR_ON_CALL(osri_shell, osr_shell_command, osr_shell_output)
     return OSR_NOREPLY;
 }
 
-static void end(osr_self *self, osri_shell *state, uint32_t index, const osr_reason *reason)
+static void end(osr_self *self, osri_shell_service *state, uint32_t index, const osr_reason *reason)
 {
     osr_caller caller = state->running[index].caller;
     state->running[index] = state->running[--state->count];
@@ -230,7 +230,7 @@ static void end(osr_self *self, osri_shell *state, uint32_t index, const osr_rea
     (void)osr_reply_to(self, caller, &osr_shell_output_osr_type, &output);
 }
 
-OSR_ON_INFO(osri_shell, osr_down)
+OSR_ON_INFO(osri_shell_service, osr_down)
 {
     for (uint32_t i = 0; i < state->count; i++) {
         if (osr_ref_equal(state->running[i].monitor, message->monitor)) {
@@ -241,14 +241,14 @@ OSR_ON_INFO(osri_shell, osr_down)
     return OSR_NOREPLY;
 }
 
-static void forget_rows(osri_shell *state)
+static void forget_rows(osri_shell_service *state)
 {
     osri_heap_free(state->rows, state->processes.count * sizeof(*state->rows));
     state->rows = NULL;
     osri_collection_fini(&state->processes);
 }
 
-static osr_err make_rows(osr_self *self, osri_shell *state)
+static osr_err make_rows(osr_self *self, osri_shell_service *state)
 {
     forget_rows(state);
     osr_err err = osri_collect_processes(osr_self_node(self), &state->processes);
@@ -266,7 +266,7 @@ static osr_err make_rows(osr_self *self, osri_shell *state)
     return OSR_OK;
 }
 
-OSR_ON_CALL(osri_shell, osri_shell_list, osri_shell_rows)
+OSR_ON_CALL(osri_shell_service, osri_shell_list, osri_shell_rows)
 {
     asker a = asker_of(self);
     bool permitted = (a.roles & OSRI_ROLE_SHELL_READ) != 0;
@@ -283,22 +283,22 @@ OSR_ON_CALL(osri_shell, osri_shell_list, osri_shell_rows)
 }
 
 /* The reply has been sent: what it pointed to is not needed any more. */
-OSR_ON_CONTINUE(osri_shell)
+OSR_ON_CONTINUE(osri_shell_service)
 {
     forget_rows(state);
     return OSR_NOREPLY;
 }
 
-OSR_ON_TERMINATE(osri_shell)
+OSR_ON_TERMINATE(osri_shell_service)
 {
     forget_rows(state);
 }
 
-OSR_SERVER(osri_shell, OSR_CALL(osr_shell_command), OSR_CALL(osri_shell_list), OSR_INFO(osr_down), OSR_CONTINUE,
+OSR_SERVER(osri_shell_service, OSR_CALL(osr_shell_command), OSR_CALL(osri_shell_list), OSR_INFO(osr_down), OSR_CONTINUE,
            OSR_TERMINATE);
 
 OSR_SUPERVISOR(osri_system, .intensity = 10, .period_ms = 1000,
-               .children = OSR_CHILDREN(OSR_CHILD(osri_shell, .name = OSRI_SHELL_NAME)));
+               .children = OSR_CHILDREN(OSR_CHILD(osri_shell_service, .name = OSRI_SHELL_NAME)));
 
 osr_err osri_shell_start(osr_node *node)
 {

@@ -27,7 +27,7 @@
  * back. */
 
 typedef struct fuzz_peer {
-    osri_dist_link *link;
+    osri_link *link;
     osri_link_actions *actions;
     bool dialed;
     uint64_t now_ns;

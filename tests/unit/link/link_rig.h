@@ -20,7 +20,7 @@
 typedef struct rig_link {
     struct rig_link *next;
     struct rig_node *node;
-    osri_dist_link *link;
+    osri_link *link;
     osri_link_config config;
     osri_conn conn;
     bool dialed;

@@ -22,7 +22,7 @@ typedef struct link_end {
     const char *name; /* "a", "b" */
     osri_identity identity;
     osri_link_config config;
-    osri_dist_link *link;
+    osri_link *link;
     osri_link_actions *actions;
     struct link_end *other;
     wire_frame *sent;     /* on the way to the other, oldest first */

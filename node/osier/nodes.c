@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/core/heap.h"
+#include "lib/core/log.h"
+#include "node/osier/arguments.h"
+#include "node/osier/ask.h"
+#include "node/osier/commands.h"
+
+/* osier nodes: what the mapper of this machine knows, and who of them answers. They are asked a batch at a time, all
+ * of it at once. */
+
+#define TEXT_BYTES 512
+#define BATCH 32
+#define ANSWER_MS 3000
+#define STOP_MS 1000
+#define LABELS_BYTES 200
+
+static const char usage[] =
+    "usage: osier nodes [FLAG]...\n"
+    "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each answers.\n"
+    "  --check              exit with 0 only if all answer\n" OSRI_ARGUMENTS_HELP;
+
+static void join_labels(const osri_epmd_record *record, char ret_text[LABELS_BYTES])
+{
+    size_t used = 0;
+    ret_text[0] = '-';
+    ret_text[1] = '\0';
+    for (uint32_t i = 0; i < record->label_count; i++) {
+        char safe[OSRI_EPMD_LABEL_BYTES * 4];
+        size_t length = osri_log_escape(safe, sizeof(safe), record->labels[i]);
+        if (used + length + 2 > LABELS_BYTES) {
+            break;
+        }
+        used += (size_t)snprintf(ret_text + used, LABELS_BYTES - used, "%s%s", i > 0 ? "," : "", safe);
+    }
+}
+
+static void print_row(const osri_epmd_record *record, int width, const char *answer)
+{
+    char name[OSRI_NAME_BYTES * 4];
+    char endpoint[OSRI_EPMD_ENDPOINT_BYTES * 4];
+    char labels[LABELS_BYTES];
+    (void)osri_log_escape(name, sizeof(name), record->name);
+    (void)osri_log_escape(endpoint, sizeof(endpoint), record->endpoint);
+    join_labels(record, labels);
+    (void)printf("%-*s %-24s %8" PRIu32 " %-16s %s\n", width, name, endpoint, record->os_pid, labels, answer);
+}
+
+static const char *describe(const osri_ask_result *result)
+{
+    switch (result->err) {
+    case OSR_OK:
+        return "yes";
+    case OSR_ETIMEDOUT:
+        return "no: timed out";
+    case OSR_ENOCONNECTION:
+        return "no: no connection";
+    case OSR_ENOPROC:
+        return "connects, has no shell service";
+    default:
+        return osr_err_text(result->err);
+    }
+}
+
+/* Asks and prints a batch; returns how many answer. */
+static uint32_t check_batch(osr_node *node, const osri_epmd_record *records, uint32_t count, int width)
+{
+    osri_ask *asks[BATCH] = {NULL};
+    osri_ask_result results[BATCH] = {{.err = OSR_OK}};
+    uint32_t answering = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        results[i].err = osri_ask_start(node, records[i].name, "version", ANSWER_MS, -1, &asks[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (asks[i] != NULL) {
+            osri_ask_wait(asks[i], &results[i]);
+        }
+        answering += results[i].err == OSR_OK || results[i].err == OSR_ENOPROC;
+        print_row(&records[i], width, describe(&results[i]));
+        osri_ask_free(&asks[i]);
+    }
+    return answering;
+}
+
+static int check_all(const osri_arguments *arguments, const osri_epmd_record *records, uint32_t count)
+{
+    osr_node *node = NULL;
+    int status = osri_arguments_client(arguments, "nodes", &node);
+    if (status != OSR_STATUS_OK) {
+        return status;
+    }
+    int width = (int)strlen("NODE");
+    for (uint32_t i = 0; i < count; i++) {
+        int length = (int)strlen(records[i].name);
+        width = length > width ? length : width;
+    }
+    (void)printf("%-*s %-24s %8s %-16s %s\n", width, "NODE", "ENDPOINT", "PROCESS", "LABELS", "ANSWERS");
+    uint32_t answering = 0;
+    for (uint32_t i = 0; i < count; i += BATCH) {
+        uint32_t batch = count - i < BATCH ? count - i : BATCH;
+        answering += check_batch(node, records + i, batch, width);
+    }
+    osr_node_stop(node, STOP_MS);
+    osr_node_free(&node);
+    return arguments->check && answering < count ? OSR_STATUS_FAILED : OSR_STATUS_OK;
+}
+
+static int list(const osri_arguments *arguments)
+{
+    osri_epmd_options options = osri_arguments_mapper(arguments);
+    osri_epmd_record *records = NULL;
+    uint32_t count = 0;
+    char text[TEXT_BYTES] = "";
+    osr_err err = osri_epmd_list(&options, NULL, &records, &count, text, sizeof(text));
+    if (err != OSR_OK) {
+        (void)fprintf(stderr, "osier nodes: %s\n", text[0] != '\0' ? text : osr_err_text(err));
+        return OSR_STATUS_UNAVAILABLE;
+    }
+    if (count == 0) {
+        (void)puts("no node is registered on this machine; osier demo up starts some");
+        osri_epmd_list_free(&records, count);
+        return OSR_STATUS_OK;
+    }
+    int status = check_all(arguments, records, count);
+    osri_epmd_list_free(&records, count);
+    return fflush(stdout) == 0 ? status : OSR_STATUS_FAILED;
+}
+
+int osri_osier_nodes(int argc, char **argv)
+{
+    osri_arguments arguments;
+    char text[TEXT_BYTES] = "";
+    if (!osri_arguments_parse(argc, argv, &arguments, text, sizeof(text))) {
+        return osri_arguments_refuse("nodes", text, usage);
+    }
+    if (arguments.help) {
+        (void)fputs(usage, stdout);
+        return OSR_STATUS_OK;
+    }
+    if (arguments.rest_count > 0) {
+        return osri_arguments_refuse("nodes", "it takes no names", usage);
+    }
+    return list(&arguments);
+}
