@@ -24,7 +24,8 @@ if [ ! -s "$OSIER_HOME/cluster.secret" ]; then
     [ -r "$secret" ] || refuse "$secret: not readable by user $(id -u); run the container as the user who owns it" \
         "(docker/secret.sh writes OSIER_UID and OSIER_GID to docker/.env)"
     umask 077
-    mkdir -p -m 700 "$OSIER_HOME"
+    mkdir -p "$OSIER_HOME"
+    chmod 700 "$OSIER_HOME"
     # whole or not at all: a health check may come at the same time
     cp "$secret" "$OSIER_HOME/cluster.secret.$$"
     chmod 600 "$OSIER_HOME/cluster.secret.$$"

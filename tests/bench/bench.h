@@ -31,7 +31,7 @@ void bench_report(const bench_case *the_case, uint64_t n, uint64_t ns, const cha
  * it to return. */
 OSR_MUST_CHECK osr_err bench_expect(osr_self *self, const char *what, int64_t got, int64_t wanted);
 
-/* The next message, which must be of the type, waiting as long as it takes; else the process ends. */
+/* The next message, which must be of the type; else the process ends. Waits as long as it takes. */
 const void *bench_receive(osr_self *self, const osr_type *type);
 #define BENCH_RECEIVE(self, type) ((const type *)bench_receive((self), &type##_osr_type))
 

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "tests/bench/bench.h"
 
-/* All to all: each of K processes sends M messages, the s-th to process (its number + 7919 s) mod K,
- * and so gets M. */
+/* All to all: each of K processes sends M messages, the s-th to process (its number + 7919 s) mod
+ * K, and so gets M. */
 
 #define STRIDE 7919
 

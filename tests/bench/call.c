@@ -3,8 +3,8 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/echo.h"
 
-/* One client calls one server; the client's own mailbox is empty, or holds messages that it does not
- * want now. */
+/* One client calls one server; the client's own mailbox is empty, or holds messages that it does
+ * not want now. */
 
 OSR_MESSAGE(noise, 0x0522, (1, i64, number));
 

@@ -8,8 +8,8 @@
 
 #include "tests/bench/bench.h"
 
-/* osier-bench CASE N [ARG]: one benchmark on a node of its own, with a scheduler for each core. Exit
- * status: 0, and the line is on standard output; 1, and standard error says what went wrong; 64 for
+/* osier-bench CASE N [ARG]: one benchmark on a node of its own, with a scheduler for each core.
+ * Exit status: 0, and the line is on standard output; 1, and standard error says what went wrong; 64 for
  * arguments that make no sense. */
 
 #define EXIT_USAGE 64

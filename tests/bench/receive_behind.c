@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "tests/bench/bench.h"
 
-/* Receive by type while B messages of another type wait: each round sends oneself one and takes it. */
+/* Receive by type while B messages of another type wait: each round sends itself one and takes
+ * it. */
 
 OSR_MESSAGE(wanted, 0x0510, (1, i64, number));
 OSR_MESSAGE(unwanted, 0x0511, (1, i64, number));
