@@ -12,7 +12,8 @@
  *   I1  every known node is in exactly one of `recent` (peer NULL) and `up` (peer set).
  *   I2  a name, once interned, is never freed before the directory: it has been handed out.
  * Bounds: OSRI_DIRECTORY_KNOWN_MAX, the least recently used is forgotten;
- *   OSRI_DIRECTORY_NAMES_MAX, further names are refused. */
+ *   OSRI_DIRECTORY_NAMES_MAX, further names are refused; hearsay fills half of it, so that whatever
+ *   peers tell of others, a node that proves its name can still connect. */
 
 typedef struct known {
     osri_list_link link;
@@ -57,7 +58,8 @@ void osri_directory_fini(osri_directory *directory)
     osri_mutex_fini(&directory->mutex);
 }
 
-static osr_err intern_locked(osri_directory *directory, const char *name, const char **ret_name)
+static osr_err intern_locked(osri_directory *directory, const char *name, size_t names_max,
+                             const char **ret_name)
 {
     char *interned = osri_map_get(&directory->names, name, strlen(name));
     osr_err err;
@@ -66,7 +68,7 @@ static osr_err intern_locked(osri_directory *directory, const char *name, const 
         *ret_name = interned;
         return OSR_OK;
     }
-    if (osri_map_count(&directory->names) >= OSRI_DIRECTORY_NAMES_MAX) {
+    if (osri_map_count(&directory->names) >= names_max) {
         return OSR_ELIMIT;
     }
     interned = osri_heap_strdup(name);
@@ -94,14 +96,14 @@ static void recent_add_locked(osri_directory *directory, known *entry)
 }
 
 static osr_err learn_locked(osri_directory *directory, uint64_t node, const char *name,
-                            uint64_t creation, known **ret_entry)
+                            uint64_t creation, size_t names_max, known **ret_entry)
 {
     known *entry = osri_map_get_u64(&directory->known, node);
     const char *interned;
     osr_err err = OSR_OK;
 
     if (entry == NULL) {
-        err = intern_locked(directory, name, &interned);
+        err = intern_locked(directory, name, names_max, &interned);
         entry = err == OSR_OK ? osri_heap_zalloc(sizeof(*entry)) : NULL;
         if (entry == NULL) {
             return err == OSR_OK ? OSR_ENOMEM : err;
@@ -125,7 +127,7 @@ osr_err osri_directory_learn(osri_directory *directory, uint64_t node, const cha
     osr_err err;
 
     osri_mutex_lock(&directory->mutex);
-    err = learn_locked(directory, node, name, creation, &entry);
+    err = learn_locked(directory, node, name, creation, OSRI_DIRECTORY_HEARD_MAX, &entry);
     osri_mutex_unlock(&directory->mutex);
     return err;
 }
@@ -162,7 +164,8 @@ osr_err osri_directory_up(osri_directory *directory, const osri_peer *peer)
     }
     *copy = *peer;
     osri_mutex_lock(&directory->mutex);
-    err = learn_locked(directory, peer->node, peer->name, peer->creation, &entry);
+    err = learn_locked(directory, peer->node, peer->name, peer->creation, OSRI_DIRECTORY_NAMES_MAX,
+                       &entry);
     if (err == OSR_OK && entry->peer == NULL) {
         osri_list_remove(&entry->link);
         directory->recent_count--;

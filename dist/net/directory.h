@@ -13,6 +13,7 @@
 
 #define OSRI_DIRECTORY_KNOWN_MAX 4096  /* nodes that are not connected */
 #define OSRI_DIRECTORY_NAMES_MAX 65536 /* different names ever */
+#define OSRI_DIRECTORY_HEARD_MAX 32768 /* ... from which on only those that connect are added */
 
 typedef struct osri_directory {
     osri_mutex mutex; /* OSRI_RANK_ROUTER */

@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "dist/net/net.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -145,6 +146,27 @@ uint64_t osri_net_session_of(const osri_net *net, const char *name)
     const osri_party *party = osri_map_get(&net->parties, name, strlen(name));
 
     return party == NULL || party->up == NULL ? 0 : party->up->number;
+}
+
+void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, const char *format,
+                  ...)
+{
+    char text[OSR_LOG_LINE_BYTES_MAX];
+    char more[48] = "";
+    uint64_t suppressed = 0;
+    va_list arguments;
+
+    if (level > net->log->level || !osri_gate_pass(gate, osri_net_now(net), &suppressed)) {
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (suppressed > 0) {
+        (void)snprintf(more, sizeof(more), " (%llu more suppressed)",
+                       (unsigned long long)suppressed);
+    }
+    osri_log_write(net->log, level, "%s%s", text, more);
 }
 
 void osri_net_count(const osri_net *net, osri_net_counters *ret_counters)

@@ -28,6 +28,17 @@ void osri_route_refuse(osri_net *net, osri_command *command, osr_reason_code cod
     osri_command_free(command);
 }
 
+static void answer(osri_session *session, osr_pid to, uint64_t ref, osri_signal_kind kind,
+                   const osr_type *type, const void *body)
+{
+    osri_envelope *reply;
+    osri_route route = {.pid = to};
+
+    if (osri_signal_new(kind, OSR_PID_NONE, ref, type, body, &reply) == OSR_OK) {
+        (void)osri_signal_send(session->net->node, &route, &reply);
+    }
+}
+
 /* ---- out -------------------------------------------------------------------------------- */
 
 static osr_err send_record(osri_session *session, const osri_buffer *record, uint64_t sender,
@@ -147,15 +158,15 @@ static osr_err send_signal(osri_session *session, const osri_command *command)
     const osri_envelope *signal = command->signal;
     osri_route route = {.pid = command->pid, .name = command->name};
     uint64_t sender = osri_record_process(signal->from);
-    osr_err err = osri_relations_outgoing(&session->relations, signal, command->pid);
+    osr_err err;
 
-    if (err != OSR_OK) {
-        return err;
-    }
     net->scratch.size = 0;
     err = osri_record_write_signal(&net->scratch, signal, &route, osri_net_now(net));
     if (err == OSR_OK && net->scratch.size > OSRI_LINK_RECORD_BYTES_MAX) {
         err = OSR_ELIMIT;
+    }
+    if (err == OSR_OK) {
+        err = osri_relations_outgoing(&session->relations, signal, command->pid);
     }
     if (err != OSR_OK) {
         return err;
@@ -167,6 +178,35 @@ static osr_err send_signal(osri_session *session, const osri_command *command)
                        signal->kind != OSRI_SIGNAL_MESSAGE);
 }
 
+/* A signal that no record can carry: who waits for an answer hears why, not that the node is gone.
+ */
+static void refuse_size(osri_session *session, osri_command *command)
+{
+    const osri_envelope *signal = command->signal;
+    osr_reason reason = osr_reason_error(OSR_ELIMIT);
+    osri_spawn_result result = {.error = OSR_ELIMIT};
+    bool asks = signal->kind == OSRI_SIGNAL_MESSAGE && signal->ref != 0;
+    bool replies = signal->kind == OSRI_SIGNAL_REPLY;
+
+    session->net->counters.dropped++;
+    osri_net_say(session->net, &session->gate, OSR_LOG_ERROR,
+                 "net: %s: a message of type %s is too large or too deep for another node (at most "
+                 "%u MiB, 65,536 values); dropped",
+                 session->name, signal->type == NULL ? "?" : signal->type->name,
+                 OSR_MESSAGE_BYTES_MAX / (1024 * 1024));
+    if (signal->kind == OSRI_SIGNAL_SPAWN) {
+        answer(session, signal->from, signal->ref, OSRI_SIGNAL_SPAWN_REPLY,
+               &osri_spawn_result_osr_type, &result);
+    } else if (asks || replies) {
+        answer(session, asks ? signal->from : command->pid, signal->ref, OSRI_SIGNAL_DOWN,
+               &osr_reason_osr_type, &reason);
+    } else {
+        osri_route_refuse(session->net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
+    osri_command_free(command);
+}
+
 /* The session may be down afterwards, but not freed. */
 static void send_command(osri_session *session, osri_command *command)
 {
@@ -174,6 +214,10 @@ static void send_command(osri_session *session, osri_command *command)
     osr_err err =
         is_over_bound(session, command->signal) ? OSR_EFULL : send_signal(session, command);
 
+    if (err == OSR_ELIMIT || err == OSR_EINVAL) {
+        refuse_size(session, command);
+        return;
+    }
     if (err != OSR_OK && err != OSR_ECLOSED) {
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
         return;
@@ -251,12 +295,11 @@ static void hear_type(osri_session *session, const osri_record *record)
     osri_heard heard = bad ? OSRI_HEARD_BAD : OSRI_HEARD_GOOD;
 
     if (bad) {
-        osri_log_write(net->log, OSR_LOG_ERROR,
-                       "net: %s: message type 0x%llx is \"%s\" there and \"%s\" here (%s:%u); its "
-                       "messages are "
-                       "dropped",
-                       session->name, (unsigned long long)record->id, record->name, ours->name,
-                       ours->file, ours->line);
+        osri_net_say(net, &session->gate, OSR_LOG_ERROR,
+                     "net: %s: message type 0x%llx is \"%s\" there and \"%s\" here (%s:%u); its "
+                     "messages are dropped",
+                     session->name, (unsigned long long)record->id, record->name, ours->name,
+                     ours->file, ours->line);
     }
     if (named && !bad && osr_type_shape(ours) != record->value) {
         heard = OSRI_HEARD_CHANGED;
@@ -277,17 +320,6 @@ static void hear_node(osri_session *session, const osri_record *record)
     (void)!osri_directory_learn(&session->net->directory, record->id, record->name, record->value);
 }
 
-static void answer(osri_session *session, osr_pid to, uint64_t ref, osri_signal_kind kind,
-                   const osr_type *type, const void *body)
-{
-    osri_envelope *reply;
-    osri_route route = {.pid = to};
-
-    if (osri_signal_new(kind, OSR_PID_NONE, ref, type, body, &reply) == OSR_OK) {
-        (void)osri_signal_send(session->net->node, &route, &reply);
-    }
-}
-
 /* A message whose type means something else here. A request's sender hears why. */
 static void drop_untyped(osri_session *session, const osri_record *record)
 {
@@ -306,7 +338,8 @@ static bool may_spawn(const osri_session *session, const osri_spawn_request *req
     bool named = session->spawn_count == 0;
 
     for (uint32_t i = 0; i < session->spawn_count && !named; i++) {
-        named = strcmp(session->spawn[i], request->entry.at) == 0;
+        named = strlen(session->spawn[i]) == request->entry.size &&
+                memcmp(session->spawn[i], request->entry.at, request->entry.size) == 0;
     }
     return (session->peer.roles & OSRI_ROLE_SPAWN) != 0 && named &&
            (net->options.may_spawn == NULL ||
@@ -326,8 +359,8 @@ static void deliver_spawn(osri_session *session, osri_envelope *signal)
         return;
     }
     if (!allowed) {
-        osri_log_write(net->log, OSR_LOG_WARNING, "net: \"%s\" may not spawn \"%.64s\"",
-                       session->name, request->entry.at == NULL ? "" : request->entry.at);
+        osri_net_say(net, &session->gate, OSR_LOG_WARNING, "net: \"%s\" may not spawn \"%.64s\"",
+                     session->name, request->entry.at == NULL ? "" : request->entry.at);
     }
     answer(session, signal->from, signal->ref, OSRI_SIGNAL_SPAWN_REPLY, &osri_spawn_result_osr_type,
            &refused);
@@ -400,8 +433,10 @@ static void open_and_deliver(osri_session *session, const osri_record *record)
     err = osri_record_open(record, net->types, session->peer.node, osri_net_now(net), &signal);
     if (err == OSR_OK) {
         deliver(session, record, signal);
-    } else if (err == OSR_EPROTO && heard == OSRI_HEARD_CHANGED) {
-        drop_untyped(session, record); /* another version of the type, which ours cannot read */
+    } else if ((err == OSR_EPROTO && heard == OSRI_HEARD_CHANGED) ||
+               (err == OSR_EINVAL && record->kind == OSRI_SIGNAL_MESSAGE)) {
+        /* Another version of the type, which ours cannot read; or larger here than there. */
+        drop_untyped(session, record);
     } else {
         osri_session_fail(session, err == OSR_ENOMEM ? "out of memory" : "malformed signal");
     }

@@ -292,7 +292,7 @@ static void come_up(osri_session *session, const osri_link_action *action)
 static void tell_down(const osri_session *session, const osri_link_action *action,
                       const char *reason)
 {
-    const osri_net *net = session->net;
+    osri_net *net = session->net;
     const char *name = session->name[0] == '\0' ? session->address : session->name;
 
     if (session->up) {
@@ -301,15 +301,15 @@ static void tell_down(const osri_session *session, const osri_link_action *actio
     } else if (!session->dialed) {
         bool usual = action->refusal == OSRI_REFUSAL_SIMULTANEOUS ||
                      action->refusal == OSRI_REFUSAL_CONNECTED;
-        osri_log_write(net->log, usual ? OSR_LOG_INFO : OSR_LOG_WARNING, "net: %s: %s", name,
-                       action->text);
+        osri_net_say(net, &net->gate, usual ? OSR_LOG_INFO : OSR_LOG_WARNING, "net: %s: %s", name,
+                     action->text);
     }
 }
 
 static void go_down(osri_session *session, const osri_link_action *action)
 {
     osri_net *net = session->net;
-    const char *reason = osri_down_name(session->failed ? OSRI_DOWN_PROTOCOL_ERROR : action->down);
+    const char *reason = osri_down_name(action->down);
     bool was_up = session->up;
 
     tell_down(session, action, reason);
@@ -364,7 +364,7 @@ static bool execute(osri_session *session, const osri_link_actions *actions)
             }
             break;
         case OSRI_LINK_DELIVER:
-            if (session->up && !session->failed) {
+            if (session->up && session->failure == NULL) {
                 osri_route_record(session, action->bytes, action->bytes_count);
             }
             break;
@@ -407,8 +407,12 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
     if (session->dead) {
         return err;
     }
-    if (session->failed || lost) {
-        end_conn(session, session->failed ? "malformed input" : "the connection was lost");
+    if (lost) {
+        end_conn(session, "the connection was lost");
+        return err;
+    }
+    if (session->failure != NULL) {
+        osri_session_close(session, OSRI_DOWN_PROTOCOL_ERROR, session->failure);
         return err;
     }
     osri_net_due(net, osri_link_next_due(session->link));
@@ -422,11 +426,12 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
 
 void osri_session_fail(osri_session *session, const char *text)
 {
-    if (!session->failed) {
-        session->failed = true;
-        session->net->counters.malformed++;
-        osri_log_write(session->net->log, OSR_LOG_ERROR, "net: %s: %s; closing", session->name,
-                       text);
+    osri_net *net = session->net;
+
+    if (session->failure == NULL) {
+        session->failure = text;
+        net->counters.malformed++;
+        osri_net_say(net, &net->gate, OSR_LOG_ERROR, "net: %s: %s; closing", session->name, text);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "dist/link/link.h"
 #include "dist/net/command.h"
 #include "dist/net/directory.h"
+#include "dist/net/gate.h"
 #include "dist/net/introductions.h"
 #include "dist/net/net.h"
 #include "dist/net/record.h"
@@ -43,8 +44,9 @@ typedef struct osri_session {
     bool up;
     bool dirty;        /* in this turn records were given to the link */
     bool blocked;      /* the transport took no more */
-    bool failed;       /* by what the peer sent; it ends */
     bool dead;         /* to be reaped */
+    const char *failure; /* static; what was wrong with what the peer sent: it ends; else NULL */
+    osri_gate gate;      /* of what the peer does wrong and survives */
     uint64_t retry_ns; /* blocked: when to try again */
     uint64_t drops_told_ns;
     uint64_t drops; /* messages beyond OSRI_NET_QUEUED_BYTES_MAX that were not told yet */
@@ -97,6 +99,7 @@ struct osri_net {
     osri_buffer scratch;
     osri_buffer introduction;
     uint64_t due_ns; /* nothing is due before */
+    osri_gate gate;  /* of handshakes and sessions that ended by what the other side sent */
     bool leaving;
     osri_net_counters counters;
 };
@@ -112,6 +115,10 @@ static inline void osri_net_due(osri_net *net, uint64_t due_ns)
     net->due_ns = due_ns < net->due_ns ? due_ns : net->due_ns;
 }
 
+/* Writes a line if the gate lets it pass, with how many it held back. */
+void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+
 /* ---- session.c ---- */
 
 /* Errors: OSR_ENOMEM, and those of dial(). */
@@ -124,8 +131,8 @@ void osri_session_event(osri_net *net, const osri_transport_event *event);
 osr_err osri_session_step(osri_session *session, osri_link_event *event);
 void osri_session_flush_all(osri_net *net);
 void osri_session_close(osri_session *session, osri_down down, const char *text);
-void osri_session_fail(osri_session *session,
-                       const char *text); /* by what it sent: ends after this step */
+/* By what it sent: ends after this step. text is static. */
+void osri_session_fail(osri_session *session, const char *text);
 void osri_sessions_tick(osri_net *net, uint64_t now_ns);
 void osri_sessions_reap(osri_net *net);
 void osri_session_free(osri_session *session);

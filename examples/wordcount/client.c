@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The person's side of a job. On a terminal one line shows the progress and is overwritten; elsewhere
- * it is a line every now and then. */
+/* The person's side of a job. On a terminal one line shows the progress and is overwritten;
+ * elsewhere it is a line every now and then. */
 
 #define SUBMIT_MS 600000 /* finding the files is part of it */
 #define ASK_MS 2000

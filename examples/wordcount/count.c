@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A hash table with open addressing over an array of words, whose texts lie in blocks that never move.
+/* A hash table with open addressing over an array of words, whose texts lie in blocks that never
+ * move.
  *
  * Invariants
  *   C1  slots[] holds 1 + an index into words[], or 0; at most half of it is used.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#ifndef WORDCOUNT_COUNT_H
-#define WORDCOUNT_COUNT_H
+#ifndef OSR_WORDCOUNT_COUNT_H
+#define OSR_WORDCOUNT_COUNT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,7 +56,8 @@ size_t counts_read(const counts *words, counts_cursor *cursor, uint8_t *ret_line
 
 /* ---- chunks ------------------------------------------------------------------------------ */
 
-/* Reads at most `bytes` bytes at `offset`; as pread() it returns how many, 0 at the end, -1 on error. */
+/* Reads at most `bytes` bytes at `offset`; as pread() it returns how many, 0 at the end, -1 on
+ * error. */
 typedef ssize_t counts_source(void *context, void *ret_bytes, size_t bytes, uint64_t offset);
 
 typedef enum counts_result {
@@ -66,8 +67,8 @@ typedef enum counts_result {
     COUNTS_NO_MEMORY,
 } counts_result;
 
-/* Counts the words that begin in the `length` bytes at `offset`, to their ends. So chunks that cover
- * a text without gap or overlap count each of its words once, however it is cut. */
+/* Counts the words that begin in the `length` bytes at `offset`, to their ends. So chunks that
+ * cover a text without gap or overlap count each of its words once, however it is cut. */
 counts_result counts_chunk(counts *words, uint64_t offset, uint64_t length, counts_source *source,
                            void *context);
 

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-/* One pass over a chunk. A word that began before it is skipped to its end; one that began in it is read to its
- * end, however far behind the chunk that is. */
+/* One pass over a chunk. A word that began before it is skipped to its end; one that began in it
+ * is read to its end, however far behind the chunk that is. */
 
 #define READ_BYTES ((size_t)64 * 1024)
 #define BEYOND_BYTES 64 /* where a chunk's last word most likely ends */

@@ -6,15 +6,16 @@
 
 #include "job.h"
 
-/* The job server: takes one job at a time, hands its chunks out to the workers that have registered, and puts
- * together what comes back.
+/* The job server: takes one job at a time, hands its chunks out to the workers that have
+ * registered, and puts together what comes back.
  *
  * Invariants
- *   J1  a chunk's counts enter run->words at once, with its last part, and only from the worker and attempt that
- *       the plan says hold it; so each chunk is counted exactly once, whatever was begun twice.
+ *   J1  a chunk's counts enter run->words at once, with its last part, and only from the worker and
+ *       attempt that the plan says hold it; so each chunk is counted exactly once, whatever was
+ *       begun twice.
  *   J2  worker i of the plan is workers[i].
- *   J3  a worker has at most CHUNKS_HELD_MAX chunks and one part under way, so nothing here grows without
- *       bound: the mailbox holds a part a worker. */
+ *   J3  a worker has at most CHUNKS_HELD_MAX chunks and one part under way, so nothing here grows
+ *       without bound: the mailbox holds a part a worker. */
 
 #define PATHS_MAX 65536
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#ifndef WORDCOUNT_JOB_H
-#define WORDCOUNT_JOB_H
+#ifndef OSR_WORDCOUNT_JOB_H
+#define OSR_WORDCOUNT_JOB_H
 
 #include "count.h"
 #include "messages.h"
@@ -117,7 +117,8 @@ void job_forget_dead(job *state);
 void job_node_up(job *state, const osr_nodeup *up);
 void job_node_down(job *state, const osr_nodedown *down);
 
-/* Starts a child on each node that has none, once `expected` nodes are there or when `now` is set. */
+/* Starts a child on each node that has none, once `expected` nodes are there or when `now` is
+ * set. */
 void job_place(osr_self *self, job *state, bool now);
 
 /* ---- kill.c: the demonstration of a node's end --------------------------------------------- */

@@ -10,8 +10,9 @@
 
 #include "job.h"
 
-/* The demonstration: a worker's node is ended by SIGKILL in the middle of its work, and the job goes on. From the
- * decision on nothing of the victim counts any more, so what it holds is really done again. */
+/* The demonstration: a worker's node is ended by SIGKILL in the middle of its work, and the job
+ * goes on. From the decision on nothing of the victim counts any more, so what it holds is
+ * really done again. */
 
 #define RESTART_NS (UINT64_C(15) * 1000000000)
 
@@ -22,7 +23,8 @@ static double ms_since(osr_self *self, uint64_t then_ns)
 
 /* ---- the deed ---------------------------------------------------------------------------- */
 
-/* Whether that process of this machine was started as the node: its command line says --name NODE. */
+/* Whether that process of this machine was started as the node: its command line says --name
+ * NODE. */
 static bool is_node(uint64_t os_pid, const char *node)
 {
     char path[64];

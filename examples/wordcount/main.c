@@ -174,8 +174,8 @@ static int with_node(const osr_entry *entry, const void *argument)
 {
     osr_node *node;
     char text[512];
-    int status = osr_client_open(OSR_CLIENT(.what = "wordcount", .log_level = OSR_LOG_ERROR),
-                                 &node, text, sizeof(text));
+    int status = osr_client_open(OSR_CLIENT(.what = "wordcount", .log_level = OSR_LOG_ERROR), &node,
+                                 text, sizeof(text));
     if (status != OSR_STATUS_OK) {
         (void)fprintf(stderr, "wordcount: %s\n", text);
         return status;
@@ -225,7 +225,8 @@ static int command_wait(const arguments *a)
 
 /* ---- nodes ------------------------------------------------------------------------------- */
 
-/* Its own flags are taken out of argv; the rest is osr_main()'s. What follows --out DIRECTORY are paths. */
+/* Its own flags are taken out of argv; the rest is osr_main()'s. What follows --out DIRECTORY
+ * are paths. */
 static int command_coordinator(int argc, char **argv, arguments *a)
 {
     int kept = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#ifndef WORDCOUNT_MESSAGES_H
-#define WORDCOUNT_MESSAGES_H
+#ifndef OSR_WORDCOUNT_MESSAGES_H
+#define OSR_WORDCOUNT_MESSAGES_H
 
 #include <osier/osier.h>
 
@@ -25,8 +25,8 @@ OSR_MESSAGE(worker_ready, 0x0502, (1, pid, worker), (2, str, id), (3, str, node)
 OSR_MESSAGE(chunk, 0x0503, (1, u64, job), (2, u32, number), (3, u32, attempt), (4, str, path),
             (5, u64, offset), (6, u64, length));
 
-/* A piece of a chunk's counts as counts_read() writes them. The last one makes it count, all at once;
- * its answer is the acknowledgement. With a problem the chunk could not be counted. */
+/* A piece of a chunk's counts as counts_read() writes them. The last one makes it count, all at
+ * once; its answer is the acknowledgement. With a problem the chunk could not be counted. */
 OSR_MESSAGE(part_taken, 0x0504, (1, bool, wanted));
 OSR_REQUEST(chunk_part, 0x0505, part_taken, (1, pid, worker), (2, u64, job), (3, u32, number),
             (4, u32, attempt), (5, bin, lines), (6, bool, last), (7, str, problem));

@@ -8,8 +8,8 @@
 #include "client.h"
 #include "job.h"
 
-/* A coordinator is a supervisor with the job server, to which place.c adds the workers. One that does a single job has
- * one more child, which is a client of the job server like any other. */
+/* A coordinator is a supervisor with the job server, to which place.c adds the workers. One that
+ * does a single job has one more child, which is a client of the job server like any other. */
 
 #define GATHER_MS 60000
 

@@ -6,9 +6,9 @@
 
 #include "job.h"
 
-/* The workers are children of the coordinator's supervisor on other nodes: one for each node with
- * WORKER_LABEL, "worker-1" on the first by name. When its node is lost the supervisor starts it again on another
- * node with that label; when the node comes back, it moves home. */
+/* The workers are children of the coordinator's supervisor on other nodes: one for each node
+ * with WORKER_LABEL, "worker-1" on the first by name. When its node is lost the supervisor
+ * starts it again on another node with that label; when the node comes back, it moves home. */
 
 #define START_MS 5000
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#ifndef WORDCOUNT_PLAN_H
-#define WORDCOUNT_PLAN_H
+#ifndef OSR_WORDCOUNT_PLAN_H
+#define OSR_WORDCOUNT_PLAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "scan.h"
 
-/* Who counts what: the rules of the job, without messages. Each chunk is waiting, held by one worker, or
- * done; it is done once, by the worker that holds it. */
+/* Who counts what: the rules of the job, without messages. Each chunk is waiting, held by one
+ * worker, or done; it is done once, by the worker that holds it. */
 
 #define CHUNKS_HELD_MAX 2
 #define PLAN_WORKERS_MAX 64
@@ -58,8 +58,8 @@ uint32_t plan_join(plan *p, uint64_t os_pid);
 /* It is gone: what it holds waits again. Returns how many chunks that are. */
 uint32_t plan_leave(plan *p, uint32_t worker);
 
-/* Chooses a waiting chunk and the worker to hold it, which is the one with the least to do. False: nothing to
- * hand out now. */
+/* Chooses a waiting chunk and the worker to hold it, which is the one with the least to do.
+ * False: nothing to hand out now. */
 bool plan_hand_out(plan *p, uint32_t *ret_chunk, uint32_t *ret_worker);
 
 /* Whether what this worker says about this attempt counts. */
@@ -71,9 +71,9 @@ void plan_done(plan *p, uint32_t worker, uint32_t chunk, bool counted);
 bool plan_is_finished(const plan *p);
 uint32_t plan_alive(const plan *p);
 
-/* When it is time for the kill: a worker whose node is to be killed, else PLAN_NOBODY. It is time when a third
- * of the chunks are done; with fewer than 3, before the last is handed out. The victim holds a
- * chunk, where one can be held; with 12 or more it has also counted one. */
+/* When it is time for the kill: a worker whose node is to be killed, else PLAN_NOBODY. It is
+ * time when a third of the chunks are done; with fewer than 3, before the last is handed out.
+ * The victim holds a chunk, where one can be held; with 12 or more it has also counted one. */
 uint32_t plan_victim(const plan *p);
 
 /* Whether there are two nodes with workers, so that one may be killed. */

@@ -10,7 +10,8 @@
 
 #include "job.h"
 
-/* What comes out of a job: two files, each written aside and then renamed, and a message to the client. */
+/* What comes out of a job: two files, each written aside and then renamed, and a message to the
+ * client. */
 
 #define TOP_COUNT 10
 #define TOP_BYTES_MAX 64 /* of a word in the message */

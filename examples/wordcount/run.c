@@ -9,8 +9,9 @@
 
 #include "job.h"
 
-/* One job from its request to its end: find the files, wait for workers, hand out, wait for what follows from the
- * kill. run_go_on() is called after each event and does what there is to do now. */
+/* One job from its request to its end: find the files, wait for workers, hand out, wait for what
+ * follows from the kill. run_go_on() is called after each event and does what there is to do
+ * now. */
 
 #define TICK_MS 100
 #define GATHER_NS (UINT64_C(10) * 1000000000)

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Directories are walked with names relative to open directories, so that a path may be of any length
- * and a link that appears meanwhile is not followed. */
+/* Directories are walked with names relative to open directories, so that a path may be of any
+ * length and a link that appears meanwhile is not followed. */
 
 #define FILES_MAX ((size_t)16 * 1024 * 1024)
 #define DEPTH_MAX 256 /* an open directory a level */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#ifndef WORDCOUNT_SCAN_H
-#define WORDCOUNT_SCAN_H
+#ifndef OSR_WORDCOUNT_SCAN_H
+#define OSR_WORDCOUNT_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,16 +28,17 @@ extern const char *const scan_default_paths[];
 extern const size_t scan_default_count;
 
 /* Finds the files of a file or directory and adds them: regular files, directories to any depth,
- * symbolic links followed only where `path` itself is one. Those of a directory are in byte order.
- * A directory that cannot be looked into is added as a file with a problem. On false ret_text says in
- * one line what is wrong with `path`, and what to type instead. */
+ * symbolic links followed only where `path` itself is one. Those of a directory are in byte
+ * order. A directory that cannot be looked into is added as a file with a problem. On false
+ * ret_text says in one line what is wrong with `path`, and what to type instead. */
 bool scan_add(scan *files, const char *path, char *ret_text, size_t text_bytes);
 
 void scan_fini(scan *files);
 
 #define SCAN_CHUNK_BYTES_MAX ((uint64_t)1024 * 1024)
 
-/* How long a chunk is when so much is to be counted: 64 of them, but 1 byte at least and 1 MiB at most. */
+/* How long a chunk is when so much is to be counted: 64 of them, but 1 byte at least and 1 MiB
+ * at most. */
 uint64_t scan_chunk_bytes(uint64_t total);
 
 #endif

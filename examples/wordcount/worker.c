@@ -9,11 +9,12 @@
 #include "count.h"
 #include "messages.h"
 
-/* A worker: counts chunks for the job that its supervisor's node runs, one after the other. It is started by that
- * supervisor, from another node, by its exported name.
+/* A worker: counts chunks for the job that its supervisor's node runs, one after the other. It
+ * is started by that supervisor, from another node, by its exported name.
  *
- * Reading and counting block, so they run on a helper thread: the node goes on answering meanwhile. The
- * counts go back in parts, each of which waits for its answer, so that a worker never has more than one under way. */
+ * Reading and counting block, so they run on a helper thread: the node goes on answering
+ * meanwhile. The counts go back in parts, each of which waits for its answer, so that a worker
+ * never has more than one under way. */
 
 #define PART_MS 60000
 

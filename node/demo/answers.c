@@ -10,7 +10,8 @@
 
 OSR_STRUCT(ask_nodes_argument, (1, u32, timeout_ms));
 
-/* Of the one question that is asked at a time: an entry's argument is a message and carries no pointers. */
+/* Of the one question that is asked at a time: an entry's argument is a message and carries no
+ * pointers. */
 static bool answered[OSRI_DEMO_MEMBERS];
 
 static bool note(osr_str name)

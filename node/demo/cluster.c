@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Start and end of the members, under a lock: of two commands at once one waits. The state file has a line
- * "NAME PID START" for each member. */
+/* Start and end of the members, under a lock: of two commands at once one waits. The state file
+ * has a line "NAME PID START" for each member. */
 
 #define START_MS 20000
 #define LOCK_MS 30000
@@ -64,7 +64,8 @@ static bool make_private(const char *path, char *ret_text)
     return true;
 }
 
-/* Where the mapper's socket is, too: $OSIER_RUNTIME_DIR, else $XDG_RUNTIME_DIR/osier, else /tmp/osier-UID. */
+/* Where the mapper's socket is, too: $OSIER_RUNTIME_DIR, else $XDG_RUNTIME_DIR/osier, else
+ * /tmp/osier-UID. */
 static bool find_directory(osri_demo_cluster *cluster, char *ret_text)
 {
     const char *own = getenv("OSIER_RUNTIME_DIR");

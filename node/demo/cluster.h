@@ -9,10 +9,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The demo's nodes as processes of the operating system. What runs is written to a file below the runtime
- * directory, so that one command may start them and another end them. A process is known by its
- * pid and the time of its start: a pid that has been given to somebody else is left alone.
- * Threads: one at a time. Functions that return false have written one line to ret_text. */
+/* The demo's nodes as processes of the operating system. What runs is written to a file below
+ * the runtime directory, so that one command may start them and another end them. A process is
+ * known by its pid and the time of its start: a pid that has been given to somebody else is left
+ * alone. Threads: one at a time. Functions that return false have written one line to ret_text. */
 
 #define OSRI_DEMO_MEMBERS 4
 #define OSRI_DEMO_TEXT_BYTES 1024
@@ -38,8 +38,9 @@ bool osri_demo_load(osri_demo_cluster *cluster, char *ret_text);
 /* How many members run. */
 size_t osri_demo_running(const osri_demo_cluster *cluster);
 
-/* Starts the members that do not run, and waits until all are up and the workers have registered, at most
- * 20 s. When that fails, what it has started is stopped. Stops early, with "interrupted", when stop_fd is readable. */
+/* Starts the members that do not run, and waits until all are up and the workers have
+ * registered, at most 20 s. When that fails, what it has started is stopped. Stops early, with
+ * "interrupted", when stop_fd is readable. */
 bool osri_demo_start(osri_demo_cluster *cluster, char *ret_text);
 
 /* Ends all members: asks them to, and kills those that are left after grace_ms. */

@@ -14,7 +14,8 @@
 #include "node/demo/cluster.h"
 #include "osier/main.h"
 
-/* The command. `up` leaves the cluster running; `run` starts one that ends with it, unless there is one already. */
+/* The command. `up` leaves the cluster running; `run` starts one that ends with it, unless there
+ * is one already. */
 
 #define GRACE_MS 5000
 #define RUN_GRACE_MS 2000 /* after Ctrl-C all is gone within 5 s */
@@ -123,7 +124,8 @@ static int demo_status(osri_demo_cluster *cluster)
 
 /* ---- run --------------------------------------------------------------------------------- */
 
-/* Runs `wordcount` with these arguments and our terminal: its exit status, or -1 when we are told to stop. */
+/* Runs `wordcount` with these arguments and our terminal: its exit status, or -1 when we are
+ * told to stop. */
 static int run_client(osri_demo_cluster *cluster, const char *const *arguments)
 {
     char text[OSRI_DEMO_TEXT_BYTES];

@@ -107,7 +107,8 @@ static bool find_program(char ret_path[PATH_MAX], char *ret_text)
     return false;
 }
 
-/* In the child, before the program: nothing but system calls. The pipe tells the parent errno if it fails. */
+/* In the child, before the program: nothing but system calls. The pipe tells the parent errno if
+ * it fails. */
 static void become(const osri_demo_spawn *what, const char *program, char *const *arguments,
                    pid_t parent, int log_fd)
 {

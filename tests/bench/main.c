@@ -9,8 +9,8 @@
 #include "tests/bench/bench.h"
 
 /* osier-bench CASE N [ARG]: one benchmark on a node of its own, with a scheduler for each core.
- * Exit status: 0, and the line is on standard output; 1, and standard error says what went wrong; 64 for
- * arguments that make no sense. */
+ * Exit status: 0, and the line is on standard output; 1, and standard error says what went wrong;
+ * 64 for arguments that make no sense. */
 
 #define EXIT_USAGE 64
 #define PROCESSES_MAX 4000000 /* what the peers are given too */

@@ -17,7 +17,7 @@ esac | awk 'NF >= 3 && $2 ~ /[A-Z]/ { sub("@.*", "", $3); print $3 }' | sort -u 
 
 # The name is the last word before the first "(", also where a declaration runs over several lines.
 public_headers | xargs cat | awk '
-    /^OSR_API/ { text = ""; reading = 1 }
+    /^(extern )?OSR_API/ { text = ""; reading = 1 }
     reading { text = text " " $0 }
     reading && /;/ {
         reading = 0

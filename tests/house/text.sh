@@ -24,6 +24,10 @@ for file in run $(sources c h cc S sh txt cmake); do
     fi
 done
 for header in $(sources h); do
-    grep -q '^#ifndef OSR_[A-Z0-9_]*_H$' "$header" || flaw "$header: no guard OSR_…_H"
+    case $header in
+    examples/*) guard='[A-Z][A-Z0-9_]*_H' ;; # written as a user would
+    *) guard='OSR_[A-Z0-9_]*_H' ;;
+    esac
+    grep -q "^#ifndef $guard\$" "$header" || flaw "$header: no guard ${guard%%[*}…_H"
 done
 finish

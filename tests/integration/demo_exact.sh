@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# Whatever the input, and although a worker is killed, the words are those that tr, sort and uniq count, and the report
-# covers each file once.
+# Whatever the input, and although a worker is killed, the words are those that tr, sort and uniq
+# count, and the report covers each file once.
 . "$(dirname "$0")/demo_world.sh"
 
 in=$work/in
 mkdir "$in"
 
-# covers: the chunks of the report are the files' bytes without gap or overlap, each counted by somebody.
+# covers: the chunks of the report are the files' bytes without gap or overlap, each counted by
+# somebody.
 covers()
 {
     awk -F '\t' '
@@ -54,7 +55,7 @@ count "a file of some MB" "$in/some"
 
 # With 12 chunks or more every worker has counted some.
 for worker in 1 2 3; do
-    grep -q "	worker$worker@localhost	" "$work/out/report.tsv" || wrong "worker$worker counted nothing"
+    grep -q "${tab}worker$worker@localhost$tab" "$work/out/report.tsv" || wrong "worker$worker counted nothing"
 done
 ok "every worker counted some"
 
@@ -64,7 +65,7 @@ printf 'x' >"$work/many/$(printf 'tab\there')"
 ln -s /etc "$work/many/link"
 count "many small files" "$work/many"
 count "all of them together" "$in" "$work/many"
-grep -qF 'tab\there	0	1	' "$work/out/report.tsv" || wrong "a tab in a name is not escaped"
+grep -qF "tab\\there${tab}0${tab}1$tab" "$work/out/report.tsv" || wrong "a tab in a name is not escaped"
 ok "names are escaped"
 within 5 nothing_left || wrong "left: $(ours)"
 ok "nothing is left"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# However the demo is interrupted in the middle, all of its processes are gone within 5 s: also a node that stands still, and
-# when the demo itself is killed and can do nothing about it.
+# However the demo is interrupted in the middle, all of its processes are gone within 5 s: also a
+# node that stands still, and when the demo itself is killed and can do nothing about it.
 . "$(dirname "$0")/demo_world.sh"
 
 words 300000 >"$work/in"

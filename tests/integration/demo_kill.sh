@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# A second worker is killed while it holds chunks: the result stays exact, and what it held is counted elsewhere. Every
-# pid of the report was seen in /proc, as that node, while it counted.
+# A second worker is killed while it holds chunks: the result stays exact, and what it held is
+# counted elsewhere. Every pid of the report was seen in /proc, as that node, while it counted.
 . "$(dirname "$0")/demo_world.sh"
 
 words 1000000 >"$work/in"
@@ -11,7 +11,7 @@ words 1000000 >"$work/in"
 for node in coordinator worker1 worker2 worker3; do
     pid=$(os_pid $node)
     tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--name $node@localhost" || wrong "$node is not OS process $pid"
-    echo "$node@localhost	$pid" >>"$work/seen"
+    echo "$node@localhost$tab$pid" >>"$work/seen"
 done
 [ "$(cut -f2 "$work/seen" | sort -u | wc -l)" -eq 4 ] || wrong "the nodes share OS processes"
 ok "four nodes are four OS processes"

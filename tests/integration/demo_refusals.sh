@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# What cannot work is refused in a line that says what and why, with an exit status, and leaves nothing behind.
+# What cannot work is refused in a line that says what and why, with an exit status, and leaves
+# nothing behind.
 . "$(dirname "$0")/demo_world.sh"
 
 # refused WHAT PATTERN COMMAND…: the command fails with such a line.

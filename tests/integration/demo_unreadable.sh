@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# A file that cannot be read is named, the rest is counted, and the exit status is 1. So that it is unreadable for root,
-# too, it vanishes after it was found and before it is counted: the workers stand still meanwhile.
+# A file that cannot be read is named, the rest is counted, and the exit status is 1. So that it is
+# unreadable for root, too, it vanishes after it was found and before it is counted: the workers
+# stand still meanwhile.
 . "$(dirname "$0")/demo_world.sh"
 
 mkdir "$work/in"

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# A world of its own for a test of the demo: directories, secret and mapper port. Whatever happens, no process of it is
-# left at the end. The test calls ok WHAT for each thing that held, wrong WHAT to fail, and ends with finish.
+# A world of its own for a test of the demo: directories, secret and mapper port. Whatever happens,
+# no process of it is left at the end. The test calls ok WHAT for each thing that held, wrong WHAT
+# to fail, and ends with finish.
 set -eu
 LC_ALL=C
 export LC_ALL
 
 : "${OSIER_BIN_DIR:?names the directory of the programs}"
-export osier="$OSIER_BIN_DIR/osier" wordcount="$OSIER_BIN_DIR/wordcount"
+tab=$(printf '\t')
+export tab osier="$OSIER_BIN_DIR/osier" wordcount="$OSIER_BIN_DIR/wordcount"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/osier-demo.XXXXXX")
 mkdir -m 700 "$work/run" "$work/home"
@@ -102,7 +104,7 @@ expected()
         tr A-Z a-z <"$file" | tr -cs a-z '\n'
         echo
     done <"$work/names" | sed '/^$/d' | sort | uniq -c |
-        sed 's/^ *\([0-9]*\) /\1	/' | sort -t'	' -k1,1nr -k2,2
+        sed "s/^ *\([0-9]*\) /\1$tab/" | sort -t"$tab" -k1,1nr -k2,2
 }
 
 # words N: so many words, the same each time.

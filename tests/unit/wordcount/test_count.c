@@ -168,7 +168,8 @@ START_TEST(random_texts_equal_the_naive_count)
 }
 END_TEST
 
-/* A word that is longer than what is read at once, and begins in the first chunk, belongs to that chunk. */
+/* A word that is longer than what is read at once, and begins in the first chunk, belongs to
+ * that chunk. */
 START_TEST(long_word_belongs_to_the_chunk_where_it_begins)
 {
     static uint8_t bytes[300000];

@@ -120,7 +120,8 @@ START_TEST(unknown_workers_and_chunks_hold_nothing)
 }
 END_TEST
 
-/* The kill is due when a third of the chunks are done, not before, and takes one who holds a chunk. */
+/* The kill is due when a third of the chunks are done, not before, and takes one who holds a
+ * chunk. */
 START_TEST(kill_is_due_at_a_third)
 {
     plan_for(64, 3, true);
@@ -157,7 +158,8 @@ START_TEST(doomed_workers_do_not_count)
 }
 END_TEST
 
-/* With two chunks the holder of the first is killed before the second is handed out; with one, and with none, anybody. */
+/* With two chunks the holder of the first is killed before the second is handed out; with one,
+ * and with none, anybody. */
 START_TEST(few_chunks_are_killed_before_the_last)
 {
     for (uint32_t count = 0; count < 3; count++) {

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_DIST_NET_GATE_H
+#define OSR_DIST_NET_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A bound on log lines that strangers and peers can cause: so many a second, then silence and a
+ * count. All zero is open. Threads: one at a time. */
+
+#define OSRI_GATE_LINES 5
+#define OSRI_GATE_NS UINT64_C(1000000000)
+
+typedef struct osri_gate {
+    uint64_t since_ns;
+    uint32_t lines; /* since then */
+    uint64_t suppressed;
+} osri_gate;
+
+/* Whether a line may be written now. *ret_suppressed: how many were not, since the last that was.
+ */
+static inline bool osri_gate_pass(osri_gate *gate, uint64_t now_ns, uint64_t *ret_suppressed)
+{
+    if (gate->lines == 0 || now_ns - gate->since_ns >= OSRI_GATE_NS) {
+        gate->since_ns = now_ns;
+        gate->lines = 0;
+    }
+    if (gate->lines >= OSRI_GATE_LINES) {
+        gate->suppressed++;
+        return false;
+    }
+    gate->lines++;
+    *ret_suppressed = gate->suppressed;
+    gate->suppressed = 0;
+    return true;
+}
+
+#endif
