@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -221,6 +222,27 @@ static bool wait_for_other(const osri_epmd_options *options, uint64_t deadline_m
     return false;
 }
 
+/* One runs, that is: it holds the lock; but it says nothing. */
+static osr_err fail_mute(uint16_t port, char *text, size_t text_bytes)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t bytes = sizeof(peer);
+    int fd = -1;
+
+    if (osri_epmd_local_connect(port, &fd, NULL, 0) == OSR_OK) {
+        (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+        close(fd);
+    }
+    if (peer.pid <= 0) {
+        return osri_epmd_fail(OSR_ETIMEDOUT, text, text_bytes,
+                              "the port mapper did not start in time; try again");
+    }
+    return osri_epmd_fail(OSR_ETIMEDOUT, text, text_bytes,
+                          "the port mapper that runs (process %d) does not answer; end it with "
+                          "kill -9 %d and try again",
+                          (int)peer.pid, (int)peer.pid);
+}
+
 osr_err osri_epmd_ensure(const osri_epmd_options *options, char *ret_text, size_t text_bytes)
 {
     uint64_t deadline_ms =
@@ -230,8 +252,7 @@ osr_err osri_epmd_ensure(const osri_epmd_options *options, char *ret_text, size_
     osr_err err = osri_epmd_port(options->port, &port, ret_text, text_bytes);
     while (err == OSR_OK && !is_answering(options)) {
         if (osri_epmd_now_ms() >= deadline_ms) {
-            return osri_epmd_fail(OSR_ETIMEDOUT, ret_text, text_bytes,
-                                  "the port mapper did not start in time");
+            return fail_mute(port, ret_text, text_bytes);
         }
         err = start_once(options, port, deadline_ms, ret_text, text_bytes);
         if (err == OSR_EBUSY) {

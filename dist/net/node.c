@@ -10,6 +10,7 @@
 #include "dist/identity/files.h"
 #include "dist/net/address.h"
 #include "dist/net/admission.h"
+#include "dist/net/gate.h"
 #include "dist/net/net.h"
 #include "dist/net/resolvers.h"
 #include "dist/zmq/transport.h"
@@ -35,6 +36,7 @@ typedef struct assembly {
     osri_identity identity;
     osri_epmd_options epmd;
     osri_admission admission;
+    osri_gate refusals;        /* of the key-checking thread */
     osri_transport *transport; /* until the net has it */
     osri_epmd_lease *lease;    /* until the resolvers have it */
     osri_resolvers *resolvers;
@@ -68,8 +70,17 @@ static bool admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *
 {
     assembly *all = context;
 
+    uint64_t now_ns = all->env->now_ns(all->env->context);
+    uint64_t suppressed = 0;
+    bool admitted = osri_admission_try(&all->admission, address, now_ns);
+
     (void)key; /* in development mode any key may try: its certificate decides */
-    return osri_admission_try(&all->admission, address, all->env->now_ns(all->env->context));
+    if (!admitted && osri_gate_pass(&all->refusals, now_ns, &suppressed)) {
+        osri_log_write(osri_node_log(all->node), OSR_LOG_WARNING,
+                       "net: %s: refused, too many handshakes a second (%llu more suppressed)",
+                       address, (unsigned long long)suppressed);
+    }
+    return admitted;
 }
 
 static void serve(void *argument)
@@ -177,6 +188,12 @@ static osr_err open_transport(assembly *all, const osr_dist_options *options, ch
             "another one (--listen tcp://ADDRESS:FIRST-LAST)",
             listen);
     }
+    if (err == OSR_EINVAL) {
+        return fail(err, ret_text, text_bytes,
+                    "cannot listen at %s: not tcp://ADDRESS:PORT or tcp://ADDRESS:FIRST-LAST, with "
+                    "ports from 1 to 32767",
+                    listen);
+    }
     if (err != OSR_OK) {
         return fail(err, ret_text, text_bytes, "cannot listen at %s: %s", listen,
                     osr_err_text(err));
@@ -226,6 +243,16 @@ static osr_err copy_labels(assembly *all, const osr_dist_options *options)
     return OSR_OK;
 }
 
+static bool has_control_character(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static osr_err check_options(const osr_dist_options *options, char *ret_text, size_t text_bytes)
 {
     if (options->label_count > OSRI_EPMD_LABELS_MAX) {
@@ -235,9 +262,9 @@ static osr_err check_options(const osr_dist_options *options, char *ret_text, si
     for (uint32_t i = 0; i < options->label_count; i++) {
         size_t bytes = strlen(options->labels[i]);
         if (bytes == 0 || bytes >= OSRI_EPMD_LABEL_BYTES ||
-            strpbrk(options->labels[i], "\r\n\t") != NULL) {
+            has_control_character(options->labels[i])) {
             return fail(OSR_EINVAL, ret_text, text_bytes,
-                        "label \"%.64s\": 1 to %u bytes, no line breaks", options->labels[i],
+                        "label %u: 1 to %u bytes, no control characters", i + 1,
                         OSRI_EPMD_LABEL_BYTES - 1);
         }
     }
@@ -276,7 +303,8 @@ static osr_err make_net(assembly *all, const osr_dist_options *options)
 static osr_err start_threads(assembly *all, const osr_dist_options *options, char *ret_text,
                              size_t text_bytes)
 {
-    osr_err err = osri_resolvers_new(all->env, options->no_mapper ? NULL : &all->epmd, all->lease,
+    osr_err err = osri_resolvers_new(all->env, osri_node_log(all->node),
+                                     options->no_mapper ? NULL : &all->epmd, all->lease,
                                      &all->resolvers);
 
     if (err == OSR_OK) {

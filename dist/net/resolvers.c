@@ -40,8 +40,10 @@ typedef struct helper {
 
 struct osri_resolvers {
     const osr_env *env;
+    const osri_log *log;
     const osri_epmd_options *epmd;
-    osri_epmd_lease *lease; /* owner: thread 0 */
+    osri_epmd_lease *lease;     /* owner: thread 0 */
+    osri_epmd_lease_state told; /* what was last said of it; owner: thread 0 */
     osri_mutex mutex;       /* OSRI_RANK_LEAF */
     osri_list queue;        /* guarded_by: mutex */
     int wanted;             /* eventfd */
@@ -104,11 +106,35 @@ static uint64_t now_ms(const osri_resolvers *resolvers)
     return resolvers->env->now_ns(resolvers->env->context) / UINT64_C(1000000);
 }
 
+/* Once a change, not once a try. */
+static void tell_lease(osri_resolvers *resolvers)
+{
+    osri_epmd_lease_state state = osri_epmd_lease_state_get(resolvers->lease);
+
+    if (state == resolvers->told) {
+        return;
+    }
+    if (state == OSRI_LEASE_HELD) {
+        osri_log_write(resolvers->log, OSR_LOG_NOTICE, "net: registered at the port mapper again");
+    } else if (state == OSRI_LEASE_TAKEN) {
+        osri_log_write(resolvers->log, OSR_LOG_ERROR,
+                       "net: another node has registered under this name at the port mapper; new "
+                       "connections reach that one: stop one of them");
+    } else {
+        osri_log_write(resolvers->log, OSR_LOG_WARNING,
+                       "net: the port mapper is gone; connections stay, new ones wait until one "
+                       "runs: osier-epmd --daemon");
+    }
+    resolvers->told = state;
+}
+
 /* How long to wait. */
 static int turn_lease(osri_resolvers *resolvers)
 {
     uint64_t now = now_ms(resolvers);
     uint64_t due = osri_epmd_lease_turn(resolvers->lease, now);
+
+    tell_lease(resolvers);
 
     if (due == UINT64_MAX) {
         return -1;
@@ -183,8 +209,9 @@ static osr_err start_all(osri_resolvers *resolvers)
     return OSR_OK;
 }
 
-osr_err osri_resolvers_new(const osr_env *env, const osri_epmd_options *epmd,
-                           osri_epmd_lease *lease, osri_resolvers **ret_resolvers)
+osr_err osri_resolvers_new(const osr_env *env, const osri_log *log,
+                           const osri_epmd_options *epmd, osri_epmd_lease *lease,
+                           osri_resolvers **ret_resolvers)
 {
     osri_resolvers *resolvers = osri_heap_zalloc(sizeof(*resolvers));
     osr_err err;
@@ -193,8 +220,10 @@ osr_err osri_resolvers_new(const osr_env *env, const osri_epmd_options *epmd,
         return OSR_ENOMEM;
     }
     resolvers->env = env;
+    resolvers->log = log;
     resolvers->epmd = epmd;
     resolvers->lease = lease;
+    resolvers->told = OSRI_LEASE_HELD;
     osri_mutex_init(&resolvers->mutex, OSRI_RANK_LEAF);
     osri_list_init(&resolvers->queue);
     atomic_init(&resolvers->stopping, false);

@@ -13,8 +13,9 @@ typedef struct osri_resolvers osri_resolvers;
 /* epmd: lent, as long as the resolvers live; NULL: there is no mapper, nobody is found. lease:
  * theirs from now on, freed by osri_resolvers_free(); NULL: there is none. Errors: OSR_ENOMEM;
  * OSR_ELIMIT, OSR_EIO no threads or descriptors: the lease is still the caller's. */
-OSR_MUST_CHECK osr_err osri_resolvers_new(const osr_env *env, const osri_epmd_options *epmd,
-                                          osri_epmd_lease *lease, osri_resolvers **ret_resolvers);
+OSR_MUST_CHECK osr_err osri_resolvers_new(const osr_env *env, const osri_log *log,
+                                          const osri_epmd_options *epmd, osri_epmd_lease *lease,
+                                          osri_resolvers **ret_resolvers);
 
 /* Of an osri_resolver; context: the resolvers. */
 void osri_resolvers_ask(void *context, osri_net *net, const char *name);

@@ -296,8 +296,9 @@ static void tell_down(const osri_session *session, const osri_link_action *actio
     const char *name = session->name[0] == '\0' ? session->address : session->name;
 
     if (session->up) {
-        osri_log_write(net->log, OSR_LOG_NOTICE, "net: %s is down: %s (%s)", session->name, reason,
-                       action->text);
+        bool usual = session->peer.hidden && action->down == OSRI_DOWN_GOODBYE;
+        osri_log_write(net->log, usual ? OSR_LOG_INFO : OSR_LOG_NOTICE, "net: %s is down: %s (%s)",
+                       session->name, reason, action->text);
     } else if (!session->dialed) {
         bool usual = action->refusal == OSRI_REFUSAL_SIMULTANEOUS ||
                      action->refusal == OSRI_REFUSAL_CONNECTED;

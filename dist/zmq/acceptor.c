@@ -200,6 +200,7 @@ static osri_zmq_conn *accept_conn(osri_zmq_transport *t, uint32_t routing_id, zm
         return NULL;
     }
     memcpy(conn->peer_key, key, sizeof key);
+    osri_zmq_backlog_took(conn, zmq_msg_size(payload));
     conn->fd = zmq_msg_get(payload, ZMQ_SRCFD);
     osri_zmq_id_insert(t, conn, routing_id);
     if (!osri_zmq_accepts_claim(t, conn)) {
@@ -266,6 +267,7 @@ static bool handle_message(osri_zmq_transport *t, zmq_msg_t *id, zmq_msg_t *payl
     if (conn->state == OSRI_ZMQ_TOMB || conn->closed_due) {
         return false;
     }
+    osri_zmq_backlog_took(conn, zmq_msg_size(payload));
     report_frame(t, conn, payload, ret_event);
     return true;
 }

@@ -139,6 +139,14 @@ static const char *text_of_failure(const osri_zmq_conn *conn)
     return slow ? "handshake timed out" : "peer closed during CURVE handshake";
 }
 
+/* The peer's fault: what else has arrived is not wanted. */
+void osri_zmq_dialed_end(osri_zmq_transport *t, osri_zmq_conn *conn, const char *text)
+{
+    end(t, conn, text);
+    conn->readable = false;
+    osri_zmq_conn_set_due(t, conn, conn->opened_due, true);
+}
+
 static void handle_event(osri_zmq_transport *t, osri_zmq_conn *conn, uint16_t event)
 {
     switch (event) {
@@ -215,11 +223,11 @@ bool osri_zmq_dialed_take(osri_zmq_transport *t, osri_zmq_conn *conn,
         return false;
     }
     if (zmq_msg_more(&t->lent) || zmq_msg_size(&t->lent) == 0) {
-        end(t, conn, "peer sent a malformed frame");
-        conn->readable = false;
-        osri_zmq_conn_set_due(t, conn, conn->opened_due, true);
+        osri_zmq_dialed_end(t, conn, "peer sent a malformed frame");
         return false;
     }
+    conn->fd = zmq_msg_get(&t->lent, ZMQ_SRCFD);
+    osri_zmq_backlog_took(conn, zmq_msg_size(&t->lent));
     ret_event->kind = OSRI_CONN_FRAME;
     ret_event->conn = conn->number;
     ret_event->frame = zmq_msg_data(&t->lent);

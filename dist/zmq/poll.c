@@ -138,6 +138,7 @@ static bool look(osri_zmq_transport *t, uint64_t wait_ms)
     if (has_deadlines(t) && (woken || now_ms - t->swept_ms >= OSRI_ZMQ_SWEEP_MS)) {
         sweep(t, now_ms);
     }
+    osri_zmq_backlog_sweep(t, now_ms);
     return woken;
 }
 

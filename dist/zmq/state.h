@@ -36,6 +36,8 @@ typedef struct osri_zmq_conn {
     bool closed_due;  /* all delivered, CLOSED not yet reported */
     const char *text; /* why it ended; the first reason stays */
     uint8_t peer_key[OSRI_KEY_BYTES];
+    int fd;               /* libzmq's, -1: not known; only shut after comparing the inode */
+    uint64_t taken_bytes; /* on the wire, of the frames that we were given */
 
     /* dialed */
     void *socket;
@@ -48,7 +50,6 @@ typedef struct osri_zmq_conn {
     /* accepted */
     struct osri_zmq_conn *id_next; /* same bucket */
     uint32_t routing_id;
-    int fd; /* libzmq's; only to be used after comparing the inode */
     uint64_t inode;
     bool fd_over;        /* the end of its TCP connection was seen */
     bool kick_due;       /* tomb that lingers until settle_ms */
@@ -106,6 +107,7 @@ typedef struct osri_zmq_transport {
     uint32_t cursor;     /* whose turn it was */
     uint32_t round_left; /* events until the sockets are looked at again */
     uint64_t swept_ms;
+    uint64_t backlog_ms;
     zmq_msg_t lent; /* what the last FRAME points into; always initialised */
     zmq_msg_t held; /* first frame of held_conn, reported after its ACCEPTED; always initialised */
     osri_conn held_conn;
@@ -134,6 +136,7 @@ osr_err osri_zmq_dial(osri_transport *transport, const char *endpoint,
 osr_err osri_zmq_dialed_send(osri_zmq_conn *conn, const uint8_t *frame, size_t frame_bytes);
 void osri_zmq_dialed_watch(osri_zmq_transport *transport,
                            osri_zmq_conn *conn); /* reads its monitor */
+void osri_zmq_dialed_end(osri_zmq_transport *transport, osri_zmq_conn *conn, const char *text);
 void osri_zmq_dialed_sweep(osri_zmq_transport *transport, osri_zmq_conn *conn, uint64_t now_ms);
 bool osri_zmq_dialed_take(osri_zmq_transport *transport, osri_zmq_conn *conn,
                           osri_transport_event *ret_event);
@@ -155,6 +158,12 @@ void osri_zmq_accepts_sweep(osri_zmq_transport *transport, uint64_t now_ms);
 void osri_zmq_accepts_reject(osri_zmq_transport *transport, int fd);
 void osri_zmq_accepted_end(osri_zmq_transport *transport, osri_zmq_conn *conn, const char *text);
 bool osri_zmq_kick(int fd, uint64_t inode); /* false: that TCP connection is over already */
+
+/* backlog.c */
+#define OSRI_ZMQ_ENDLESS_TEXT "peer sends a message without end"
+void osri_zmq_backlog_took(osri_zmq_conn *conn, size_t frame_bytes);
+bool osri_zmq_backlog_is_over(int fd, uint64_t taken_bytes);
+void osri_zmq_backlog_sweep(osri_zmq_transport *transport, uint64_t now_ms);
 
 /* poll.c. Room for as many sources as there can be connections, and one for the ROUTER. */
 osr_err osri_zmq_sources_reserve(osri_zmq_transport *transport, uint32_t capacity);

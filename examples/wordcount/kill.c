@@ -23,21 +23,32 @@ static double ms_since(osr_self *self, uint64_t then_ns)
 
 /* ---- the deed ---------------------------------------------------------------------------- */
 
-/* Whether that process of this machine was started as the node: its command line says --name
- * NODE. */
+/* "worker1@localhost" as a person may have typed it: with its host or without. */
+static bool names_node(const char *typed, const char *node)
+{
+    size_t bytes = strlen(typed);
+    return bytes > 0 && strncmp(typed, node, bytes) == 0 &&
+           (node[bytes] == '\0' || node[bytes] == '@');
+}
+
+/* Whether that process of this machine was started as the node: its command line says --name NODE. */
 static bool is_node(uint64_t os_pid, const char *node)
 {
     char path[64];
     char line[4096];
     (void)snprintf(path, sizeof(path), "/proc/%llu/cmdline", (unsigned long long)os_pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
-    (void)(fd < 0 ? 0 : close(fd));
-    line[bytes > 0 ? bytes : 0] = '\0';
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t bytes = read(fd, line, sizeof(line) - 1);
+    (void)close(fd);
     const char *end = line + (bytes > 0 ? bytes : 0);
+    line[end - line] = '\0';
     for (const char *word = line; word < end; word += strlen(word) + 1) {
         const char *next = word + strlen(word) + 1;
-        if (strcmp(word, "--name") == 0 && next < end && strcmp(next, node) == 0) {
+        if ((strcmp(word, "--name") == 0 && next < end && names_node(next, node)) ||
+            (strncmp(word, "--name=", 7) == 0 && names_node(word + 7, node))) {
             return true;
         }
     }

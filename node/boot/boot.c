@@ -17,15 +17,18 @@
 
 /* osr_main(): a program that is a node.
  *
- * Signals that end it are taken by a thread of their own, from before the node starts. The first one tells the
- * application to shut down, the second kills it; one that comes before there is an application ends it as soon
- * as it is there, and the second then ends the program; so does a second one while the node stops, and SIGALRM when
- * that takes too long. The main thread waits for the application's end.
+ * Signals that end it are taken by a thread of their own, from before the node starts. The first
+ * one tells the application to shut down; one that comes before there is an application does so as
+ * soon as it is there. The second kills the application, or ends the program where there is none;
+ * and SIGALRM ends the program when the node, which waits for every handler to return, takes too
+ * long to stop. The main thread waits for the application's end.
  *
- * Order: node, shell service, distribution, application: whoever can reach the node finds its shell. */
+ * Order: node, shell service, distribution, application: whoever can reach the node finds its
+ * shell. */
 
 #define STOP_MS 10000
-#define STOP_S_MAX 15 /* then the program ends whatever still runs */
+#define STOP_S_MAX 15  /* then the program ends whatever still runs */
+#define STOP_S_HASTY 3 /* the same after a second signal */
 #define START_MS 30000
 #define DESCRIPTORS_MIN 256
 #define TEXT_BYTES 1024
@@ -40,6 +43,7 @@ typedef struct boot {
     pthread_mutex_t mutex;
     osr_pid application; /* guarded_by: mutex; none: not yet, or no longer */
     int orders;          /* guarded_by: mutex; how often it has been told to end */
+    bool hasty;          /* more than once before the application had ended */
 } boot;
 
 static void complain(const boot *b, const char *text)
@@ -59,8 +63,7 @@ static osr_err parse(boot *b, int argc, char **argv)
 {
     char text[TEXT_BYTES];
     char host[HOST_NAME_MAX + 1] = "localhost";
-    osr_err err =
-        osri_flags_parse(argc, argv, b->app->name, host, &b->flags, text, sizeof(text));
+    osr_err err = osri_flags_parse(argc, argv, b->app->name, host, &b->flags, text, sizeof(text));
     if (err == OSR_OK && !is_loopback(b->flags.listen) && gethostname(host, sizeof(host)) == 0) {
         host[sizeof(host) - 1] = '\0';
         err = osri_flags_parse(argc, argv, b->app->name, host, &b->flags, text, sizeof(text));
@@ -116,6 +119,7 @@ static void *take_signals(void *argument)
         } else if (b->orders > 1) {
             _exit(OSR_STATUS_FAILED);
         }
+        (void)alarm(b->orders > 1 ? STOP_S_HASTY : 0);
         (void)pthread_mutex_unlock(&b->mutex);
     }
     return NULL;
@@ -168,10 +172,11 @@ static int start_node(boot *b)
 {
     const osri_flags *f = &b->flags;
     osr_err err = osr_node_new(
-        OSR_NODE(.name = f->name, .schedulers = f->schedulers, .log_level = f->log_level), &b->node);
+        OSR_NODE(.name = f->name, .schedulers = f->schedulers, .log_level = f->log_level),
+        &b->node);
     if (err == OSR_EINVAL) {
-        (void)fprintf(stderr, "%s: \"%s\" is no name for a node; type --name NAME[@HOST]\n", b->program,
-                      f->name);
+        (void)fprintf(stderr, "%s: \"%s\" is no name for a node; type --name NAME[@HOST]\n",
+                      b->program, f->name);
         return OSR_STATUS_USAGE;
     }
     if (err == OSR_OK) {
@@ -235,10 +240,16 @@ static int wait_for_end(boot *b, osr_pid application)
     (void)pthread_mutex_lock(&b->mutex);
     int orders = b->orders;
     b->application = OSR_PID_NONE;
+    b->hasty = orders > 1;
     (void)pthread_mutex_unlock(&b->mutex);
-    bool orderly = ended.code == OSR_REASON_NORMAL || (orders > 0 && ended.code == OSR_REASON_SHUTDOWN);
+    bool orderly =
+        ended.code == OSR_REASON_NORMAL || (orders > 0 && ended.code == OSR_REASON_SHUTDOWN);
     if (err == OSR_OK && orderly) {
         return OSR_STATUS_OK;
+    }
+    if (orders > 1) {
+        complain(b, "a second signal has ended it before its processes were done");
+        return OSR_STATUS_FAILED;
     }
     (void)fprintf(stderr, "%s: the application %s has ended: %s\n", b->program, b->app->name,
                   err == OSR_OK ? ended.text : osr_err_text(err));
@@ -250,8 +261,8 @@ static int run(boot *b)
     osr_pid application;
     osr_err err = start_application(b, &application);
     if (err != OSR_OK) {
-        (void)fprintf(stderr, "%s: the application %s does not start: %s\n", b->program, b->app->name,
-                      osr_err_text(err));
+        (void)fprintf(stderr, "%s: the application %s does not start: %s\n", b->program,
+                      b->app->name, osr_err_text(err));
         return OSR_STATUS_FAILED;
     }
     if (show_application(b, application) == 0) {
@@ -282,8 +293,8 @@ int osr_main(int argc, char **argv, const osr_app *app)
         status = run(&b);
     }
     if (b.node != NULL) {
-        (void)alarm(STOP_S_MAX);
-        osr_node_stop(b.node, STOP_MS);
+        (void)alarm(b.hasty ? STOP_S_HASTY : STOP_S_MAX);
+        osr_node_stop(b.node, b.hasty ? 0 : STOP_MS);
         (void)alarm(0);
         osr_node_free(&b.node);
     }

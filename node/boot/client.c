@@ -13,7 +13,8 @@
 
 #define NAME_BYTES 129
 
-/* The name has to differ from that of every other client a node may see, also from other machines. */
+/* The name has to differ from that of every other client a node may see, also from other machines.
+ * */
 static void name_client(const char *what, char ret_name[NAME_BYTES])
 {
     uint32_t number = 0;
@@ -26,7 +27,8 @@ static void name_client(const char *what, char ret_name[NAME_BYTES])
 static int fail(osr_node **node, int status, char *ret_text, size_t text_bytes, osr_err err)
 {
     if (text_bytes > 0 && ret_text[0] == '\0') {
-        (void)snprintf(ret_text, text_bytes, "the client's node does not start: %s", osr_err_text(err));
+        (void)snprintf(ret_text, text_bytes, "the client's node does not start: %s",
+                       osr_err_text(err));
     }
     if (*node != NULL) {
         osr_node_stop(*node, 0);
@@ -59,7 +61,8 @@ int osr_client_open(const osr_client_options *options, osr_node **ret_node, char
     name_client(o.what, name);
     (void)signal(SIGPIPE, SIG_IGN);
     osr_node *node = NULL;
-    osr_err err = osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level), &node);
+    osr_err err =
+        osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level), &node);
     if (err == OSR_OK) {
         err = osr_node_start(node);
     }

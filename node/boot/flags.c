@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the same. */
+/* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the same.
+ * */
 
 typedef struct parse {
     osri_flags *flags;
@@ -165,7 +166,8 @@ static const flag flags[] = {
 
 const char *osri_flags_help(void)
 {
-    return "  --name NAME[@HOST]   the node's name (default: the program's, @localhost; with --listen on\n"
+    return "  --name NAME[@HOST]   the node's name (default: the program's, @localhost; with "
+           "--listen on\n"
            "                       another address than loopback, @ this host's name)\n"
            "  --listen ADDRESS     where other nodes connect (default tcp://127.0.0.1:9100-9199)\n"
            "  --join NODE          connect to this node and stay connected; may be repeated\n"
@@ -175,7 +177,8 @@ const char *osri_flags_help(void)
            "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"
            "  --no-mapper          do not register at the port mapper\n"
            "  --mapper-port PORT   the port mapper's port (default 4371)\n"
-           "  --mapper-idle-exit S a mapper started for this node ends S seconds after its last node\n"
+           "  --mapper-idle-exit S a mapper started for this node ends S seconds after its last "
+           "node\n"
            "  --schedulers N       threads that run processes (default: one a core)\n"
            "  --tick MS            a silent node is given up after this time (default 10000)\n"
            "  --log LEVEL          error, warning, notice (default), info or debug\n"
@@ -200,7 +203,8 @@ static int parse_one(parse *p, char **argv)
     size_t length = equals == NULL ? strlen(argv[0]) : (size_t)(equals - argv[0]);
     const flag *f = flag_find(argv[0], length);
     if (f == NULL) {
-        (void)snprintf(p->text, p->text_bytes, "unknown argument %s; --help lists the flags", argv[0]);
+        (void)snprintf(p->text, p->text_bytes, "unknown argument %s; --help lists the flags",
+                       argv[0]);
         return 0;
     }
     const char *value = equals != NULL ? equals + 1 : f->value != NULL ? argv[1] : NULL;
@@ -230,7 +234,8 @@ osr_err osri_flags_parse(int argc, char **argv, const char *program, const char 
         i += taken;
     }
     if (ret_flags->name[0] == '\0' && !set_name(&p, program)) {
-        (void)snprintf(ret_text, text_bytes, "\"%s\" is no name for a node; type --name NAME", program);
+        (void)snprintf(ret_text, text_bytes, "\"%s\" is no name for a node; type --name NAME",
+                       program);
         return OSR_EINVAL;
     }
     return OSR_OK;

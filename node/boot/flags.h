@@ -35,8 +35,9 @@ typedef struct osri_flags {
 
 /* Parses argv[1] and on. program: for the default name, `host`: for a name without one.
  * Errors: OSR_EINVAL, and ret_text says which flag, why, and what to type. */
-OSR_MUST_CHECK osr_err osri_flags_parse(int argc, char **argv, const char *program, const char *host,
-                                        osri_flags *ret_flags, char *ret_text, size_t text_bytes);
+OSR_MUST_CHECK osr_err osri_flags_parse(int argc, char **argv, const char *program,
+                                        const char *host, osri_flags *ret_flags, char *ret_text,
+                                        size_t text_bytes);
 
 /* What --help prints. */
 const char *osri_flags_help(void);

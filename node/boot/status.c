@@ -18,7 +18,8 @@ osr_status osri_status_of_dist(osr_err err, const char *secret)
     case OSR_ENOMEM:
         return OSR_STATUS_FAILED;
     case OSR_ENOTFOUND: /* the secret file, or the mapper's program */
-        return secret != NULL && access(secret, F_OK) != 0 ? OSR_STATUS_CONFIG : OSR_STATUS_UNAVAILABLE;
+        return secret != NULL && access(secret, F_OK) != 0 ? OSR_STATUS_CONFIG
+                                                           : OSR_STATUS_UNAVAILABLE;
     default:
         return OSR_STATUS_UNAVAILABLE;
     }

@@ -169,7 +169,7 @@ static bool is_stopped(int stop_fd)
 
 static int stopped(int status, int stop_fd)
 {
-    if (status >= 0) {
+    if (status >= 0 && !is_stopped(stop_fd)) {
         return status;
     }
     int number = number_of_stop(stop_fd);

@@ -14,7 +14,8 @@ static bool parse_port(const char *value, uint32_t *ret_port)
     char *end;
     errno = 0;
     unsigned long port = strtoul(value, &end, 10);
-    if (errno != 0 || value[0] < '0' || value[0] > '9' || *end != '\0' || port == 0 || port > 65535) {
+    if (errno != 0 || value[0] < '0' || value[0] > '9' || *end != '\0' || port == 0 ||
+        port > 65535) {
         return false;
     }
     *ret_port = (uint32_t)port;
@@ -104,11 +105,10 @@ int osri_arguments_refuse(const char *command, const char *text, const char *usa
 int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_node **ret_node)
 {
     char text[TEXT_BYTES] = "";
-    int status = osr_client_open(OSR_CLIENT(.what = what, .cluster = arguments->cluster,
-                                            .secret = arguments->secret,
-                                            .mapper_port = arguments->mapper_port,
-                                            .log_level = OSR_LOG_ERROR),
-                                 ret_node, text, sizeof(text));
+    int status = osr_client_open(
+        OSR_CLIENT(.what = what, .cluster = arguments->cluster, .secret = arguments->secret,
+                   .mapper_port = arguments->mapper_port, .log_level = OSR_LOG_ERROR),
+        ret_node, text, sizeof(text));
     if (status != OSR_STATUS_OK) {
         (void)fprintf(stderr, "osier %s: %s\n", what, text);
     }

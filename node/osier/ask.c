@@ -11,7 +11,8 @@
 #include "node/shell/protocol.h"
 #include "node/shell/text.h"
 
-/* An ask belongs to two: the thread that waits for it and the process that asks; the last one frees it. */
+/* An ask belongs to two: the thread that waits for it and the process that asks; the last one
+ * frees it. */
 
 #define GIVE_UP_MS 2000
 
@@ -24,7 +25,8 @@ struct osri_ask {
     int wake_fd;
     bool waited; /* the process has ended, so that wake_fd gets nothing more of it */
     atomic_uint owners;
-    atomic_bool done; /* release in finish: pairs with acquire in osri_ask_is_done; below is constant then */
+    /* release in finish: pairs with acquire in osri_ask_is_done; what follows is constant then */
+    atomic_bool done;
     osr_err err;
     int status;
     osri_text text;
@@ -124,7 +126,8 @@ osr_err osri_ask_start(osr_node *node, const char *target, const char *line, uin
     ask->wake_fd = wake_fd;
     atomic_store_explicit(&ask->owners, 2, memory_order_relaxed); /* nobody else knows it yet */
     osri_ask_argument argument = {.address = (uint64_t)(uintptr_t)ask};
-    osr_err err = osr_node_spawn(node, &osri_asker_osr_entry, &argument, OSR_SPAWN(.label = "ask"), &ask->pid);
+    osr_err err = osr_node_spawn(node, &osri_asker_osr_entry, &argument, OSR_SPAWN(.label = "ask"),
+                                 &ask->pid);
     if (err != OSR_OK) {
         unref(ask);
         unref(ask);
@@ -143,12 +146,13 @@ void osri_ask_wait(osri_ask *ask, osri_ask_result *ret_result)
 {
     osr_err err = ask->waited ? OSR_OK : osr_node_wait(ask->node, ask->pid, OSR_FOREVER, NULL);
     ask->waited = true;
-    *ret_result = (osri_ask_result){.err = err == OSR_OK && osri_ask_is_done(ask) ? ask->err : OSR_EFAILED,
-                                    .status = ask->status,
-                                    .text = osri_text_get(&ask->text),
-                                    .text_bytes = ask->text.bytes,
-                                    .complaint = osri_text_get(&ask->complaint),
-                                    .complaint_bytes = ask->complaint.bytes};
+    *ret_result =
+        (osri_ask_result){.err = err == OSR_OK && osri_ask_is_done(ask) ? ask->err : OSR_EFAILED,
+                          .status = ask->status,
+                          .text = osri_text_get(&ask->text),
+                          .text_bytes = ask->text.bytes,
+                          .complaint = osri_text_get(&ask->complaint),
+                          .complaint_bytes = ask->complaint.bytes};
 }
 
 void osri_ask_free(osri_ask **ask)
@@ -169,17 +173,19 @@ void osri_ask_explain(osr_err err, const char *target, uint32_t timeout_ms, char
 {
     switch (err) {
     case OSR_ENOCONNECTION:
-        (void)snprintf(ret_text, text_bytes,
-                       "no connection to %s: it does not run, cannot be reached, or is of another cluster; "
-                       "osier nodes --check lists who answers",
-                       target);
+        (void)snprintf(
+            ret_text, text_bytes,
+            "no connection to %s: it does not run, cannot be reached, or is of another cluster; "
+            "osier nodes --check lists who answers",
+            target);
         break;
     case OSR_ETIMEDOUT:
-        (void)snprintf(ret_text, text_bytes, "%s has not answered within %u s", target, timeout_ms / 1000);
+        (void)snprintf(ret_text, text_bytes, "%s has not answered within %u s", target,
+                       timeout_ms / 1000);
         break;
     case OSR_ENOPROC:
-        (void)snprintf(ret_text, text_bytes, "%s runs no shell service: it was not started by osr_main()",
-                       target);
+        (void)snprintf(ret_text, text_bytes,
+                       "%s runs no shell service: it was not started by osr_main()", target);
         break;
     default:
         (void)snprintf(ret_text, text_bytes, "%s: %s", target, osr_err_text(err));
@@ -209,5 +215,6 @@ osr_err osri_ask_watch(osr_node *node, const char *target, int wake_fd)
 {
     osri_watch_argument argument = {.target = osr_str_of(target), .wake_fd = wake_fd};
     osr_pid pid;
-    return osr_node_spawn(node, &osri_watcher_osr_entry, &argument, OSR_SPAWN(.label = "watch"), &pid);
+    return osr_node_spawn(node, &osri_watcher_osr_entry, &argument, OSR_SPAWN(.label = "watch"),
+                          &pid);
 }

@@ -7,10 +7,12 @@
 
 #include "osier/node.h"
 
-/* A command on its way to the shell service of a node, asked by a process of the client's own node. */
+/* A command on its way to the shell service of a node, asked by a process of the client's own
+ * node. */
 typedef struct osri_ask osri_ask;
 
-/* What came back. Texts are lent as long as the ask lives, and as they came: not safe for a terminal. */
+/* What came back. Texts are lent as long as the ask lives, and as they came: not safe for a
+ * terminal. */
 typedef struct osri_ask_result {
     osr_err err; /* OSR_OK: there is an answer */
     int status;
@@ -38,8 +40,8 @@ void osri_ask_free(osri_ask **ask);
 void osri_ask_explain(osr_err err, const char *target, uint32_t timeout_ms, char *ret_text,
                       size_t text_bytes);
 
-/* Starts a process that writes an 'L' to wake_fd when the connection to the node called target, once there,
- * is lost. The name lives as long as the node. */
+/* Starts a process that writes an 'L' to wake_fd when the connection to the node called target,
+ * once there, is lost. The name lives as long as the node. */
 OSR_MUST_CHECK osr_err osri_ask_watch(osr_node *node, const char *target, int wake_fd);
 
 #endif

@@ -15,11 +15,12 @@
 #include "lib/core/heap.h"
 #include "node/osier/history.h"
 
-/* All reading waits for standard input and for wake_fd at once, also inside libedit, whose characters come through
- * get_character(): so a lost connection or a signal ends a line that is being typed, and libedit puts the terminal
- * back as it does at the end of each line.
+/* All reading waits for standard input and for wake_fd at once, also inside libedit, whose
+ * characters come through get_character(): so a lost connection or a signal ends a line that is
+ * being typed, and libedit puts the terminal back as it does at the end of each line.
  *
- * libedit writes its own complaints (a terminal it does not know) to errors, which leads nowhere. */
+ * libedit writes its own complaints (a terminal it does not know) to errors, which leads nowhere.
+ * */
 
 #define LINE_ROOM_MIN 256
 
@@ -32,7 +33,7 @@ struct osri_editor {
     History *history; /* NULL: none */
     FILE *errors;
     char history_path[PATH_MAX]; /* "": none */
-    char buffer[4096]; /* plain: read and not yet taken */
+    char buffer[4096];           /* plain: read and not yet taken */
     size_t from, to;
     char *line; /* plain */
     size_t bytes, room;
@@ -43,7 +44,8 @@ struct osri_editor {
 /* Whether standard input has something, or its end. */
 static bool wait_for_input(osri_editor *e)
 {
-    struct pollfd fds[] = {{.fd = e->wake_fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = e->wake_fd, .events = POLLIN},
+                           {.fd = STDIN_FILENO, .events = POLLIN}};
     while (poll(fds, 2, -1) < 0 && errno == EINTR) {
     }
     e->is_woken = fds[0].revents != 0;
@@ -68,7 +70,8 @@ static char *get_prompt(EditLine *edit)
     return (char *)(uintptr_t)e->prompt; /* it is only read */
 }
 
-/* 1: a character; 0: the end; -1 with EINTR: give the line up. Bytes that are no character here are passed over. */
+/* 1: a character; 0: the end; -1 with EINTR: give the line up. Bytes that are no character here
+ * are passed over. */
 static int get_character(EditLine *edit, wchar_t *ret_character)
 {
     osri_editor *e = NULL;
@@ -92,6 +95,22 @@ static int get_character(EditLine *edit, wchar_t *ret_character)
             memset(&state, 0, sizeof(state));
         }
     }
+}
+
+/* Ctrl-D. libedit's own would write "^D". */
+static unsigned char end_or_delete(EditLine *edit, int character)
+{
+    const LineInfo *line = el_line(edit);
+    (void)character;
+    if (line->buffer == line->lastchar) {
+        return CC_EOF;
+    }
+    if (line->cursor == line->lastchar) {
+        return CC_ERROR;
+    }
+    (void)el_cursor(edit, 1);
+    el_deletestr(edit, 1);
+    return CC_REFRESH;
 }
 
 static void remember(void *context, const char *line)
@@ -129,6 +148,8 @@ static void set_up_edit(osri_editor *e)
     (void)el_set(e->edit, EL_PROMPT, get_prompt);
     (void)el_set(e->edit, EL_EDITOR, "emacs");
     (void)el_set(e->edit, EL_SIGNAL, 0);
+    (void)el_set(e->edit, EL_ADDFN, "osier-end", "Ends the input", end_or_delete);
+    (void)el_set(e->edit, EL_BIND, "^D", "osier-end", NULL);
     (void)el_set(e->edit, EL_GETCFN, get_character);
     set_up_history(e);
 }
@@ -234,7 +255,8 @@ osri_editor *osri_editor_new(const char *prompt, int wake_fd)
     e->prompt = prompt;
     e->wake_fd = wake_fd;
     e->is_terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-    if (e->is_terminal && terminal != NULL && terminal[0] != '\0' && strcmp(terminal, "dumb") != 0) {
+    if (e->is_terminal && terminal != NULL && terminal[0] != '\0' &&
+        strcmp(terminal, "dumb") != 0) {
         set_up_edit(e);
     }
     return e;

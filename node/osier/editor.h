@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Lines from standard input: edited by libedit, with history, on a terminal that can; a prompt and the system's own
- * line on a dumb one; bare lines from anything else. Threads: one. */
+/* Lines from standard input: edited by libedit, with history, on a terminal that can; a prompt and
+ * the system's own line on a dumb one; bare lines from anything else. Threads: one. */
 
 typedef struct osri_editor osri_editor;
 
@@ -17,7 +17,8 @@ typedef enum osri_input {
     OSRI_INPUT_WOKEN, /* wake_fd has something to read; what was being typed is dropped */
 } osri_input;
 
-/* prompt is lent for the editor's life. The terminal is as it was whenever osri_editor_read() is not at work.
+/* prompt is lent for the editor's life. The terminal is as it was whenever osri_editor_read() is
+ * not at work.
  * Ownership: free with osri_editor_free(). NULL: no memory. */
 osri_editor *osri_editor_new(const char *prompt, int wake_fd);
 void osri_editor_free(osri_editor **editor);
@@ -25,7 +26,8 @@ void osri_editor_free(osri_editor **editor);
 /* Whether a person types: prompts, and news between the answers, make sense. */
 bool osri_editor_is_terminal(const osri_editor *editor);
 
-/* ret_line: without its newline, lent until the next call; lines longer than line_bytes_max are cut. */
+/* ret_line: without its newline, lent until the next call; lines longer than line_bytes_max are
+ * cut. */
 osri_input osri_editor_read(osri_editor *editor, size_t line_bytes_max, char **ret_line);
 
 #endif

@@ -33,8 +33,9 @@ static int open_own(const char *path, int flags)
 {
     int fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
     struct stat status;
-    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
-                    ((status.st_mode & 077) != 0 && fchmod(fd, 0600) != 0))) {
+    if (fd >= 0 &&
+        (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+         ((status.st_mode & 077) != 0 && fchmod(fd, 0600) != 0))) {
         (void)close(fd);
         fd = -1;
     }
@@ -92,7 +93,9 @@ static void rewrite(const char *path, const char *text, size_t bytes)
 {
     char fresh[PATH_MAX];
     int length = snprintf(fresh, sizeof(fresh), "%s.%ld", path, (long)getpid());
-    int fd = length > 0 && (size_t)length < sizeof(fresh) ? open_own(fresh, O_WRONLY | O_CREAT | O_EXCL) : -1;
+    int fd = length > 0 && (size_t)length < sizeof(fresh)
+                 ? open_own(fresh, O_WRONLY | O_CREAT | O_EXCL)
+                 : -1;
     if (fd < 0) {
         return;
     }
@@ -112,7 +115,8 @@ static void visit_lines(char *text, void (*visit)(void *context, const char *lin
     }
 }
 
-void osri_history_load(const char *path, void (*visit)(void *context, const char *line), void *context)
+void osri_history_load(const char *path, void (*visit)(void *context, const char *line),
+                       void *context)
 {
     int fd = open_own(path, O_RDONLY);
     char *text = fd < 0 ? NULL : osri_heap_alloc(FILE_BYTES_MAX);

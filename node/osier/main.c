@@ -23,7 +23,8 @@ static int version(int argc, char **argv);
 
 static const command commands[] = {
 #ifdef OSIER_DEMO
-    {"demo", "a cluster of four nodes on this machine, and the word count on it", osri_command_demo},
+    {"demo", "a cluster of four nodes on this machine, and the word count on it",
+     osri_command_demo},
 #endif
     {"nodes", "the nodes of this machine, and whether they answer", osri_osier_nodes},
     {"shell", "a shell in a node: processes, state, calls", osri_osier_shell},

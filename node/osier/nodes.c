@@ -10,8 +10,8 @@
 #include "node/osier/ask.h"
 #include "node/osier/commands.h"
 
-/* osier nodes: what the mapper of this machine knows, and who of them answers. They are asked a batch at a time, all
- * of it at once. */
+/* osier nodes: what the mapper of this machine knows, and who of them answers. They are asked a
+ * batch at a time, all of it at once. */
 
 #define TEXT_BYTES 512
 #define BATCH 32
@@ -21,7 +21,8 @@
 
 static const char usage[] =
     "usage: osier nodes [FLAG]...\n"
-    "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each answers.\n"
+    "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each "
+    "answers.\n"
     "  --check              exit with 0 only if all answer\n" OSRI_ARGUMENTS_HELP;
 
 static void join_labels(const osri_epmd_record *record, char ret_text[LABELS_BYTES])
@@ -35,7 +36,8 @@ static void join_labels(const osri_epmd_record *record, char ret_text[LABELS_BYT
         if (used + length + 2 > LABELS_BYTES) {
             break;
         }
-        used += (size_t)snprintf(ret_text + used, LABELS_BYTES - used, "%s%s", i > 0 ? "," : "", safe);
+        used +=
+            (size_t)snprintf(ret_text + used, LABELS_BYTES - used, "%s%s", i > 0 ? "," : "", safe);
     }
 }
 
@@ -47,7 +49,8 @@ static void print_row(const osri_epmd_record *record, int width, const char *ans
     (void)osri_log_escape(name, sizeof(name), record->name);
     (void)osri_log_escape(endpoint, sizeof(endpoint), record->endpoint);
     join_labels(record, labels);
-    (void)printf("%-*s %-24s %8" PRIu32 " %-16s %s\n", width, name, endpoint, record->os_pid, labels, answer);
+    (void)printf("%-*s %-24s %8" PRIu32 " %-16s %s\n", width, name, endpoint, record->os_pid,
+                 labels, answer);
 }
 
 static const char *describe(const osri_ask_result *result)
@@ -67,7 +70,8 @@ static const char *describe(const osri_ask_result *result)
 }
 
 /* Asks and prints a batch; returns how many answer. */
-static uint32_t check_batch(osr_node *node, const osri_epmd_record *records, uint32_t count, int width)
+static uint32_t check_batch(osr_node *node, const osri_epmd_record *records, uint32_t count,
+                            int width)
 {
     osri_ask *asks[BATCH] = {NULL};
     osri_ask_result results[BATCH] = {{.err = OSR_OK}};
@@ -86,7 +90,8 @@ static uint32_t check_batch(osr_node *node, const osri_epmd_record *records, uin
     return answering;
 }
 
-static int check_all(const osri_arguments *arguments, const osri_epmd_record *records, uint32_t count)
+static int check_all(const osri_arguments *arguments, const osri_epmd_record *records,
+                     uint32_t count)
 {
     osr_node *node = NULL;
     int status = osri_arguments_client(arguments, "nodes", &node);
@@ -98,7 +103,8 @@ static int check_all(const osri_arguments *arguments, const osri_epmd_record *re
         int length = (int)strlen(records[i].name);
         width = length > width ? length : width;
     }
-    (void)printf("%-*s %-24s %8s %-16s %s\n", width, "NODE", "ENDPOINT", "PROCESS", "LABELS", "ANSWERS");
+    (void)printf("%-*s %-24s %8s %-16s %s\n", width, "NODE", "ENDPOINT", "PROCESS", "LABELS",
+                 "ANSWERS");
     uint32_t answering = 0;
     for (uint32_t i = 0; i < count; i += BATCH) {
         uint32_t batch = count - i < BATCH ? count - i : BATCH;

@@ -19,8 +19,9 @@
 
 /* osier shell: lines to a node, answers from it. The node never knows of the terminal.
  *
- * One pipe tells the main thread what happens beside the typing: 'D' an answer is there, 'L' the connection is
- * lost, 'I' Ctrl-C, 'T' and 'H' SIGTERM and SIGHUP. Signals are taken by the main thread alone. */
+ * One pipe tells the main thread what happens beside the typing: 'D' an answer is there, 'L' the
+ * connection is lost, 'I' Ctrl-C, 'T' and 'H' SIGTERM and SIGHUP. Signals are taken by the main
+ * thread alone. */
 
 #define TEXT_BYTES 256
 #define ANSWER_MS 20000
@@ -144,7 +145,8 @@ static bool is_word(const char *line, const char *word)
 {
     size_t length = strlen(word);
     line += strspn(line, " \t\r");
-    return strncmp(line, word, length) == 0 && line[length + strspn(line + length, " \t\r")] == '\0';
+    return strncmp(line, word, length) == 0 &&
+           line[length + strspn(line + length, " \t\r")] == '\0';
 }
 
 /* What happened while nothing was asked. Late 'D's of answers that were given up come here too. */
@@ -216,6 +218,7 @@ static int converse(shell *s)
         say(s, "help lists the commands, quit leaves the shell");
         run_lines(s);
         if (s->lost && s->signal == 0) {
+            say(s, "");
             (void)fprintf(stderr, "osier shell: the connection to %s is lost\n", s->target);
             s->status = OSR_STATUS_UNAVAILABLE;
         } else if (osri_editor_is_terminal(s->editor)) {

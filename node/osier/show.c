@@ -21,7 +21,8 @@ static bool print(FILE *stream, const char *from, size_t bytes)
     return whole;
 }
 
-int osri_show(const osri_ask_result *result, const char *command, const char *target, uint32_t timeout_ms)
+int osri_show(const osri_ask_result *result, const char *command, const char *target,
+              uint32_t timeout_ms)
 {
     if (result->err != OSR_OK) {
         char text[TEXT_BYTES];

@@ -5,9 +5,10 @@
 
 #include "node/osier/ask.h"
 
-/* Prints an answer: text to standard output, complaint to standard error, both made safe for a terminal.
- * Returns the status, OSR_STATUS_FAILED when it cannot be written, or, without an answer, what that means; command
- * goes before the complaint then, as in "osier exec". */
-int osri_show(const osri_ask_result *result, const char *command, const char *target, uint32_t timeout_ms);
+/* Prints an answer: text to standard output, complaint to standard error, both made safe for a
+ * terminal. Returns the status, OSR_STATUS_FAILED when it cannot be written, or, without an
+ * answer, what that means; command goes before the complaint then, as in "osier exec". */
+int osri_show(const osri_ask_result *result, const char *command, const char *target,
+              uint32_t timeout_ms);
 
 #endif

@@ -33,10 +33,12 @@ int osri_target_check(const osri_arguments *arguments, const char *command, cons
         return OSR_STATUS_OK;
     }
     if (err == OSR_ENOTFOUND) {
-        (void)fprintf(stderr, "osier %s: no node %s runs on this machine; osier nodes lists those that do\n",
-                      command, name);
+        (void)fprintf(
+            stderr, "osier %s: no node %s runs on this machine; osier nodes lists those that do\n",
+            command, name);
     } else {
-        (void)fprintf(stderr, "osier %s: %s\n", command, text[0] != '\0' ? text : osr_err_text(err));
+        (void)fprintf(stderr, "osier %s: %s\n", command,
+                      text[0] != '\0' ? text : osr_err_text(err));
     }
     return OSR_STATUS_UNAVAILABLE;
 }

@@ -11,8 +11,8 @@
 /* "store" becomes store@localhost. False: it is not a node's name. Pure. */
 bool osri_target_name(const char *text, char ret_name[OSRI_NAME_BYTES]);
 
-/* A node of this machine that is not registered is not there; of others the dial tells. On OSR_STATUS_OK nothing is
- * known against it; else the reason has been printed. */
+/* A node of this machine that is not registered is not there; of others the dial tells. On
+ * OSR_STATUS_OK nothing is known against it; else the reason has been printed. */
 int osri_target_check(const osri_arguments *arguments, const char *command, const char *name);
 
 #endif

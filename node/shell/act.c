@@ -18,7 +18,8 @@
 
 /* ---- call and send --------------------------------------------------------------------- */
 
-static bool parse_message(osri_command_context *context, const char *text, osri_envelope **ret_message)
+static bool parse_message(osri_command_context *context, const char *text,
+                          osri_envelope **ret_message)
 {
     osri_types *types = osri_node_types(osr_self_node(context->self));
     char error[OSRI_PARSE_TEXT_BYTES] = "";
@@ -38,7 +39,8 @@ static bool may_be_sent(osri_command_context *context, const osr_type *type)
     if (type->id >= OWN_IDS_END || is_public_request) {
         return true;
     }
-    osri_command_complain(context, OSR_STATUS_USAGE, "%s is only for the runtime to send", type->name);
+    osri_command_complain(context, OSR_STATUS_USAGE, "%s is only for the runtime to send",
+                          type->name);
     return false;
 }
 
@@ -86,8 +88,8 @@ static void call(osri_command_context *context, const char *word, osr_pid pid,
         return;
     }
     osr_message reply;
-    osr_err err = osri_request(context->self, osr_to(pid), type, osri_envelope_body(envelope), CALL_MS,
-                               &reply, NULL);
+    osr_err err = osri_request(context->self, osr_to(pid), type, osri_envelope_body(envelope),
+                               CALL_MS, &reply, NULL);
     if (err == OSR_OK) {
         print_message(context, &reply);
     } else {
@@ -114,7 +116,8 @@ void osri_command_send(osri_command_context *context, char *const *arguments, un
     osri_envelope *envelope = NULL;
     if (osri_command_process(context, arguments[0], &pid) &&
         parse_message(context, arguments[1], &envelope) && may_be_sent(context, envelope->type)) {
-        osr_err err = osri_send(context->self, osr_to(pid), envelope->type, osri_envelope_body(envelope));
+        osr_err err =
+            osri_send(context->self, osr_to(pid), envelope->type, osri_envelope_body(envelope));
         if (err != OSR_OK) {
             osri_command_complain(context, OSR_STATUS_FAILED, "not sent: %s", osr_err_text(err));
         }

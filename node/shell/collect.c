@@ -18,8 +18,7 @@ static void keep(void *context, const osri_snapshot *snapshot)
     }
     if (c->count == c->room) {
         size_t room = c->room == 0 ? ROOM_MIN : c->room * 2;
-        osri_snapshot *at =
-            osri_heap_realloc(c->at, c->room * sizeof(*at), room * sizeof(*at));
+        osri_snapshot *at = osri_heap_realloc(c->at, c->room * sizeof(*at), room * sizeof(*at));
         if (at == NULL) {
             c->no_memory = true;
             return;
@@ -59,7 +58,8 @@ osr_err osri_collect_peers(osr_node *node, osri_peer **ret_peers, size_t *ret_co
     }
     size_t count = ops == NULL ? 0 : ops->peers(context, peers, room);
     count = count < room ? count : room; /* one that came in between is left out */
-    osri_peer *fit = osri_heap_realloc(peers, (room + 1) * sizeof(*peers), (count + 1) * sizeof(*peers));
+    osri_peer *fit =
+        osri_heap_realloc(peers, (room + 1) * sizeof(*peers), (count + 1) * sizeof(*peers));
     if (fit == NULL) {
         osri_heap_free(peers, (room + 1) * sizeof(*peers));
         return OSR_ENOMEM;

@@ -17,17 +17,20 @@
 static void help(osri_command_context *context, char *const *arguments, unsigned count);
 
 static const osri_command commands[] = {
-    {"ps", "ps [tree]", "the processes of this node; as a tree: with those of the nodes it is connected to", 0, 1,
+    {"ps", "ps [tree]",
+     "the processes of this node; as a tree: with those of the nodes it is connected to", 0, 1,
      false, osri_command_ps},
-    {"info", "info PID|NAME", "one process: links, monitors and the value of its state", 1, 1, false,
-     osri_command_info},
-    {"call", "call PID|NAME REQUEST{FIELD: VALUE, ...}", "sends a request and prints the reply", 2, 2, true,
-     osri_command_call},
-    {"send", "send PID|NAME MESSAGE{FIELD: VALUE, ...}", "sends a message", 2, 2, true, osri_command_send},
+    {"info", "info PID|NAME", "one process: links, monitors and the value of its state", 1, 1,
+     false, osri_command_info},
+    {"call", "call PID|NAME REQUEST{FIELD: VALUE, ...}", "sends a request and prints the reply", 2,
+     2, true, osri_command_call},
+    {"send", "send PID|NAME MESSAGE{FIELD: VALUE, ...}", "sends a message", 2, 2, true,
+     osri_command_send},
     {"exit", "exit PID|NAME REASON",
      "sends an exit signal: shutdown, normal, kill, or a reason of your own words", 2, 2, true,
      osri_command_exit},
-    {"kill", "kill PID|NAME", "ends a process, which cannot prevent it", 1, 1, true, osri_command_kill},
+    {"kill", "kill PID|NAME", "ends a process, which cannot prevent it", 1, 1, true,
+     osri_command_kill},
     {"nodes", "nodes", "this node and those it is connected to", 0, 0, false, osri_command_nodes},
     {"version", "version", "what runs here", 0, 0, false, osri_command_version},
     {"help", "help [COMMAND]", "this list, or one command", 0, 1, false, help},
@@ -58,7 +61,8 @@ static size_t least(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Letters to insert, remove or change to make one word the other. Words are shorter than WORD_BYTES. */
+/* Letters to insert, remove or change to make one word the other. Words are shorter than
+ * WORD_BYTES. */
 static size_t distance(const char *a, const char *b)
 {
     size_t above[WORD_BYTES];
@@ -214,10 +218,11 @@ static bool find_by_pid(osri_command_context *context, const char *word, osr_pid
 {
     osr_node *node = osr_self_node(context->self);
     if (osr_pid_parse(word, ret_pid) != OSR_OK) {
-        osri_command_complain(context, OSR_STATUS_USAGE,
-                              "\"%.64s\" is not a pid; they look like <3f9a12bc00112233.17.2>, and ps "
-                              "lists them",
-                              word);
+        osri_command_complain(
+            context, OSR_STATUS_USAGE,
+            "\"%.64s\" is not a pid; they look like <3f9a12bc00112233.17.2>, and ps "
+            "lists them",
+            word);
         return false;
     }
     if (ret_pid->node != osr_node_id(node)) {
@@ -243,7 +248,8 @@ bool osri_command_process(osri_command_context *context, const char *word, osr_p
     *ret_pid = osr_whereis(context->self, word);
     if (osr_pid_is_none(*ret_pid)) {
         osri_command_complain(context, OSR_STATUS_FAILED,
-                              "no process of this node is called \"%.64s\"; ps lists their names", word);
+                              "no process of this node is called \"%.64s\"; ps lists their names",
+                              word);
         return false;
     }
     return true;
@@ -272,7 +278,8 @@ static void help(osri_command_context *context, char *const *arguments, unsigned
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         osri_text_add(&context->out, "%-42s %s\n", commands[i].usage, commands[i].summary);
     }
-    osri_text_add(&context->out,
-                  "A message is typed as the node prints it: counter_add{by: 5}. A pid is pasted as it "
-                  "is shown.\n");
+    osri_text_add(
+        &context->out,
+        "A message is typed as the node prints it: counter_add{by: 5}. A pid is pasted as it "
+        "is shown.\n");
 }

@@ -6,8 +6,8 @@
 #include "node/shell/text.h"
 #include "osier/process.h"
 
-/* The shell's commands: one line in, text out. They run in a process of their own in the node that is asked
- * (service.h), with deadlines, and act on processes of that node only. */
+/* The shell's commands: one line in, text out. They run in a process of their own in the node that
+ * is asked (service.h), with deadlines, and act on processes of that node only. */
 
 #define OSRI_COMMAND_ARGUMENTS_MAX 2
 
@@ -52,7 +52,8 @@ void osri_command_run(osri_command_context *context, char *line);
 void osri_command_complain(osri_command_context *context, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The process that a person means by "<…>" or a registered name; false: the complaint has been made. */
+/* The process that a person means by "<…>" or a registered name; false: the complaint has been
+ * made. */
 bool osri_command_process(osri_command_context *context, const char *word, osr_pid *ret_pid);
 
 /* ---- look.c ---- */

@@ -8,8 +8,8 @@
 
 #include "lib/core/log.h"
 
-/* Tables for people. Names and labels are the programs' own texts: they are escaped here, so that a cell is always
- * one line. */
+/* Tables for people. Names and labels are the programs' own texts: they are escaped here, so that
+ * a cell is always one line. */
 
 #define COLUMNS 9
 #define CELL_BYTES 72
@@ -44,7 +44,8 @@ void osri_format_duration(uint64_t ns, char ret_text[OSRI_DURATION_TEXT_BYTES])
     }
 }
 
-static void duration_since(uint64_t since_ns, uint64_t now_ns, char ret_text[OSRI_DURATION_TEXT_BYTES])
+static void duration_since(uint64_t since_ns, uint64_t now_ns,
+                           char ret_text[OSRI_DURATION_TEXT_BYTES])
 {
     if (since_ns == 0) {
         (void)snprintf(ret_text, OSRI_DURATION_TEXT_BYTES, "-");
@@ -175,8 +176,8 @@ static void add_silence(osri_text *text, const osri_snapshot *process, uint64_t 
     osri_text_add(text, "it does not say what its links, monitors and value are\n");
 }
 
-void osri_format_process(osri_text *text, const osri_snapshot *process, const osri_process_info *info,
-                         uint64_t now_ns)
+void osri_format_process(osri_text *text, const osri_snapshot *process,
+                         const osri_process_info *info, uint64_t now_ns)
 {
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(process->pid, pid);

@@ -22,8 +22,8 @@ void osri_format_processes(osri_text *text, const osri_snapshot *processes, size
                            uint64_t now_ns);
 
 /* One process in full. info NULL: it did not answer, and that is said. */
-void osri_format_process(osri_text *text, const osri_snapshot *process, const osri_process_info *info,
-                         uint64_t now_ns);
+void osri_format_process(osri_text *text, const osri_snapshot *process,
+                         const osri_process_info *info, uint64_t now_ns);
 
 /* A process of the tree, and the node it runs on: index into the names. */
 typedef struct osri_tree_process {
@@ -31,10 +31,11 @@ typedef struct osri_tree_process {
     uint32_t node;
 } osri_tree_process;
 
-/* Every process once: below its parent, wherever that runs, or, when that is not among them, below its node.
- * Processes of one parent keep the order given.
+/* Every process once: below its parent, wherever that runs, or, when that is not among them, below
+ * its node. Processes of one parent keep the order given.
  * Errors: OSR_ENOMEM. */
-OSR_MUST_CHECK osr_err osri_format_tree(osri_text *text, const char *const *nodes, uint32_t node_count,
-                                        const osri_tree_process *processes, size_t count);
+OSR_MUST_CHECK osr_err osri_format_tree(osri_text *text, const char *const *nodes,
+                                        uint32_t node_count, const osri_tree_process *processes,
+                                        size_t count);
 
 #endif

@@ -11,8 +11,8 @@
 #include "node/shell/rows.h"
 #include "osier/main.h"
 
-/* ps tree: the shell services of the visible peers are asked at the same time, each by a helper process, so that one
- * that does not answer costs its deadline once and hides none of the others.
+/* ps tree: the shell services of the visible peers are asked at the same time, each by a helper
+ * process, so that one that does not answer costs its deadline once and hides none of the others.
  *
  * Helpers are linked to the command's process and answer it exactly once, or end with it. */
 
@@ -77,8 +77,8 @@ OSR_ENTRY(osri_shell_helper, osri_shell_question)
     osri_shell_list request = {.version = OSRI_SHELL_VERSION};
     osri_shell_answer answer = {.node = argument->node};
     const osri_shell_rows *rows = NULL;
-    osr_err err = osri_shell_list_request(self, osr_name(OSRI_SHELL_NAME, argument->node.at), &request,
-                                          argument->timeout_ms, &rows);
+    osr_err err = osri_shell_list_request(self, osr_name(OSRI_SHELL_NAME, argument->node.at),
+                                          &request, argument->timeout_ms, &rows);
     if (err == OSR_OK && rows->status != OSR_STATUS_OK) {
         err = OSR_EPERM;
     }
@@ -93,13 +93,12 @@ OSR_ENTRY(osri_shell_helper, osri_shell_question)
 
 static osr_err ask(gathering *g, const char *node)
 {
-    osri_shell_question question = {.asker = osr_self_pid(g->self),
-                                    .node = osr_str_of(node),
-                                    .timeout_ms = ANSWER_MS};
+    osri_shell_question question = {
+        .asker = osr_self_pid(g->self), .node = osr_str_of(node), .timeout_ms = ANSWER_MS};
     osr_pid helper;
     return osri_shell_helper_spawn(
-        g->self, &question, OSR_SPAWN(.link = true, .label = "ps tree", .stack_bytes = HELPER_STACK_BYTES),
-        &helper);
+        g->self, &question,
+        OSR_SPAWN(.link = true, .label = "ps tree", .stack_bytes = HELPER_STACK_BYTES), &helper);
 }
 
 static uint32_t ask_all(gathering *g)
@@ -126,13 +125,15 @@ static void remark(gathering *g, const osri_shell_answer *answer)
 {
     switch ((osr_err)answer->error) {
     case OSR_ETIMEDOUT:
-        osri_text_add(&g->remarks, "%s has not answered within %d s\n", answer->node.at, ANSWER_MS / 1000);
+        osri_text_add(&g->remarks, "%s has not answered within %d s\n", answer->node.at,
+                      ANSWER_MS / 1000);
         break;
     case OSR_ENOPROC:
         osri_text_add(&g->remarks, "%s runs no shell service\n", answer->node.at);
         break;
     case OSR_EPERM:
-        osri_text_add(&g->remarks, "%s does not show its processes to this node\n", answer->node.at);
+        osri_text_add(&g->remarks, "%s does not show its processes to this node\n",
+                      answer->node.at);
         break;
     default:
         osri_text_add(&g->remarks, "%s has not answered: %s\n", answer->node.at,

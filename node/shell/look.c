@@ -43,7 +43,8 @@ void osri_command_ps(osri_command_context *context, char *const *arguments, unsi
     } else if (strcmp(arguments[0], "tree") == 0) {
         osri_command_tree(context);
     } else {
-        osri_command_complain(context, OSR_STATUS_USAGE, "ps takes nothing but tree; type: ps, or: ps tree");
+        osri_command_complain(context, OSR_STATUS_USAGE,
+                              "ps takes nothing but tree; type: ps, or: ps tree");
     }
 }
 
@@ -61,7 +62,8 @@ void osri_command_info(osri_command_context *context, char *const *arguments, un
         osri_command_complain(context, OSR_STATUS_FAILED, "it has just ended");
         return;
     }
-    osri_format_process(&context->out, &snapshot, err == OSR_OK ? info : NULL, osr_now(context->self));
+    osri_format_process(&context->out, &snapshot, err == OSR_OK ? info : NULL,
+                        osr_now(context->self));
 }
 
 /* ---- nodes ----------------------------------------------------------------------------- */
@@ -89,8 +91,8 @@ void osri_command_nodes(osri_command_context *context, char *const *arguments, u
         complain_no_memory(context);
         return;
     }
-    osri_text_add(&context->out, "%s OS process %ld, this node\n", osr_self_node_name(context->self),
-                  (long)getpid());
+    osri_text_add(&context->out, "%s OS process %ld, this node\n",
+                  osr_self_node_name(context->self), (long)getpid());
     for (size_t i = 0; i < peer_count; i++) {
         char labels[LABELS_BYTES];
         print_labels(peers[i].labels, labels);
@@ -106,6 +108,6 @@ void osri_command_version(osri_command_context *context, char *const *arguments,
 {
     (void)arguments;
     (void)count;
-    osri_text_add(&context->out, "%s: osier %s, command protocol %d\n", osr_self_node_name(context->self),
-                  osri_version(), OSRI_SHELL_VERSION);
+    osri_text_add(&context->out, "%s: osier %s, command protocol %d\n",
+                  osr_self_node_name(context->self), osri_version(), OSRI_SHELL_VERSION);
 }

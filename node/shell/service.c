@@ -19,7 +19,8 @@
  *
  * Invariants
  *   I1  a handler of the service never waits: what may wait is done by the process of the command.
- *   I2  each command is answered once: by its process, or, when that ends without, by the service, which watches it.
+ *   I2  each command is answered once: by its process, or, when that ends without, by the service,
+ *   which watches it.
  * Bound: COMMANDS_MAX commands at a time. */
 
 #define COMMANDS_MAX 64
@@ -76,8 +77,9 @@ static asker asker_of(osr_self *self)
 
 static void audit(osr_self *self, const asker *a, const char *line, const char *refusal)
 {
-    osri_log_write(osri_node_log(osr_self_node(self)), refusal == NULL ? OSR_LOG_NOTICE : OSR_LOG_WARNING,
-                   "shell: %s: %.*s%s%s", a->name, LINE_LOGGED_MAX, line,
+    osri_log_write(osri_node_log(osr_self_node(self)),
+                   refusal == NULL ? OSR_LOG_NOTICE : OSR_LOG_WARNING, "shell: %s: %.*s%s%s",
+                   a->name, LINE_LOGGED_MAX, line,
                    refusal == NULL ? "" : ": refused: ", refusal == NULL ? "" : refusal);
 }
 
@@ -98,7 +100,8 @@ static void command_forget(void *argument)
     osri_heap_free(memory, sizeof(*memory));
 }
 
-static osr_err command_prepare(osr_self *self, const osri_shell_task *task, command_memory **ret_memory)
+static osr_err command_prepare(osr_self *self, const osri_shell_task *task,
+                               command_memory **ret_memory)
 {
     command_memory *memory = osri_heap_zalloc(sizeof(*memory));
     if (memory == NULL) {
@@ -128,13 +131,15 @@ OSR_ENTRY(osri_shell_runner, osri_shell_task)
     osri_command_context *c = &memory->context;
     osri_command_run(c, memory->line);
     if (c->out.cut) {
-        osri_command_complain(c, OSR_STATUS_FAILED, "the output is longer than %d bytes: the rest is left out",
+        osri_command_complain(c, OSR_STATUS_FAILED,
+                              "the output is longer than %d bytes: the rest is left out",
                               OSRI_SHELL_OUTPUT_BYTES_MAX);
     }
-    osr_shell_output output = {.version = OSRI_SHELL_VERSION,
-                               .status = c->status,
-                               .text = {osri_text_get(&c->out), (uint32_t)c->out.bytes},
-                               .complaint = {osri_text_get(&c->complaint), (uint32_t)c->complaint.bytes}};
+    osr_shell_output output = {
+        .version = OSRI_SHELL_VERSION,
+        .status = c->status,
+        .text = {osri_text_get(&c->out), (uint32_t)c->out.bytes},
+        .complaint = {osri_text_get(&c->complaint), (uint32_t)c->complaint.bytes}};
     osr_caller caller = {argument->caller, argument->ref};
     return osr_reply_to(self, caller, &osr_shell_output_osr_type, &output);
 }
@@ -150,7 +155,8 @@ static osr_next refuse(osri_shell_service *state, osr_shell_output *reply, int s
 }
 
 /* Why the command is not even begun; false: it may be. */
-static bool is_refused(osri_shell_service *state, const asker *a, const osr_shell_command *request, int *ret_status)
+static bool is_refused(osri_shell_service *state, const asker *a, const osr_shell_command *request,
+                       int *ret_status)
 {
     *ret_status = OSR_STATUS_FAILED;
     if ((a->roles & OSRI_ROLE_SHELL_READ) == 0) {
@@ -158,9 +164,10 @@ static bool is_refused(osri_shell_service *state, const asker *a, const osr_shel
                        "not permitted: the certificate of %s has no role shell-read\n", a->name);
     } else if (request->version != OSRI_SHELL_VERSION) {
         *ret_status = OSR_STATUS_UNAVAILABLE;
-        (void)snprintf(state->complaint, COMPLAINT_BYTES,
-                       "this node speaks version %d of the command protocol, not %u; use its own osier\n",
-                       OSRI_SHELL_VERSION, request->version);
+        (void)snprintf(
+            state->complaint, COMPLAINT_BYTES,
+            "this node speaks version %d of the command protocol, not %u; use its own osier\n",
+            OSRI_SHELL_VERSION, request->version);
     } else if (request->line.size > OSRI_SHELL_LINE_BYTES_MAX) {
         *ret_status = OSR_STATUS_USAGE;
         (void)snprintf(state->complaint, COMPLAINT_BYTES, "a command has at most %d bytes\n",
@@ -175,7 +182,8 @@ static bool is_refused(osri_shell_service *state, const asker *a, const osr_shel
     return true;
 }
 
-static osr_err begin(osr_self *self, osri_shell_service *state, const osr_shell_command *request, bool may_write)
+static osr_err begin(osr_self *self, osri_shell_service *state, const osr_shell_command *request,
+                     bool may_write)
 {
     osr_caller caller = osr_current_caller(self);
     osri_shell_task task = {
@@ -224,9 +232,8 @@ static void end(osr_self *self, osri_shell_service *state, uint32_t index, const
     char text[COMPLAINT_BYTES + 64];
     osr_reason_print(reason, why, sizeof(why));
     (void)snprintf(text, sizeof(text), "the command has ended before it was done: %s\n", why);
-    osr_shell_output output = {.version = OSRI_SHELL_VERSION,
-                               .status = OSR_STATUS_FAILED,
-                               .complaint = osr_str_of(text)};
+    osr_shell_output output = {
+        .version = OSRI_SHELL_VERSION, .status = OSR_STATUS_FAILED, .complaint = osr_str_of(text)};
     (void)osr_reply_to(self, caller, &osr_shell_output_osr_type, &output);
 }
 
@@ -272,7 +279,8 @@ OSR_ON_CALL(osri_shell_service, osri_shell_list, osri_shell_rows)
     bool permitted = (a.roles & OSRI_ROLE_SHELL_READ) != 0;
     audit(self, &a, "(list for ps tree)", permitted ? NULL : "no role shell-read");
     reply->version = OSRI_SHELL_VERSION;
-    reply->status = permitted && make_rows(self, state) == OSR_OK ? OSR_STATUS_OK : OSR_STATUS_FAILED;
+    reply->status =
+        permitted && make_rows(self, state) == OSR_OK ? OSR_STATUS_OK : OSR_STATUS_FAILED;
     if (reply->status == OSR_STATUS_OK) {
         reply->total = state->processes.total;
         reply->rows.at = state->rows;
@@ -294,8 +302,8 @@ OSR_ON_TERMINATE(osri_shell_service)
     forget_rows(state);
 }
 
-OSR_SERVER(osri_shell_service, OSR_CALL(osr_shell_command), OSR_CALL(osri_shell_list), OSR_INFO(osr_down), OSR_CONTINUE,
-           OSR_TERMINATE);
+OSR_SERVER(osri_shell_service, OSR_CALL(osr_shell_command), OSR_CALL(osri_shell_list),
+           OSR_INFO(osr_down), OSR_CONTINUE, OSR_TERMINATE);
 
 OSR_SUPERVISOR(osri_system, .intensity = 10, .period_ms = 1000,
                .children = OSR_CHILDREN(OSR_CHILD(osri_shell_service, .name = OSRI_SHELL_NAME)));
@@ -304,5 +312,6 @@ osr_err osri_shell_start(osr_node *node)
 {
     osr_pid pid;
     return osr_node_start_server(node, &osri_system_osr_server, NULL,
-                                 OSR_SPAWN(.name = "osier.system", .label = "osier.system"), START_MS, &pid);
+                                 OSR_SPAWN(.name = "osier.system", .label = "osier.system"),
+                                 START_MS, &pid);
 }

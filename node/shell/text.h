@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A text that grows up to a bound. What goes beyond it, or beyond memory, is left out, and `cut` says so. */
+/* A text that grows up to a bound. What goes beyond it, or beyond memory, is left out, and `cut`
+ * says so. */
 typedef struct osri_text {
     char *at; /* NULL while empty; else NUL-terminated */
     size_t bytes;
@@ -24,8 +25,9 @@ void osri_text_add_bytes(osri_text *text, const char *from, size_t bytes);
 /* The whole of it; "" while empty. */
 const char *osri_text_get(const osri_text *text);
 
-/* Copies what came from elsewhere so that a terminal shows it and obeys nothing in it: every control character but
- * newline and tab, C1 ones in their 8-bit and UTF-8 forms, and what is not UTF-8, become \xNN. */
+/* Copies what came from elsewhere so that a terminal shows it and obeys nothing in it: every
+ * control character but newline and tab, C1 ones in their 8-bit and UTF-8 forms, and what is not
+ * UTF-8, become \xNN. */
 void osri_text_add_safe(osri_text *text, const char *from, size_t bytes);
 
 #endif

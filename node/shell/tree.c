@@ -7,11 +7,11 @@
 #include "lib/core/log.h"
 #include "node/shell/format.h"
 
-/* The tree of processes. Parents are found by pid in a sorted array; the walk keeps its own stack, for a chain of
- * spawns may be as long as there are processes.
+/* The tree of processes. Parents are found by pid in a sorted array; the walk keeps its own stack,
+ * for a chain of spawns may be as long as there are processes.
  *
- * What other nodes say may be wrong: a process whose line of parents comes back to itself is below no root, so whatever
- * has not been printed in the end is taken for a root. */
+ * What other nodes say may be wrong: a process whose line of parents comes back to itself is below
+ * no root, so whatever has not been printed in the end is taken for a root. */
 
 #define INDENT 2
 #define DEPTH_SHOWN_MAX 30
@@ -102,7 +102,8 @@ static void arrange(tree *t)
     }
 }
 
-static void add_process(const tree *t, osri_text *text, uint32_t index, uint32_t depth, uint32_t node)
+static void add_process(const tree *t, osri_text *text, uint32_t index, uint32_t depth,
+                        uint32_t node)
 {
     const osri_tree_process *process = &t->processes[index];
     const osri_snapshot *s = &process->snapshot;

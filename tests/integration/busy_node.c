@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include <osier/osier.h>
 
-/* A node for the tests of the shell: a counter, a server whose handler never returns, one that never answers, and one
- * whose label a terminal would obey. */
+/* A node for the tests of the shell: a counter, a server whose handler never returns, one that
+ * never answers, and one whose label a terminal would obey. */
 
 OSR_MESSAGE(counter_value, 0x0102, (1, i64, value));
 OSR_REQUEST(counter_add, 0x0101, counter_value, (1, i64, by));
@@ -64,7 +64,7 @@ OSR_SERVER(painted, OSR_CALL(painted_ask));
 int main(int argc, char **argv)
 {
     return osr_main(argc, argv,
-                    OSR_APP("busy", OSR_CHILD(counter, .name = "counter"), OSR_CHILD(busy, .name = "busy"),
-                            OSR_CHILD(mute, .name = "mute"),
+                    OSR_APP("busy", OSR_CHILD(counter, .name = "counter"),
+                            OSR_CHILD(busy, .name = "busy"), OSR_CHILD(mute, .name = "mute"),
                             OSR_CHILD(painted, .name = "painted", .label = "\033]0;gone\007")));
 }

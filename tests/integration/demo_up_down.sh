@@ -47,6 +47,21 @@ done
 [ "$(ours | grep -c wordcount)" -ge 3 ] || wrong "a run ended the cluster: $(ours)"
 ok "it counts more than once, and stays up"
 
+# A client that dies takes its job with it, and no trace of that job is in the next one.
+third=$(os_pid worker3)
+kill -STOP "$third" # so that the job does not end by itself
+words 50000 >"$work/more"
+"$wordcount" run --out "$work/dropped" -- "$work/more" >"$work/client.out" 2>&1 &
+client=$!
+within 20 says client.out 'chunks for' || wrong "nothing is counted: $(cat "$work/client.out")"
+kill -KILL "$client"
+wait "$client" 2>/dev/null || true
+kill -CONT "$third"
+within 20 run run --out "$work/next" -- "$work/in" || wrong "the next job: $(cat "$work/demo.out")"
+expected "$work/in" | cmp - "$work/next/words.tsv" || wrong "the next job: words.tsv differs"
+[ ! -e "$work/dropped/words.tsv" ] || wrong "the job of a dead client has a result"
+ok "a dead client's job is dropped"
+
 run down || wrong "down: $(cat "$work/demo.out")"
 within 5 nothing_left || wrong "left: $(ours)"
 ok "down ends all of it"

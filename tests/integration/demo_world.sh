@@ -50,9 +50,16 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# What a sanitizer has to say about a node is in its log.
+sane()
+{
+    ! grep -E 'Sanitizer|runtime error:' "$work"/*.out "$work"/run/demo/* 2>/dev/null
+}
+
 passed=0
 ok()
 {
+    sane || wrong "$*, but a sanitizer complains"
     passed=$((passed + 1))
     echo "ok: $*"
 }

@@ -6,14 +6,18 @@
 # 198.18.0.0/24 and no route out, and what a container gives its processes: a host name, process ids, a root that cannot be written
 # to, /tmp and /run of their own. What runs there, and how, is read from docker/compose.yaml.
 #
-# The laboratory itself is a set of namespaces: with its first process everything in it is gone, however that ended. Here the script
-# starts again inside. The test sources this file first; then it has what demo_world.sh offers, and:
-#   machine_new NAME         a machine without processes
-#   service_start SERVICE [FLAG…]  runs a service of the compose file on the machine of that name; FLAGs come first among
-#                            those of its command. Its output is $work/SERVICE.out. $data and $out are /data and /out.
-#   machine_run MACHINE COMMAND…  runs the command on the machine, as docker exec would in the container
-#   machine_kill MACHINE     ends all its processes with SIGKILL
-#   pid_of MACHINE PROGRAM   the process of that program on the machine
+# The laboratory itself is a set of namespaces: with its first process everything in it is gone, however that ended. So the
+# test, which sources this file first, starts again inside. Then it has what demo_world.sh offers, $data and $out (/data and
+# /out of the machines) and:
+#   service_start SERVICE [FLAG…]    runs a service of the compose file on a machine of its name, with these flags besides its
+#                                    own; what it prints goes to $work/SERVICE.out
+#   cluster_start [FLAG…]            the coordinator, waiting for jobs, and the workers; returns when they are together
+#   together WHAT                    returns when each worker's node has a worker
+#   job_start                        has the coordinator count /data; the client's output is $work/job.out
+#   job_ends_exact WHAT              waits for that
+#   machine_run MACHINE COMMAND…     runs the command there, as docker exec does
+#   machine_kill MACHINE             ends all its processes with SIGKILL
+#   pid_of MACHINE PROGRAM           the process of that program there
 set -eu
 
 : "${OSIER_SOURCE_DIR:?names the tree}" "${OSIER_BIN_DIR:?names the directory of the programs}"
@@ -48,10 +52,9 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/netns
 TMPDIR=/run
 export TMPDIR
-. "$OSIER_SOURCE_DIR/tests/integration/demo_world.sh"
+. "$(dirname "$0")/demo_world.sh"
 
 compose=$OSIER_SOURCE_DIR/docker/compose.yaml
-lab_scripts=$OSIER_SOURCE_DIR/tests/integration
 lab_machines=0
 data=$work/data
 out=$work/result
@@ -118,27 +121,76 @@ service_run()
 {
     machine=$1
     shift
+    [ -e "/run/netns/$machine" ] || machine_new "$machine"
     nsenter --net="/run/netns/$machine" \
         unshare --mount --pid --uts --ipc --fork --kill-child \
-        "$lab_scripts/lab_service.sh" "$machine" "$work" "${secret:-$work/secret}" "$lab_uid" "$@" \
+        "$(dirname "$0")/lab_service.sh" "$machine" "$work" "${secret:-$work/secret}" "$lab_uid" "$@" \
         >>"$work/$machine.out" 2>&1 &
     echo $! >"$work/$machine.pid"
 }
 
-service_start()
+# command_of SERVICE [FLAG…]: its command into $work/command, a line each argument; FLAGs come first among its own.
+command_of()
 {
     service=$1
     shift
-    flags=$*
-    set --
-    compose_command "$service" >"$work/command"
-    while IFS= read -r argument; do
-        set -- "$@" "$argument"
-        # shellcheck disable=SC2086 # flags and their values have no blanks
-        [ $# -ne 2 ] || set -- "$@" $flags
-    done <"$work/command"
-    [ $# -gt 2 ] || wrong "$compose: no command of $service"
-    service_run "$service" "$@"
+    compose_command "$service" | awk -v flags="$*" '
+        { print }
+        NR == 2 { gsub(/ +/, "\n", flags); if (flags != "") print flags }' >"$work/command"
+    [ "$(wc -l <"$work/command")" -gt 2 ] || wrong "$compose: no command of $service"
+}
+
+# The arguments of $work/command have no blanks.
+service_start()
+{
+    command_of "$@"
+    # shellcheck disable=SC2046
+    service_run "$1" $(cat "$work/command")
+}
+
+cluster_start()
+{
+    command_of coordinator "$@"
+    # shellcheck disable=SC2046 # without the one job, after which it would end
+    service_run coordinator $(sed '/^--out$/,$d' "$work/command")
+    for worker in $(compose_services | grep -vx coordinator); do
+        service_start "$worker" "$@"
+    done
+    within 10 says coordinator.out ': up at' || wrong "the coordinator does not start"
+    together "the cluster starts"
+}
+
+# is_together: a child of the coordinator's supervisor runs on each worker's node.
+is_together()
+{
+    machine_run coordinator osier exec coordinator@coordinator 'ps tree' >"$work/tree.out" 2>&1 &&
+        [ "$(sed -n 's/^ *worker-[0-9].* on //p' "$work/tree.out" | sort -u | wc -l)" -eq 3 ]
+}
+
+together()
+{
+    within 20 is_together || wrong "$1: not every worker's node has a worker: $(cat "$work/tree.out")"
+}
+
+job_start()
+{
+    rm -f "$out"/*
+    machine_run coordinator wordcount run --coordinator coordinator@coordinator --out /out /data >"$work/job.out" 2>&1 &
+    job=$!
+}
+
+job_ends_exact()
+{
+    wait "$job" || wrong "$1: exit status $?"
+    is_exact || wrong "$1: words.tsv differs"
+    ok "$1"
+}
+
+# Of $data, which does not change from one job to the next.
+is_exact()
+{
+    [ -s "$work/expected" ] || expected "$data" >"$work/expected"
+    cmp "$out/words.tsv" "$work/expected"
 }
 
 machine_kill()

@@ -225,6 +225,26 @@ START_TEST(malformed_messages_end_their_connection)
 }
 END_TEST
 
+/* A member whose one message has parts without end is closed long before its last: libzmq would
+ * keep all of them. */
+START_TEST(endless_message_ends_its_connection)
+{
+    static const uint8_t part[32768];
+    void *context, *socket = open_member(&context, NULL);
+    wait_for(&a, &b, takes_frames(socket));
+    unsigned frames = a.frames;
+    zmq_send(socket, "good", 4, 0);
+    wait_for(&a, &b, a.frames == frames + 1);
+    for (int i = 0; i < 6000; i++) { /* it leaves only once it is whole */
+        ck_assert_int_gt(zmq_send(socket, part, sizeof part, i < 5999 ? ZMQ_SNDMORE : 0), 0);
+    }
+    wait_for(&a, &b, a.closed == 1);
+    ck_assert_str_eq(a.closed_text, "peer sends a message without end");
+    ck_assert_uint_eq(a.frames, frames + 1);
+    close_member(socket);
+}
+END_TEST
+
 /* A first message that is malformed makes no connection at all. */
 START_TEST(malformed_first_message_is_no_connection)
 {
@@ -380,6 +400,7 @@ int main(void)
     tcase_add_test(all, mute_member_is_cut_off);
     tcase_add_test(all, strangers_do_not_stop_others);
     tcase_add_test(all, malformed_messages_end_their_connection);
+    tcase_add_test(all, endless_message_ends_its_connection);
     tcase_add_test(all, malformed_first_message_is_no_connection);
     tcase_add_test(all, own_routing_id_is_cut_off);
     tcase_add_test(all, overlong_frame_ends_its_connection);
