@@ -153,6 +153,7 @@ static void answer_register(osri_epmd_service *service, const osri_epmd_caller *
     }
     memcpy(record->name, certificate.name, sizeof(record->name));
     memcpy(record->key, certificate.key, sizeof(record->key));
+    record->hidden = record->hidden && (certificate.roles & OSRI_ROLE_HIDDEN) != 0;
     osr_err err = add(service, record, caller->lease);
     if (err == OSR_ETAKEN) {
         const osri_epmd_record *holder = osri_registry_find(service->registry, record->name);

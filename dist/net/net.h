@@ -17,7 +17,7 @@ typedef struct osri_net osri_net;
 #define OSRI_NET_SETUP_MS 7000
 #define OSRI_NET_PENDING_BYTES_MAX (1024 * 1024)     /* queued for a node that is being dialed */
 #define OSRI_NET_QUEUED_BYTES_MAX (64 * 1024 * 1024) /* messages queued for a connected node */
-#define OSRI_NET_SETUPS_MAX 256                      /* accepted connections that are not up yet */
+#define OSRI_NET_SETUPS_MAX 64                       /* accepted connections that are not up yet */
 #define OSRI_NET_PEERS_MAX 4096
 #define OSRI_NET_GOODBYE_MS 500
 

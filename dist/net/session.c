@@ -192,9 +192,14 @@ osr_err osri_session_dial(osri_net *net, const char *name, const char *endpoint,
 
 static osri_session *accept_conn(osri_net *net, const osri_transport_event *event)
 {
-    osri_session *session =
-        net->leaving || net->setup_count >= OSRI_NET_SETUPS_MAX ? NULL : new_session(net, false);
+    bool full = net->setup_count >= OSRI_NET_SETUPS_MAX;
+    osri_session *session = net->leaving || full ? NULL : new_session(net, false);
 
+    if (full) {
+        osri_net_say(net, &net->gate, OSR_LOG_WARNING,
+                     "net: %s: refused, %d handshakes are under way", event->peer_address,
+                     OSRI_NET_SETUPS_MAX);
+    }
     if (session == NULL) {
         net->transport->ops->close(net->transport, event->conn, 0);
         return NULL;
@@ -233,7 +238,8 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
     *peer = (osri_peer){.node = theirs->node_id,
                         .creation = theirs->creation,
                         .os_pid = theirs->os_pid,
-                        .hidden = theirs->hidden,
+                        .hidden = theirs->hidden &&
+                                  (theirs->certificate.roles & OSRI_ROLE_HIDDEN) != 0,
                         .roles = theirs->certificate.roles};
     (void)snprintf(peer->name, sizeof(peer->name), "%s", theirs->certificate.name);
     (void)snprintf(session->name, sizeof(session->name), "%s", theirs->certificate.name);

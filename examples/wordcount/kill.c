@@ -31,7 +31,7 @@ static bool names_node(const char *typed, const char *node)
            (node[bytes] == '\0' || node[bytes] == '@');
 }
 
-/* Whether that process of this machine was started as the node: its command line says --name NODE. */
+/* Whether that process of this machine was started as the node: its command line names it. */
 static bool is_node(uint64_t os_pid, const char *node)
 {
     char path[64];

@@ -12,7 +12,7 @@
 static void current_drop(osr_self *self)
 {
     osri_envelope_free(&self->current);
-    atomic_store_explicit(&self->handling, NULL, memory_order_relaxed);
+    osri_process_handling(self, NULL);
 }
 
 /* ---- on the process's own stack -------------------------------------------------------- */
@@ -55,17 +55,10 @@ static void answer_forgotten(osr_self *self)
     if (self->request_ref == 0) {
         return;
     }
-    if (self->ending || self->exiting) {
-        (void)osri_request_keep(self, self->request_from, self->request_ref);
-        self->request_ref = 0;
-        return;
-    }
-    osr_reason reason = osr_reason_error(OSR_EFAILED);
-    osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_DOWN, osri_process_pid(self), self->request_ref,
-                        &osr_reason_osr_type, &reason, &signal) == OSR_OK) {
-        osri_route route = {.pid = self->request_from};
-        (void)osri_signal_send(self->node, &route, &signal);
+    bool ends = self->ending || self->exiting;
+    if (!ends || osri_request_keep(self, self->request_from, self->request_ref) != OSR_OK) {
+        osr_reason reason = osr_reason_error(OSR_EFAILED);
+        osri_request_refuse(self, self->request_from, self->request_ref, &reason);
     }
     self->request_ref = 0;
 }
@@ -74,15 +67,10 @@ static void handle(osr_self *self, osri_envelope *envelope)
 {
     osr_message message;
     osri_message_of(envelope, &message);
-    self->current = envelope;
-    self->budget -= 1;
+    osri_process_message_taken(self, envelope);
     self->request_ref = envelope->kind == OSRI_SIGNAL_MESSAGE ? envelope->ref : 0;
     self->request_from = envelope->from;
     self->idle_ms = 0;
-    atomic_store_explicit(&self->handling, envelope->type, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&self->queued, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&self->handled, 1, memory_order_relaxed);
-    osri_count(self->node, OSRI_COUNT_RECEIVED);
     osr_err err = self->ops->message(self, self->state_block, &message);
     if (err != OSR_OK && !self->exiting) {
         fail_with(self, err);
@@ -133,19 +121,17 @@ static void run_body(osr_self *self)
 
 void osri_process_clean(osr_self *self)
 {
-    if (self->clean) {
-        return;
-    }
+    bool was_clean = self->clean; /* one that calls osr_exit() in a clean-up comes here again */
     self->clean = true;
-    if (self->ops != NULL && self->ops->stop != NULL && self->started && self->ending &&
+    if (!was_clean && self->ops != NULL && self->ops->stop != NULL && self->started && self->ending &&
         !self->untrapped) {
         self->ops->stop(self, self->state_block, osri_process_reason(self));
     }
     while (self->defers != NULL) {
-        osri_defer *defer = self->defers;
-        self->defers = defer->next;
-        defer->clean(defer->argument);
-        osri_heap_free(defer, sizeof(*defer));
+        osri_defer defer = *self->defers;
+        osri_heap_free(self->defers, sizeof(defer));
+        self->defers = defer.next;
+        defer.clean(defer.argument); /* last: it may not return */
     }
 }
 
@@ -205,10 +191,9 @@ osr_err osr_fail(osr_self *self, const osr_reason *reason)
     return OSR_EEXIT;
 }
 
-void osr_exit(osr_self *self, const osr_reason *reason)
+static __attribute__((noreturn)) void leave_frames(osr_self *self)
 {
     OSRI_ASSERT_SELF(self);
-    osri_process_set_reason(self, reason);
     self->ending = true;
     answer_forgotten(self);
     osri_process_clean(self);
@@ -217,6 +202,38 @@ void osr_exit(osr_self *self, const osr_reason *reason)
     self->resumer = NULL;
     osri_fiber_switch(&self->stack->fiber, resumer);
     __builtin_unreachable();
+}
+
+void osr_exit(osr_self *self, const osr_reason *reason)
+{
+    osri_process_set_reason(self, reason);
+    leave_frames(self);
+}
+
+static __attribute__((noreturn)) void abandon(osr_self *self)
+{
+    char pid[OSR_PID_TEXT_BYTES];
+    osr_pid_print(osri_process_pid(self), pid);
+    osri_log_write(&self->node->log, OSR_LOG_WARNING,
+                   "process %s%s%s has not returned %u ms after it was told to exit: abandoned", pid,
+                   self->label[0] != '\0' ? " " : "", self->label, (unsigned)self->exit_ms);
+    osri_envelope_free(&self->reason);
+    osr_reason reason = osr_reason_of(OSR_REASON_ABANDONED);
+    osri_process_set_reason(self, &reason);
+    leave_frames(self);
+}
+
+osr_err osri_process_leave(osr_self *self)
+{
+    uint64_t now = osri_node_now(self->node);
+    if (self->exit_due_ns == 0) {
+        self->exit_due_ns = now + self->exit_ms * OSRI_TICK_NS;
+    }
+    self->exit_told += 1;
+    if (now >= self->exit_due_ns || self->exit_told >= OSRI_EXIT_TOLD_MAX) {
+        abandon(self);
+    }
+    return OSR_EEXIT;
 }
 
 void osri_check_failed(osr_self *self, const char *condition, const char *file, int line)
@@ -264,6 +281,15 @@ static void refuse_list(osr_self *process, osri_envelope *signal)
     }
 }
 
+/* An answer that came too late for a request whose frames were abandoned. */
+static void answer_drop(osr_self *process)
+{
+    if (process->answer != NULL && process->answer->kind == OSRI_SIGNAL_REPLY) {
+        osri_count(process->node, OSRI_COUNT_DROPPED);
+    }
+    osri_envelope_free(&process->answer);
+}
+
 /* From here on pushes are refused; what was pushed before gets the answer of a process that is gone. */
 static void close_inbox(osr_self *process)
 {
@@ -286,7 +312,7 @@ static void drop_mailbox(osr_self *process)
     for (osri_envelope *message = osri_mailbox_take(&process->mailbox); message != NULL;
          message = osri_mailbox_take(&process->mailbox)) {
         if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
-            (void)osri_request_keep(process, message->from, message->ref);
+            osri_request_refuse(process, message->from, message->ref, osri_process_reason(process));
         }
         osri_count(process->node, OSRI_COUNT_DROPPED);
         osri_envelope_free(&message);
@@ -348,14 +374,13 @@ void osri_process_end(osr_self *process)
     OSR_ASSERT(process->stack == NULL);
     log_crash(process);
 
-    atomic_store_explicit(&process->state, OSRI_PROCESS_EXITING, memory_order_relaxed);
-    if (process->armed_ns != UINT64_MAX) {
-        (void)osri_timer_cancel(&process->wait_timer);
-    }
+    osri_process_set_state(process, OSRI_PROCESS_EXITING);
+    /* also where it seems to have fired: it may still be at it, and the slot will be another's */
+    (void)osri_timer_cancel(&process->wait_timer);
     osri_timers_end_all(process);
     current_drop(process);
     osri_envelope_free(&process->held);
-    osri_envelope_free(&process->answer);
+    answer_drop(process);
     osri_envelope_free(&process->argument);
     osri_memory_end_all(process);
     if (process->ops != NULL) {
@@ -377,5 +402,8 @@ void osri_process_end(osr_self *process)
     }
     osri_envelope_free(&process->reason);
     osri_count(node, OSRI_COUNT_ENDED);
+    if (osr_pid_is_none(process->parent)) {
+        atomic_fetch_sub_explicit(&node->roots, 1, memory_order_relaxed);
+    }
     osri_table_give(process);
 }

@@ -14,7 +14,7 @@ static void copy_text(char *ret, size_t bytes, const char *text)
     (void)snprintf(ret, bytes, "%s", text == NULL ? "" : text);
 }
 
-static void fill(osr_node *node, osr_self *process, osri_snapshot *ret)
+static void fill_locked(osr_self *process, osri_snapshot *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->pid = osri_process_pid(process);
@@ -31,26 +31,38 @@ static void fill(osr_node *node, osr_self *process, osri_snapshot *ret)
     const osr_entry *entry = process->entry;
     copy_text(ret->body, sizeof(ret->body),
               ops != NULL ? ops->name : (entry != NULL ? entry->name : NULL));
-    osri_mutex_lock(&node->registry_mutex);
     copy_text(ret->name, sizeof(ret->name), process->name);
+}
+
+/* False: nobody lives in the slot, or another than the one whose number it is (0: whoever has this generation).
+ * The locks keep the name and what is constant in a process's life where they are. */
+static bool fill(osr_self *process, uint64_t number, uint32_t generation, osri_snapshot *ret)
+{
+    osr_node *node = process->node;
+    osri_mutex_lock(&node->registry_mutex);
+    osri_mutex_lock(&node->table.mutex);
+    /* acquire: pairs with release in process_run(): what was set at spawn */
+    uint64_t here = atomic_load_explicit(&process->number, memory_order_acquire);
+    bool is_it = here != 0 && (number != 0 ? here == number
+                                           : osri_process_pid(process).generation == generation);
+    if (is_it) {
+        fill_locked(process, ret);
+    }
+    osri_mutex_unlock(&node->table.mutex);
     osri_mutex_unlock(&node->registry_mutex);
+    return is_it;
 }
 
 typedef struct visitor {
-    osr_node *node;
     void (*visit)(void *context, const osri_snapshot *snapshot);
     void *context;
 } visitor;
 
-static void visit_slot(void *context, osr_self *process)
+static void visit_slot(void *context, osr_self *process, uint64_t number)
 {
     visitor *v = context;
-    osr_pid before = osri_process_pid(process);
     osri_snapshot snapshot;
-    fill(v->node, process, &snapshot);
-    osr_pid after = osri_process_pid(process);
-    /* a slot that changed hands, or has nobody, meanwhile is passed over */
-    if (osr_pid_equal(before, after) && process->number != 0) {
+    if (fill(process, number, 0, &snapshot)) {
         v->visit(v->context, &snapshot);
     }
 }
@@ -58,19 +70,15 @@ static void visit_slot(void *context, osr_self *process)
 void osri_node_snapshot(osr_node *node, void (*visit)(void *context, const osri_snapshot *snapshot),
                         void *context)
 {
-    visitor v = {node, visit, context};
-    osri_table_visit(node, visit_slot, &v);
+    visitor v = {visit, context};
+    (void)osri_table_visit(node, visit_slot, &v);
 }
 
 osr_err osri_process_snapshot(osr_node *node, osr_pid pid, osri_snapshot *ret_snapshot)
 {
     osr_self *process = pid.node == node->id ? osri_table_at(node, pid.slot) : NULL;
-    if (process == NULL || !osr_pid_equal(osri_process_pid(process), pid) || process->number == 0) {
-        return OSR_ENOPROC;
-    }
     osri_snapshot snapshot;
-    fill(node, process, &snapshot);
-    if (!osr_pid_equal(osri_process_pid(process), pid)) {
+    if (process == NULL || !fill(process, 0, pid.generation, &snapshot)) {
         return OSR_ENOPROC;
     }
     *ret_snapshot = snapshot;
@@ -86,13 +94,18 @@ typedef struct pid_list {
     uint32_t count;
 } pid_list;
 
-static void collect(const osri_map *map, pid_list *ret_list, bool is_value_monitor)
+typedef enum collected { COLLECT_LINKS, COLLECT_MONITORS, COLLECT_WATCHERS } collected;
+
+static void collect(const osri_map *map, collected what, pid_list *ret_list)
 {
     size_t cursor = 0;
     osri_map_entry at;
     ret_list->count = 0;
     while (ret_list->count < LISTED_MAX && osri_map_next(map, &cursor, &at)) {
-        if (is_value_monitor) {
+        if (what == COLLECT_LINKS && !((const osri_link_entry *)at.value)->active) {
+            continue;
+        }
+        if (what == COLLECT_MONITORS) {
             ret_list->pids[ret_list->count++] = ((const osri_monitor_entry *)at.value)->pid;
         } else {
             memcpy(&ret_list->pids[ret_list->count++], at.key, sizeof(osr_pid));
@@ -105,9 +118,9 @@ static void describe(osr_self *process, osri_process_info *ret, pid_list lists[3
 {
     lists[0].count = lists[1].count = lists[2].count = 0;
     if (process->relations != NULL) {
-        collect(&process->relations->links, &lists[0], false);
-        collect(&process->relations->monitors, &lists[1], true);
-        collect(&process->relations->watchers, &lists[2], false);
+        collect(&process->relations->links, COLLECT_LINKS, &lists[0]);
+        collect(&process->relations->monitors, COLLECT_MONITORS, &lists[1]);
+        collect(&process->relations->watchers, COLLECT_WATCHERS, &lists[2]);
     }
     ret->links.at = lists[0].pids;
     ret->links.count = lists[0].count;
@@ -116,7 +129,8 @@ static void describe(osr_self *process, osri_process_info *ret, pid_list lists[3
     ret->watchers.at = lists[2].pids;
     ret->watchers.count = lists[2].count;
     state[0] = '\0';
-    if (process->ops != NULL && process->ops->print != NULL && process->started) {
+    bool is_idle = process->started && process->stack == NULL; /* in a callback the state is in flux */
+    if (is_idle && process->ops != NULL && process->ops->print != NULL) {
         process->ops->print(process->state_block, state, state_bytes);
     }
     ret->state = osr_str_of(state);
@@ -157,6 +171,9 @@ osr_err osri_process_ask_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
     if (answer->kind != OSRI_SIGNAL_REPLY) {
         const osr_reason *reason = osri_envelope_body(answer);
         return reason->code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION : OSR_ENOPROC;
+    }
+    if (answer->type == NULL || answer->type->id != osri_process_info_osr_type.id) {
+        return OSR_EPROTO; /* anybody may answer anything */
     }
     *ret_info = osri_envelope_body(answer);
     return OSR_OK;

@@ -22,7 +22,8 @@ osri_relations *osri_process_relations(osr_self *process)
 static void send_bare(osr_self *process, osri_signal_kind kind, osr_pid to, uint64_t ref)
 {
     osri_envelope *signal;
-    if (osri_signal_new(kind, osri_process_pid(process), ref, NULL, NULL, &signal) == OSR_OK) {
+    if (osri_signal_new_sure(process->node, kind, osri_process_pid(process), ref, NULL, NULL,
+                             &signal) == OSR_OK) {
         osri_route route = {.pid = to};
         (void)osri_signal_send(process->node, &route, &signal);
     }
@@ -79,16 +80,10 @@ static void link_exit(osr_self *process, osri_envelope *signal)
         osr_exited message = {.from = signal->from, .reason = *reason};
         osri_process_tell(process, &osr_exited_osr_type, &message);
         osri_envelope_free(&signal);
-    } else if (reason->code == OSR_REASON_NORMAL || process->exiting) {
+    } else if (reason->code == OSR_REASON_NORMAL) {
         osri_envelope_free(&signal);
     } else {
-        process->exiting = true;
-        process->untrapped = true;
-        if (process->reason == NULL) {
-            process->reason = signal;
-        } else {
-            osri_envelope_free(&signal);
-        }
+        osri_process_exit_by(process, signal);
     }
 }
 
@@ -132,8 +127,8 @@ void osri_link_signal(osr_self *process, osri_envelope *signal)
 static void send_link_exit(osr_self *process, osr_pid to)
 {
     osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_LINK_EXIT, osri_process_pid(process), 0, &osr_reason_osr_type,
-                        osri_process_reason(process), &signal) == OSR_OK) {
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_LINK_EXIT, osri_process_pid(process), 0,
+                             &osr_reason_osr_type, osri_process_reason(process), &signal) == OSR_OK) {
         osri_route route = {.pid = to};
         (void)osri_signal_send(process->node, &route, &signal);
     }

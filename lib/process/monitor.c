@@ -137,12 +137,12 @@ void osri_monitor_signal(osr_self *process, osri_envelope *signal)
     }
 }
 
-static void send_down(osr_self *process, const watcher_key *key)
+void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number, const osr_reason *reason)
 {
     osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_DOWN, osri_process_pid(process), key->number,
-                        &osr_reason_osr_type, osri_process_reason(process), &signal) == OSR_OK) {
-        osri_route route = {.pid = key->pid};
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_DOWN, osri_process_pid(process), number,
+                             &osr_reason_osr_type, reason, &signal) == OSR_OK) {
+        osri_route route = {.pid = caller};
         (void)osri_signal_send(process->node, &route, &signal);
     }
 }
@@ -154,7 +154,7 @@ static void end_watchers(osr_self *process, osri_map *map)
     while (osri_map_next(map, &cursor, &at)) {
         watcher_key key;
         memcpy(&key, at.key, sizeof(key));
-        send_down(process, &key);
+        osri_request_refuse(process, key.pid, key.number, osri_process_reason(process));
     }
     osri_map_fini(map);
 }
@@ -173,8 +173,8 @@ static osri_route route_of(osr_pid pid, const char *name, const char *node)
 static void send_demonitor(osr_self *process, const osri_monitor_entry *entry, uint64_t number)
 {
     osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_DEMONITOR, osri_process_pid(process), number, NULL, NULL,
-                        &signal) == OSR_OK) {
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(process), number,
+                             NULL, NULL, &signal) == OSR_OK) {
         osri_route route = route_of(entry->pid, entry->name, entry->node);
         (void)osri_signal_send(process->node, &route, &signal);
     }
@@ -242,7 +242,7 @@ static void flush_down(osr_self *self, uint64_t number)
     osri_mailbox_rewind(&self->mailbox);
     osri_envelope *down = osri_mailbox_take_where(&self->mailbox, is_down_of, &number);
     if (down != NULL) {
-        atomic_fetch_sub_explicit(&self->queued, 1, memory_order_relaxed);
+        osri_process_message_gone(self);
         osri_count(self->node, OSRI_COUNT_DROPPED);
         osri_envelope_free(&down);
     }

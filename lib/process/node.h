@@ -45,6 +45,7 @@ typedef struct osri_table {
     uint32_t slots_used;   /* guarded_by: mutex */
     osr_self *free_first;  /* guarded_by: mutex; oldest first, through queue_next */
     osr_self *free_last;   /* guarded_by: mutex */
+    bool closed;           /* guarded_by: mutex */
     uint64_t spawned;      /* guarded_by: mutex */
     uint64_t alive;        /* guarded_by: mutex */
 } osri_table;
@@ -76,6 +77,8 @@ struct osr_node {
     const osri_remote_ops *remote;
     void *remote_context;
 
+    _Atomic(uint64_t) coarse_ns;  /* see osri_node_coarse() */
+    _Atomic(uint64_t) roots;      /* processes without a parent */
     _Atomic(uint64_t) references; /* numbers handed out, in blocks */
     osri_counters outside;        /* of threads that are not workers */
     osri_stack_pool stacks;
@@ -111,6 +114,24 @@ void osri_node_unsubscribe(osr_node *node, osr_pid pid);
 
 osr_err osri_name_register(osr_node *node, const char *name, osr_self *process);
 void osri_name_release(osr_node *node, osr_self *process);
+
+/* Puts a pinned process into the queue of its thread, and wakes that. Threads: any. */
+void osri_pinned_ready(osr_self *process);
+
+/* The time as somebody has read it last: some milliseconds behind while the node works. Costs a load. */
+static inline uint64_t osri_node_coarse(const osr_node *node)
+{
+    /* relaxed: alone it means something */
+    return atomic_load_explicit(&node->coarse_ns, memory_order_relaxed);
+}
+
+/* Reads the clock, for the coarse one too. */
+static inline uint64_t osri_node_tick(osr_node *node)
+{
+    uint64_t now = node->env->now_ns(node->env->context);
+    atomic_store_explicit(&node->coarse_ns, now, memory_order_relaxed);
+    return now;
+}
 
 static inline uint64_t osri_node_now(const osr_node *node)
 {

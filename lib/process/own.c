@@ -10,22 +10,22 @@
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
-static void block_hang(osr_self *self, osri_block *block)
+static void block_hang(osri_block **first, osri_block *block)
 {
     block->previous = NULL;
-    block->next = self->blocks;
-    if (self->blocks != NULL) {
-        self->blocks->previous = block;
+    block->next = *first;
+    if (*first != NULL) {
+        (*first)->previous = block;
     }
-    self->blocks = block;
+    *first = block;
 }
 
-static void block_unhang(osr_self *self, osri_block *block)
+static void block_unhang(osri_block **first, osri_block *block)
 {
     if (block->previous != NULL) {
         block->previous->next = block->next;
     } else {
-        self->blocks = block->next;
+        *first = block->next;
     }
     if (block->next != NULL) {
         block->next->previous = block->previous;
@@ -46,7 +46,7 @@ void *osr_alloc(osr_self *self, size_t bytes)
     }
     block->bytes = HEADER_BYTES + bytes;
     block->kept = NULL;
-    block_hang(self, block);
+    block_hang(&self->blocks, block);
     return (char *)block + HEADER_BYTES;
 }
 
@@ -58,8 +58,8 @@ static void block_free(osri_block *block)
 
 static osri_block *block_of_kept(osr_self *self, const void *body)
 {
-    for (osri_block *block = self->blocks; block != NULL; block = block->next) {
-        if (block->kept != NULL && osri_envelope_body(block->kept) == body) {
+    for (osri_block *block = self->kept; block != NULL; block = block->next) {
+        if (osri_envelope_body(block->kept) == body) {
             return block;
         }
     }
@@ -72,10 +72,12 @@ void osr_free(osr_self *self, void *pointer)
         return;
     }
     osri_block *block = block_of_kept(self, pointer);
-    if (block == NULL) {
+    if (block != NULL) {
+        block_unhang(&self->kept, block);
+    } else {
         block = (osri_block *)(void *)((char *)pointer - HEADER_BYTES);
+        block_unhang(&self->blocks, block);
     }
-    block_unhang(self, block);
     block_free(block);
 }
 
@@ -97,18 +99,24 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
     block->bytes = sizeof(*block);
     block->kept = *place;
     *place = NULL;
-    block_hang(self, block);
+    block_hang(&self->kept, block);
     *ret_body = message->body;
     return OSR_OK;
 }
 
-void osri_memory_end_all(osr_self *process)
+static void blocks_free(osri_block **first)
 {
-    while (process->blocks != NULL) {
-        osri_block *block = process->blocks;
-        process->blocks = block->next;
+    while (*first != NULL) {
+        osri_block *block = *first;
+        *first = block->next;
         block_free(block);
     }
+}
+
+void osri_memory_end_all(osr_self *process)
+{
+    blocks_free(&process->blocks);
+    blocks_free(&process->kept);
     while (process->defers != NULL) { /* of a process that had no stack left to run them on */
         osri_defer *defer = process->defers;
         process->defers = defer->next;
@@ -130,6 +138,8 @@ osr_err osr_defer(osr_self *self, void (*clean)(void *argument), void *argument)
 }
 
 /* ---- timers ---------------------------------------------------------------------------- */
+
+#define TIMER_MS_MAX (UINT64_C(1) << 43) /* 278 years: its ns still fit */
 
 /* Under the wheel's lock. The signal is made beforehand, so that nothing can fail here. */
 static void user_timer_fired(osri_timer *timer)
@@ -167,9 +177,8 @@ osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer)
     user->process = self;
     user->timer.fire = user_timer_fired;
     *ret_timer = (osr_ref){self->node->id, number};
-    uint64_t now = osri_node_now(self->node);
-    uint64_t delay_ns = ms > (UINT64_MAX - now) / OSRI_TICK_NS ? UINT64_MAX - now : ms * OSRI_TICK_NS;
-    osri_node_timer(self->node, &user->timer, now + delay_ns);
+    ms = ms > TIMER_MS_MAX ? TIMER_MS_MAX : ms;
+    osri_node_timer(self->node, &user->timer, osri_node_now(self->node) + ms * OSRI_TICK_NS);
     return OSR_OK;
 }
 
@@ -178,18 +187,18 @@ bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms)
     osri_user_timer *user =
         self->relations == NULL || timer.node != self->node->id
             ? NULL
-            : osri_map_remove_u64(&self->relations->timers, timer.number);
-    if (user == NULL) {
-        return false;
+            : osri_map_get_u64(&self->relations->timers, timer.number);
+    if (user == NULL || !osri_timer_cancel(&user->timer)) {
+        return false; /* it has fired: its message has come or will come */
     }
-    bool was_live = osri_timer_cancel(&user->timer);
-    if (was_live && ret_remaining_ms != NULL) {
+    if (ret_remaining_ms != NULL) {
         uint64_t now = osri_node_now(self->node);
         uint64_t due = user->timer.due_ns;
         *ret_remaining_ms = due <= now ? 0 : (due - now + OSRI_TICK_NS - 1) / OSRI_TICK_NS;
     }
+    (void)osri_map_remove_u64(&self->relations->timers, timer.number);
     user_timer_free(user);
-    return was_live;
+    return true;
 }
 
 void osri_timer_fired(osr_self *process, osri_envelope *signal)
@@ -197,7 +206,7 @@ void osri_timer_fired(osr_self *process, osri_envelope *signal)
     osri_user_timer *user =
         process->relations == NULL ? NULL
                                    : osri_map_remove_u64(&process->relations->timers, signal->ref);
-    if (user != NULL) { /* else it was cancelled after it had fired */
+    if (user != NULL) {
         osr_timeout message = {.timer = {process->node->id, signal->ref}};
         osri_process_tell(process, &osr_timeout_osr_type, &message);
         user_timer_free(user);

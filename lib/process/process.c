@@ -69,10 +69,10 @@ static void wake_seen(osr_self *process)
     (void)atomic_exchange_explicit(&process->wake_queued, false, memory_order_acq_rel);
     if (atomic_exchange_explicit(&process->timer_spent, false, memory_order_relaxed)) {
         process->armed_ns = UINT64_MAX;
-        uint64_t now = osri_node_now(process->node);
-        if (process->wait != OSRI_WAIT_NONE && now >= process->deadline_ns) {
-            process->timed_out = true;
-        }
+    }
+    if (process->wait != OSRI_WAIT_NONE && process->deadline_ns != UINT64_MAX &&
+        osri_node_tick(process->node) >= process->deadline_ns) {
+        process->timed_out = true;
     }
 }
 
@@ -92,13 +92,27 @@ static void message_arrived(osr_self *process, osri_envelope *message)
 void osri_process_tell(osr_self *process, const osr_type *type, const void *body)
 {
     osri_envelope *message;
-    if (osri_signal_new(OSRI_SIGNAL_MESSAGE, OSR_PID_NONE, 0, type, body, &message) != OSR_OK) {
-        osri_log_write(&process->node->log, OSR_LOG_ERROR, "out of memory: a %s message is lost",
-                       type->name);
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_MESSAGE, OSR_PID_NONE, 0, type, body,
+                             &message) != OSR_OK) {
+        osr_reason reason = osr_reason_error(OSR_ENOMEM);
+        osri_process_set_reason(process, &reason);
+        process->exiting = true;
+        process->untrapped = true;
         return;
     }
     osri_count(process->node, OSRI_COUNT_SENT);
     message_arrived(process, message);
+}
+
+void osri_process_message_taken(osr_self *process, osri_envelope *message)
+{
+    process->current = message;
+    process->budget -= 1;
+    osri_process_message_gone(process);
+    uint64_t handled = atomic_load_explicit(&process->handled, memory_order_relaxed);
+    atomic_store_explicit(&process->handled, handled + 1, memory_order_relaxed);
+    osri_count(process->node, OSRI_COUNT_RECEIVED);
+    osri_process_handling(process, message->type);
 }
 
 static void reply_arrived(osr_self *process, osri_envelope *reply)
@@ -110,9 +124,11 @@ static void reply_arrived(osr_self *process, osri_envelope *reply)
     osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &reply);
 }
 
-static void exit_with(osr_self *process, osri_envelope *signal)
+void osri_process_exit_by(osr_self *process, osri_envelope *signal)
 {
-    if (process->exiting) {
+    /* one that has returned ends with the reason it returned with */
+    bool has_ended = process->ending && process->stack == NULL;
+    if (process->exiting || has_ended) {
         osri_envelope_free(&signal);
         return;
     }
@@ -129,11 +145,9 @@ static void exit_arrived(osr_self *process, osri_envelope *signal)
 {
     const osr_reason *reason = osri_envelope_body(signal);
     if (reason->code == OSR_REASON_KILL) {
-        osr_reason killed = osr_reason_of(OSR_REASON_KILLED);
-        if (!process->exiting && !process->ending) {
-            osri_process_set_reason(process, &killed);
-        }
-        exit_with(process, signal);
+        /* nobody else sees the signal's body any more */
+        ((osr_reason *)osri_envelope_body_to_fill(signal))->code = OSR_REASON_KILLED;
+        osri_process_exit_by(process, signal);
         return;
     }
     osr_pid self = osri_process_pid(process);
@@ -142,7 +156,7 @@ static void exit_arrived(osr_self *process, osri_envelope *signal)
         osr_exited message = {.from = signal->from, .reason = *reason};
         osri_process_tell(process, &osr_exited_osr_type, &message);
     } else if (reason->code != OSR_REASON_NORMAL || from_self) {
-        exit_with(process, signal);
+        osri_process_exit_by(process, signal);
         return;
     }
     osri_envelope_free(&signal);
@@ -193,8 +207,11 @@ static void signal_arrived(osr_self *process, osri_envelope *signal)
     case OSRI_SIGNAL_TIMEOUT:
         osri_timer_fired(process, signal);
         break;
-    case OSRI_SIGNAL_SPAWN:
     case OSRI_SIGNAL_WAKE:
+        process->blocking_done = true;
+        osri_envelope_free(&signal);
+        break;
+    case OSRI_SIGNAL_SPAWN:
     default:
         osri_envelope_free(&signal);
         break;
@@ -223,8 +240,10 @@ static void arm(osr_self *process, uint64_t due_ns)
     if (process->armed_ns <= due_ns) {
         return; /* fires before, and is armed anew then */
     }
-    if (process->armed_ns != UINT64_MAX) {
-        (void)osri_timer_cancel(&process->wait_timer);
+    if (process->armed_ns != UINT64_MAX && !osri_timer_cancel(&process->wait_timer)) {
+        /* it has fired meanwhile: its wake, which is still to come, must not be taken for the new one's.
+         * relaxed: it was set under the wheel's lock, which cancelling took */
+        atomic_store_explicit(&process->timer_spent, false, memory_order_relaxed);
     }
     process->armed_ns = due_ns;
     osri_node_timer(process->node, &process->wait_timer, due_ns);
@@ -246,7 +265,7 @@ static bool is_resumable(osr_self *process)
 {
     switch (process->wait) {
     case OSRI_WAIT_BLOCKING:
-        return atomic_load_explicit(&process->blocking_done, memory_order_acquire);
+        return process->blocking_done;
     case OSRI_WAIT_MESSAGE:
     case OSRI_WAIT_TYPES:
         if (osri_mailbox_seek(&process->mailbox, process->wanted_types, process->wanted_count)) {
@@ -296,8 +315,9 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
 {
     OSRI_ASSERT_SELF(self);
     if (self->exiting && wait != OSRI_WAIT_BLOCKING) {
-        return OSR_EEXIT;
+        return osri_process_leave(self);
     }
+    osri_mutex_check_none_held();
     self->wait = wait;
     self->deadline_ns = deadline_ns;
     self->timed_out = false;
@@ -306,9 +326,15 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
     osri_fiber_switch(&self->stack->fiber, resumer);
     self->wait = OSRI_WAIT_NONE;
     if (self->exiting) {
-        return OSR_EEXIT;
+        return osri_process_leave(self);
     }
     return self->timed_out ? OSR_ETIMEDOUT : OSR_OK;
+}
+
+void osri_process_set_state(osr_self *process, osri_run_state state)
+{
+    atomic_store_explicit(&process->state, (uint8_t)state, memory_order_relaxed);
+    atomic_store_explicit(&process->since_ns, osri_node_coarse(process->node), memory_order_relaxed);
 }
 
 void osri_process_set_reason(osr_self *process, const osr_reason *reason)

@@ -104,13 +104,12 @@ struct osr_self {
     atomic_bool wake_queued;                    /* wake hangs in inbox */
     osri_wake wake;                             /* owner: who changed the flag from false to true */
     atomic_bool timer_spent;                    /* wait_timer has fired */
-    atomic_bool blocking_done;                  /* the helper thread has finished */
 
     /* writer: owner; readers: any thread (relaxed: each value alone means something) */
     _Atomic(uint32_t) generation;
     _Atomic(uint8_t) state; /* osri_run_state */
     atomic_bool traps;
-    _Atomic(uint64_t) since_ns;
+    _Atomic(uint64_t) since_ns; /* of state; on the node's coarse clock */
     _Atomic(const osr_type *) handling;
     _Atomic(uint64_t) queued;  /* messages in the mailbox */
     _Atomic(uint64_t) handled; /* messages taken */
@@ -119,15 +118,18 @@ struct osr_self {
     osr_node *node;
     uint32_t slot;
     uint32_t stack_bytes;
-    uint64_t number; /* the how-manieth process of the node */
+    uint64_t birth; /* the how-manieth process of the node */
+    _Atomic(uint64_t) number; /* birth from the moment it may run, 0 where nobody lives: who holds the table's
+                                 lock and sees it set may read this group */
     const osr_entry *entry; /* a raw process's; else NULL */
     const osri_body_ops *ops; /* a behaviour's; else NULL */
     const void *configuration;
     osr_pid parent;
     char label[32];
+    uint32_t exit_ms; /* see osri_process_leave() */
+    uint8_t priority; /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */
-    uint32_t pinned_to; /* scheduler */
 
     /* owner */
     osr_self *queue_next; /* guarded by the run queue's lock while in one */
@@ -138,9 +140,12 @@ struct osr_self {
     void *state_block;
     osri_relations *relations;
     osri_defer *defers;
-    osri_block *blocks;
+    osri_block *blocks; /* of osr_alloc() */
+    osri_block *kept;   /* of osr_keep() */
     char *name; /* guarded by the node's registry lock too: owner writes under it */
 
+    struct osri_worker *home;  /* a pinned process that has run: the thread it stays on; else NULL */
+    osri_fault_context *fault; /* of the thread it runs on; NULL while it does not run */
     osri_stack *stack;    /* lent; NULL between callbacks */
     osri_fiber *resumer;  /* the scheduler's fiber, while running */
     osri_wait wait;
@@ -157,6 +162,8 @@ struct osr_self {
     uint64_t messages_numbered;
     uint64_t request_ref;  /* of the request in work that is not yet answered; 0 = none */
     osr_pid request_from;
+    uint64_t exit_due_ns;  /* from then on it is abandoned instead of told again; 0 = not yet told */
+    uint32_t exit_told;    /* times it was told */
 
     bool started;  /* the body's start() has returned, or the raw body runs */
     bool exiting;  /* told to exit: suspension points return OSR_EEXIT */
@@ -164,24 +171,34 @@ struct osr_self {
     bool untrapped; /* ends by an exit signal: stop() is not called */
     bool subscribed; /* to nodeups */
     bool timed_out; /* the wait's deadline has passed */
-    bool clean;     /* stop() and defers have run */
+    bool blocking_done; /* the helper thread has finished */
+    bool clean;     /* stop() has run, if it was to, and defers run */
     bool abandons;  /* leaves its frames where they are: osr_exit() */
     osri_envelope *reason; /* body osr_reason; NULL = normal */
 };
 
 static inline osr_pid osri_process_pid(const osr_self *process);
 
+/* What tools see; with the time. Owner. */
+void osri_process_set_state(osr_self *process, osri_run_state state);
+
 /* The process in a slot, whoever lives there; NULL when the slot was never used. Threads: any. */
 osr_self *osri_table_at(osr_node *node, uint32_t slot);
 
-/* A free slot, oldest first, inbox closed, generation set; or NULL. Threads: any. */
-osr_self *osri_table_take(osr_node *node);
+/* A free slot, oldest first, inbox closed, generation set. Threads: any.
+ * Errors: OSR_ELIMIT the table is full; OSR_ENOMEM; OSR_ESTOPPED it is closed. */
+OSR_MUST_CHECK osr_err osri_table_take(osr_node *node, osr_self **ret_process);
 
 /* Gives the slot of an ended process back under its next generation. Threads: any. */
 void osri_table_give(osr_self *process);
 
-/* Visits the slots in use, in order of spawn. Threads: any; the visitor may not spawn. */
-void osri_table_visit(osr_node *node, void (*visit)(void *context, osr_self *process), void *context);
+/* Visits the processes, in order of spawn; one may have ended and another have taken its slot when it is
+ * visited, which `number` tells. False: out of memory, nobody was visited. Threads: any. */
+bool osri_table_visit(osr_node *node,
+                      void (*visit)(void *context, osr_self *process, uint64_t number), void *context);
+
+/* From now on no slot is given out. Threads: any. */
+void osri_table_close(osr_node *node);
 
 osr_err osri_table_init(osr_node *node, uint32_t processes_max);
 void osri_table_fini(osr_node *node);
@@ -189,7 +206,8 @@ void osri_table_fini(osr_node *node);
 /* Pushes. On success takes it; refused: returns false and leaves it. Queues an idle process. Threads: any. */
 bool osri_process_push(osr_self *process, osri_envelope *signal);
 
-/* Makes the owner look again. Threads: any; the process cannot end meanwhile. */
+/* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end before this
+ * returns: wait_timer fires under its wheel's lock, which osri_process_end() takes once more. */
 void osri_process_wake(osr_self *process);
 
 /* Moves what has been pushed into the mailbox, and acts on signals that are not messages. Owner. */
@@ -204,6 +222,15 @@ bool osri_process_park(osr_self *process);
 /* Waits as `wait` says, at most until deadline_ns. On its own stack.
  * Errors: OSR_ETIMEDOUT; OSR_EEXIT. */
 osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns);
+
+/* It has been told to exit by this signal, whose body is an osr_reason: takes it. Only the first counts. Owner. */
+void osri_process_exit_by(osr_self *process, osri_envelope *signal);
+
+/* Tells a process that is to exit so once more: OSR_EEXIT. One that comes here exit_ms after it was first
+ * told, or for the OSRI_EXIT_TOLD_MAX-th time (the clock of a stepped node may stand still), does not
+ * leave: it is abandoned, and this does not return. On its own stack. */
+#define OSRI_EXIT_TOLD_MAX 1000000u
+osr_err osri_process_leave(osr_self *self);
 
 /* The absolute deadline of a timeout in ms. */
 uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms);
@@ -223,7 +250,8 @@ const osr_reason *osri_process_reason(const osr_self *process);
 osri_relations *osri_process_relations(osr_self *process);
 void osri_relations_free(osr_self *process);
 
-/* Puts a message that the runtime itself made into the mailbox. Owner. */
+/* Puts a message that the runtime itself made into the mailbox. When there is no memory for it the process is
+ * told to exit with reason error, OSR_ENOMEM: no down or exit message is lost in silence. Owner. */
 void osri_process_tell(osr_self *process, const osr_type *type, const void *body);
 
 /* The main function of every lent stack. argument: the process. */
@@ -242,6 +270,9 @@ osr_err osri_monitor_add(osr_self *process, osr_pid pid, const char *name, const
 /* Requests of others that this process has taken and not answered. Owner. */
 osr_err osri_request_keep(osr_self *process, osr_pid caller, uint64_t number);
 void osri_request_drop(osr_self *process, osr_pid caller, uint64_t number);
+
+/* Tells a caller that its request will not be answered. */
+void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number, const osr_reason *reason);
 
 /* Sends a request of any kind and waits for its answer: a REPLY, DOWN or SPAWN_REPLY, yours. On its own stack.
  * Errors: OSR_ETIMEDOUT, OSR_EEXIT: the other side has been told to forget it; OSR_ENOMEM. */
@@ -264,6 +295,25 @@ static inline osr_pid osri_process_pid(const osr_self *process)
     pid.generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
     return pid;
 }
+
+/* The count of its mailbox goes down by one. Owner, the one writer: no need for an exchange. */
+static inline void osri_process_message_gone(osr_self *process)
+{
+    uint64_t queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
+    atomic_store_explicit(&process->queued, queued - 1, memory_order_relaxed);
+}
+
+/* What it handles now, for tools and for the fault handler; NULL = nothing. Owner. */
+static inline void osri_process_handling(osr_self *process, const osr_type *type)
+{
+    atomic_store_explicit(&process->handling, type, memory_order_relaxed);
+    if (process->fault != NULL) {
+        process->fault->message = type == NULL ? NULL : type->name;
+    }
+}
+
+/* A message goes from the mailbox into user code's hands. Owner. */
+void osri_process_message_taken(osr_self *process, osri_envelope *message);
 
 /* "This function is called by the process that runs." */
 #define OSRI_ASSERT_SELF(self) OSR_ASSERT_DEBUG((self) != NULL && (self)->resumer != NULL)

@@ -30,16 +30,19 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
 
 osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, const void *reply)
 {
-    if (self->request_ref == caller.ref && osr_pid_equal(self->request_from, caller.pid)) {
-        self->request_ref = 0;
-    } else {
-        osri_request_drop(self, caller.pid, caller.ref);
+    if (self->exiting) {
+        return OSR_OK; /* its sends go nowhere: the caller hears of its end */
     }
     osri_envelope *signal;
     osr_err err = osri_signal_new(OSRI_SIGNAL_REPLY, osri_process_pid(self), caller.ref, type, reply,
                                   &signal);
     if (err != OSR_OK) {
-        return err;
+        return err; /* the request is still unanswered */
+    }
+    if (self->request_ref == caller.ref && osr_pid_equal(self->request_from, caller.pid)) {
+        self->request_ref = 0;
+    } else {
+        osri_request_drop(self, caller.pid, caller.ref);
     }
     signal->counter = ++self->messages_numbered;
     osri_route route = {.pid = caller.pid};
@@ -49,19 +52,16 @@ osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, co
 /* A raw process that has taken a request owes an answer until it gives it or ends. */
 static void owe_answer(osr_self *self, const osri_envelope *message)
 {
-    if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
-        (void)osri_request_keep(self, message->from, message->ref);
+    if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE &&
+        osri_request_keep(self, message->from, message->ref) != OSR_OK) {
+        osr_reason reason = osr_reason_error(OSR_ENOMEM);
+        osri_request_refuse(self, message->from, message->ref, &reason);
     }
 }
 
 static void take(osr_self *self, osri_envelope *message, osr_message *ret_message)
 {
-    self->current = message;
-    self->budget -= 1;
-    atomic_fetch_sub_explicit(&self->queued, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&self->handled, 1, memory_order_relaxed);
-    osri_count(self->node, OSRI_COUNT_RECEIVED);
-    atomic_store_explicit(&self->handling, message->type, memory_order_relaxed);
+    osri_process_message_taken(self, message);
     owe_answer(self, message);
     osri_message_of(message, ret_message);
 }
@@ -88,6 +88,7 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms, 
 {
     OSRI_ASSERT_SELF(self);
     osri_envelope_free(&self->current);
+    osri_process_handling(self, NULL);
     osri_mailbox_rewind(&self->mailbox);
     uint64_t deadline_ns = 0;
     osr_err err = OSR_OK;
@@ -106,6 +107,7 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms, 
             return OSR_OK;
         }
         if (timeout_ms == 0) {
+            self->budget -= 1; /* who polls in a loop has turns like everybody */
             err = OSR_ETIMEDOUT;
             break;
         }
@@ -122,7 +124,7 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms, 
         }
     }
     osri_mailbox_rewind(&self->mailbox);
-    return self->exiting ? OSR_EEXIT : err;
+    return self->exiting && err != OSR_EEXIT ? osri_process_leave(self) : err;
 }
 
 osr_err osr_receive(osr_self *self, uint32_t timeout_ms, osr_message *ret_message)
@@ -160,7 +162,7 @@ static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns, osri
     osri_envelope *answer = self->answer;
     self->answer = NULL;
     if (answer == NULL) {
-        return err;
+        return err == OSR_OK ? OSR_EEXIT : err;
     }
     if (answer->kind == OSRI_SIGNAL_REPLY) {
         osri_count(self->node, OSRI_COUNT_RECEIVED);
@@ -176,8 +178,8 @@ static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns, osri
 static void forget_request(osr_self *self, const osri_route *route, uint64_t number)
 {
     osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_DEMONITOR, osri_process_pid(self), number, NULL, NULL, &signal) ==
-        OSR_OK) {
+    if (osri_signal_new_sure(self->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(self), number, NULL,
+                             NULL, &signal) == OSR_OK) {
         (void)osri_signal_send(self->node, route, &signal);
     }
 }
@@ -244,7 +246,7 @@ osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type, const vo
 {
     OSRI_ASSERT_SELF(self);
     if (self->exiting) {
-        return OSR_EEXIT;
+        return osri_process_leave(self);
     }
     osri_route route;
     osr_err err = resolve(self, to, &route);
@@ -304,10 +306,11 @@ osr_err osr_yield(osr_self *self)
 
 osr_err osr_blocking(osr_self *self, void (*run)(void *argument), void *argument)
 {
+    OSRI_ASSERT_SELF(self);
     if (self->exiting) {
-        return OSR_EEXIT;
+        return osri_process_leave(self);
     }
-    atomic_store_explicit(&self->blocking_done, false, memory_order_relaxed);
+    self->blocking_done = false;
     osr_err err = osri_blocking_run(self, run, argument);
     if (err != OSR_OK) {
         return err;

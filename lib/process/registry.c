@@ -72,10 +72,13 @@ static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
     osri_mutex_lock(&node->registry_mutex);
     osr_err err = OSR_ENOPROC;
     /* A process releases its name under this lock after it has marked itself as exiting: it cannot keep a
-     * name that is given to it later. */
-    if (atomic_load_explicit(&process->generation, memory_order_relaxed) == pid.generation &&
-        atomic_load_explicit(&process->state, memory_order_relaxed) != OSRI_PROCESS_EXITING &&
-        atomic_load_explicit(&process->inbox, memory_order_acquire) != OSRI_INBOX_CLOSED) {
+     * name that is given to it later. The generation is read last: as long as it is the same, state and inbox
+     * are not of a later process of the slot. acquire: keeps them before it */
+    bool lives =
+        atomic_load_explicit(&process->state, memory_order_acquire) != OSRI_PROCESS_EXITING &&
+        atomic_load_explicit(&process->inbox, memory_order_acquire) != OSRI_INBOX_CLOSED;
+    if (lives &&
+        atomic_load_explicit(&process->generation, memory_order_relaxed) == pid.generation) {
         err = add_locked(node, name, process);
     }
     osri_mutex_unlock(&node->registry_mutex);

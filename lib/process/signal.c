@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "lib/process/signal.h"
 
+#include <sched.h>
 #include <string.h>
 
 #include "lib/core/assert.h"
@@ -24,6 +25,25 @@ osr_err osri_signal_new(osri_signal_kind kind, osr_pid from, uint64_t ref, const
     return OSR_OK;
 }
 
+#define SURE_TRIES 8
+
+osr_err osri_signal_new_sure(osr_node *node, osri_signal_kind kind, osr_pid from, uint64_t ref,
+                             const osr_type *type, const void *body, osri_envelope **ret_signal)
+{
+    osr_err err = OSR_ENOMEM;
+    for (int i = 0; i < SURE_TRIES && err == OSR_ENOMEM; i++) {
+        if (i > 0) {
+            (void)sched_yield(); /* others may be about to free some */
+        }
+        err = osri_signal_new(kind, from, ref, type, body, ret_signal);
+    }
+    if (err != OSR_OK) {
+        osri_log_write(&node->log, OSR_LOG_ERROR, "%s: a signal of kind %d is lost",
+                       osr_err_text(err), (int)kind);
+    }
+    return err;
+}
+
 static bool is_message(const osri_envelope *signal)
 {
     return signal->kind == OSRI_SIGNAL_MESSAGE || signal->kind == OSRI_SIGNAL_REPLY;
@@ -33,12 +53,10 @@ static void answer(osr_node *node, osri_signal_kind kind, osr_pid from, osr_pid 
                    const osr_type *type, const void *body)
 {
     osri_envelope *signal;
-    if (osri_signal_new(kind, from, ref, type, body, &signal) != OSR_OK) {
-        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: an answer to a process is lost");
-        return;
+    if (osri_signal_new_sure(node, kind, from, ref, type, body, &signal) == OSR_OK) {
+        osri_route route = {.pid = to};
+        (void)osri_signal_send(node, &route, &signal);
     }
-    osri_route route = {.pid = to};
-    (void)osri_signal_send(node, &route, &signal);
 }
 
 /* A process that starts because of a request whose sender is gone must not stay. */
@@ -154,16 +172,10 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
         osri_node_spawn_requested(node, &signal);
         return OSR_OK;
     }
+    osr_pid to = route->name == NULL ? route->pid : osri_node_whereis(node, route->name);
     bool is_bare = route->name != NULL && route->node == NULL;
-    if (is_bare && osr_pid_is_none(osri_node_whereis(node, route->name))) {
-        if (is_message(signal)) {
-            osri_count(node, OSRI_COUNT_SENT);
-        }
-        osri_signal_refuse(node, OSR_PID_NONE, OSR_REASON_NOPROC, &signal);
-        return OSR_ENOPROC;
-    }
-    osri_signal_deliver(node, route->pid, route->name, &signal);
-    return OSR_OK;
+    osri_signal_deliver(node, to, NULL, &signal);
+    return is_bare && osr_pid_is_none(to) ? OSR_ENOPROC : OSR_OK;
 }
 
 void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *context)

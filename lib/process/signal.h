@@ -50,6 +50,12 @@ OSR_MUST_CHECK osr_err osri_signal_new(osri_signal_kind kind, osr_pid from, uint
                                        const osr_type *type, const void *body,
                                        osri_envelope **ret_signal);
 
+/* The same for a signal that somebody waits for and that must not be lost: asks for the memory some times, then
+ * gives up with a line in the log and OSR_ENOMEM. */
+OSR_MUST_CHECK osr_err osri_signal_new_sure(osr_node *node, osri_signal_kind kind, osr_pid from,
+                                            uint64_t ref, const osr_type *type, const void *body,
+                                            osri_envelope **ret_signal);
+
 /* Sends it, here or across the network; takes *signal whatever becomes of it and nulls it. Threads: any.
  * Errors: OSR_ENOPROC only for an unregistered bare name of this node. */
 osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope **signal);

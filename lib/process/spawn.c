@@ -3,26 +3,13 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
-#include "lib/message/codec.h"
-#include "lib/process/node.h"
+#include "lib/process/spawn.h"
 
-/* Starting processes: here, and by request on or from another node. */
+/* Starting processes on this node. */
 
 #define EXIT_MS_DEFAULT 1000
-#define SPAWN_TIMEOUT_MS 10000 /* for an answer from another node; its connection's setup has 7 s */
 
-/* What a process starts with, however it was asked for. */
-typedef struct plan {
-    const osr_entry *entry; /* a raw process, or NULL */
-    const osri_body_ops *ops;
-    const void *configuration;
-    osri_envelope *argument; /* given; NULL = none */
-    const osr_spawn_options *options; /* never NULL */
-    osr_pid parent;
-    bool reports_end;
-} plan;
-
-static const osr_spawn_options no_options = {.size = sizeof(osr_spawn_options)};
+const osr_spawn_options osri_spawn_no_options = {.size = sizeof(osr_spawn_options)};
 
 static void wait_timer_fired(osri_timer *timer)
 {
@@ -31,89 +18,109 @@ static void wait_timer_fired(osri_timer *timer)
     osri_process_wake(process);
 }
 
-static void process_init(osr_self *process, const plan *what)
+/* What is constant while it lives. */
+static void identity_init(osr_self *process, const osri_plan *plan)
 {
-    const osr_spawn_options *options = what->options;
-    process->entry = what->ops == NULL ? what->entry : NULL;
-    process->ops = what->ops;
-    process->configuration = what->configuration;
-    process->argument = what->argument;
-    process->parent = what->parent;
+    const osr_spawn_options *options = plan->options;
+    const osri_exported_body *body = plan->entry == NULL ? NULL : plan->entry->body;
+    process->ops = body != NULL ? body->ops : plan->ops;
+    process->configuration = body != NULL ? body->configuration : plan->configuration;
+    process->entry = process->ops == NULL ? plan->entry : NULL;
+    process->parent = plan->parent;
     process->pinned = options->pinned;
+    process->priority = options->priority > OSR_PRIORITY_HIGH ? OSR_PRIORITY_NORMAL : options->priority;
     process->stack_bytes = options->stack_bytes;
-    process->reports_end = what->reports_end;
+    process->exit_ms = options->exit_ms != 0 ? options->exit_ms : EXIT_MS_DEFAULT;
+    process->reports_end = plan->reports_end;
     const char *label = options->label != NULL ? options->label : "";
     memset(process->label, 0, sizeof(process->label));
     memcpy(process->label, label, strnlen(label, sizeof(process->label) - 1));
+}
+
+static void life_init(osr_self *process)
+{
     osri_mailbox_init(&process->mailbox);
     process->current = process->held = process->answer = process->reason = NULL;
+    process->state_block = NULL;
     process->relations = NULL;
     process->defers = NULL;
-    process->blocks = NULL;
+    process->blocks = process->kept = NULL;
+    process->home = NULL;
+    process->fault = NULL;
     process->stack = NULL;
     process->resumer = NULL;
     process->wait = OSRI_WAIT_NONE;
     process->deadline_ns = process->idle_due_ns = process->armed_ns = UINT64_MAX;
-    process->idle_ms = 0;
+    process->idle_ms = process->exit_told = 0;
+    process->exit_due_ns = 0;
     process->wait_timer = (osri_timer){.fire = wait_timer_fired};
     process->awaited = process->request_ref = process->messages_numbered = 0;
     process->started = process->exiting = process->ending = process->untrapped = false;
     process->subscribed = process->timed_out = process->clean = process->abandons = false;
+    process->blocking_done = false;
     atomic_store_explicit(&process->wake_queued, false, memory_order_relaxed);
     atomic_store_explicit(&process->timer_spent, false, memory_order_relaxed);
     atomic_store_explicit(&process->traps, false, memory_order_relaxed);
     atomic_store_explicit(&process->handling, NULL, memory_order_relaxed);
     atomic_store_explicit(&process->queued, 0, memory_order_relaxed);
     atomic_store_explicit(&process->handled, 0, memory_order_relaxed);
-    atomic_store_explicit(&process->state, OSRI_PROCESS_READY, memory_order_relaxed);
+    osri_process_set_state(process, OSRI_PROCESS_READY);
 }
 
-/* A process that is ours and not yet started. Takes what->argument in any case. */
-static osr_err process_new(osr_node *node, const plan *what, osr_self **ret_process)
+static osr_err furnish(osr_self *process, const osr_spawn_options *options)
 {
-    osri_envelope *argument = what->argument;
-    osr_self *process = osri_table_take(node);
-    if (process == NULL) {
-        osri_envelope_free(&argument);
-        return OSR_ELIMIT;
+    if (process->ops != NULL && process->ops->state_bytes != 0) {
+        process->state_block = osri_heap_zalloc(process->ops->state_bytes);
+        if (process->state_block == NULL) {
+            return OSR_ENOMEM;
+        }
     }
-    process_init(process, what);
-    osr_err err = OSR_OK;
-    if (what->ops != NULL && what->ops->state_bytes != 0) {
-        process->state_block = osri_heap_zalloc(what->ops->state_bytes);
-        err = process->state_block == NULL ? OSR_ENOMEM : OSR_OK;
-    } else {
-        process->state_block = NULL;
-    }
-    if (err == OSR_OK && what->options->name != NULL) {
-        err = osri_name_register(node, what->options->name, process);
-    }
+    return options->name == NULL ? OSR_OK : osri_name_register(process->node, options->name, process);
+}
+
+osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan, osr_self **ret_process)
+{
+    osri_envelope *argument = plan->argument;
+    osr_self *process = NULL;
+    osr_err err = plan->options->stack_bytes > OSRI_STACK_BYTES_MAX ? OSR_EINVAL
+                                                                    : osri_table_take(node, &process);
     if (err != OSR_OK) {
-        osri_heap_free(process->state_block, what->ops == NULL ? 0 : what->ops->state_bytes);
         osri_envelope_free(&argument);
-        osri_table_give(process);
+        return err;
+    }
+    identity_init(process, plan);
+    life_init(process);
+    process->argument = argument;
+    err = furnish(process, plan->options);
+    if (err != OSR_OK) {
+        osri_spawn_undo(process);
         return err;
     }
     *ret_process = process;
     return OSR_OK;
 }
 
-/* Opens the inbox and lets it run. */
-static void process_run(osr_self *process)
+void osri_spawn_run(osr_self *process)
 {
     osri_count(process->node, OSRI_COUNT_SPAWNED);
+    if (osr_pid_is_none(process->parent)) {
+        /* relaxed, here and at the end: a number to look at */
+        atomic_fetch_add_explicit(&process->node->roots, 1, memory_order_relaxed);
+    }
+    /* release: pairs with acquire in fill(), info.c */
+    atomic_store_explicit(&process->number, process->birth, memory_order_release);
     /* release: pairs with acquire in osri_process_push */
     atomic_store_explicit(&process->inbox, NULL, memory_order_release);
     osri_process_ready(process);
 }
 
-/* Undoes process_new() before anybody could know of it. */
-static void process_undo(osr_self *process)
+void osri_spawn_undo(osr_self *process)
 {
     osri_name_release(process->node, process);
     osri_relations_free(process);
     osri_envelope_free(&process->argument);
     osri_heap_free(process->state_block, process->ops == NULL ? 0 : process->ops->state_bytes);
+    process->state_block = NULL;
     osri_table_give(process);
 }
 
@@ -147,21 +154,21 @@ static osr_err relate(osr_self *parent, osr_self *child, const osr_spawn_options
     return err;
 }
 
-static osr_err start(osr_node *node, osr_self *self, const plan *what, osr_pid *ret_pid)
+static osr_err start(osr_node *node, osr_self *self, const osri_plan *what, osr_pid *ret_pid)
 {
     osr_self *process;
-    osr_err err = process_new(node, what, &process);
+    osr_err err = osri_spawn_prepare(node, what, &process);
     if (err == OSR_OK && self != NULL) {
         err = relate(self, process, what->options);
         if (err != OSR_OK) {
-            process_undo(process);
+            osri_spawn_undo(process);
         }
     }
     if (err != OSR_OK) {
         return err;
     }
     osr_pid pid = osri_process_pid(process);
-    process_run(process);
+    osri_spawn_run(process);
     if (ret_pid != NULL) {
         *ret_pid = pid;
     }
@@ -177,11 +184,21 @@ static osr_err copy_argument(const osr_type *type, const void *argument, osri_en
     return osri_envelope_new(type, argument, ret_envelope);
 }
 
+/* A raw body may count on its argument. */
+static osr_err entry_argument(const osr_entry *entry, const void *argument,
+                              osri_envelope **ret_envelope)
+{
+    if (entry->run != NULL && entry->argument != NULL && argument == NULL) {
+        return OSR_EINVAL;
+    }
+    return copy_argument(entry->argument, argument, ret_envelope);
+}
+
 osr_err osri_spawn_body(osr_node *node, osr_self *self, const osri_spawn *spawn, osr_pid *ret_pid)
 {
-    plan what = {.ops = spawn->ops,
+    osri_plan what = {.ops = spawn->ops,
                  .configuration = spawn->configuration,
-                 .options = spawn->options == NULL ? &no_options : spawn->options,
+                 .options = spawn->options == NULL ? &osri_spawn_no_options : spawn->options,
                  .parent = spawn->parent,
                  .reports_end = self == NULL};
     if (osr_pid_is_none(what.parent) && self != NULL) {
@@ -197,17 +214,17 @@ osr_err osri_spawn_body(osr_node *node, osr_self *self, const osri_spawn *spawn,
 osr_err osr_node_spawn(osr_node *node, const osr_entry *entry, const void *argument,
                        const osr_spawn_options *options, osr_pid *ret_pid)
 {
-    plan what = {.entry = entry,
-                 .options = options == NULL ? &no_options : options,
+    osri_plan what = {.entry = entry,
+                 .options = options == NULL ? &osri_spawn_no_options : options,
                  .reports_end = true};
     if (what.options->link || what.options->monitor || what.options->node != NULL) {
         return OSR_EINVAL;
     }
-    osr_err err = copy_argument(entry->argument, argument, &what.argument);
+    osr_err err = entry_argument(entry, argument, &what.argument);
     return err != OSR_OK ? err : start(node, NULL, &what, ret_pid);
 }
 
-static bool is_remote(const osr_self *self, const osr_spawn_options *options)
+bool osri_spawn_is_remote(const osr_self *self, const osr_spawn_options *options)
 {
     return options != NULL && options->node != NULL && options->node[0] != '\0' &&
            strcmp(options->node, self->node->name) != 0;
@@ -219,281 +236,12 @@ osr_err osr_spawn(osr_self *self, const osr_entry *entry, const void *argument,
     if (self->exiting) {
         return OSR_EEXIT;
     }
-    if (is_remote(self, options)) {
+    if (osri_spawn_is_remote(self, options)) {
         return osr_spawn_named(self, entry->name, entry->argument, argument, options, ret_pid);
     }
-    plan what = {.entry = entry,
-                 .options = options == NULL ? &no_options : options,
+    osri_plan what = {.entry = entry,
+                 .options = options == NULL ? &osri_spawn_no_options : options,
                  .parent = osri_process_pid(self)};
-    osr_err err = copy_argument(entry->argument, argument, &what.argument);
+    osr_err err = entry_argument(entry, argument, &what.argument);
     return err != OSR_OK ? err : start(self->node, self, &what, ret_pid);
-}
-
-/* ---- by request ------------------------------------------------------------------------ */
-
-static osr_err encode_argument(const osr_type *type, const void *argument, osr_bin **ret_bin)
-{
-    *ret_bin = NULL;
-    if (type == NULL || argument == NULL) {
-        return OSR_OK;
-    }
-    osri_buffer buffer = {0};
-    osr_err err = osri_encode(type, argument, &buffer);
-    if (err == OSR_OK) {
-        err = osr_bin_new(buffer.at, buffer.size, ret_bin);
-    }
-    osri_buffer_fini(&buffer);
-    return err;
-}
-
-static void spawn_entry_free(osri_spawn_entry *entry)
-{
-    if (entry != NULL) {
-        osri_heap_strfree(entry->node);
-        osri_heap_free(entry, sizeof(*entry));
-    }
-}
-
-static osr_err remember_spawn(osr_self *self, const osr_spawn_options *options, bool waits,
-                              uint64_t number, osri_spawn_entry **ret_entry)
-{
-    osri_relations *relations = osri_process_relations(self);
-    osri_spawn_entry *entry = osri_heap_zalloc(sizeof(*entry));
-    if (relations == NULL || entry == NULL) {
-        osri_heap_free(entry, sizeof(*entry));
-        return OSR_ENOMEM;
-    }
-    entry->waits = waits;
-    entry->link = options->link;
-    entry->node = options->node == NULL ? NULL : osri_heap_strdup(options->node);
-    if (options->monitor) {
-        entry->monitor = osri_reference_next(self->node);
-        if (options->ret_monitor != NULL) {
-            *options->ret_monitor = (osr_ref){self->node->id, entry->monitor};
-        }
-    }
-    if (osri_map_put_u64(&relations->spawns, number, entry, NULL) != OSR_OK) {
-        spawn_entry_free(entry);
-        return OSR_ENOMEM;
-    }
-    *ret_entry = entry;
-    return OSR_OK;
-}
-
-static osri_spawn_request request_of(const char *entry, const osr_type *type, osr_bin *argument,
-                                     const osr_spawn_options *options, uint64_t monitor)
-{
-    osri_spawn_request request = {.entry = osr_str_of(entry),
-                                  .argument_type = type == NULL ? 0 : type->id,
-                                  .argument = argument,
-                                  .link = options->link,
-                                  .monitor = options->monitor,
-                                  .monitor_ref = monitor,
-                                  .stack_bytes = options->stack_bytes,
-                                  .exit_ms = options->exit_ms,
-                                  .priority = (uint32_t)options->priority,
-                                  .pinned = options->pinned};
-    request.name = osr_str_of(options->name == NULL ? "" : options->name);
-    request.label = osr_str_of(options->label == NULL ? "" : options->label);
-    return request;
-}
-
-osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_type *argument_type,
-                                 const void *argument, const osr_spawn_options *options,
-                                 osr_ref *ret_request)
-{
-    if (self->exiting) {
-        return OSR_EEXIT;
-    }
-    options = options == NULL ? &no_options : options;
-    uint64_t number = osri_reference_next(self->node);
-    osr_bin *encoded;
-    osr_err err = encode_argument(argument_type, argument, &encoded);
-    osri_spawn_entry *waiting = NULL;
-    if (err == OSR_OK) {
-        err = remember_spawn(self, options, false, number, &waiting);
-    }
-    osri_envelope *signal = NULL;
-    if (err == OSR_OK) {
-        osri_spawn_request body = request_of(entry, argument_type, encoded, options, waiting->monitor);
-        err = osri_signal_new(OSRI_SIGNAL_SPAWN, osri_process_pid(self), number,
-                              &osri_spawn_request_osr_type, &body, &signal);
-        if (err != OSR_OK) {
-            spawn_entry_free(osri_map_remove_u64(&self->relations->spawns, number));
-        }
-    }
-    osr_bin_unref(&encoded);
-    if (err != OSR_OK) {
-        return err;
-    }
-    *ret_request = (osr_ref){self->node->id, number};
-    osri_route route = {.node = is_remote(self, options) ? options->node : self->node->name};
-    (void)osri_signal_send(self->node, &route, &signal);
-    return OSR_OK;
-}
-
-osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argument_type,
-                        const void *argument, const osr_spawn_options *options, osr_pid *ret_pid)
-{
-    if (self->exiting) {
-        return OSR_EEXIT;
-    }
-    options = options == NULL ? &no_options : options;
-    uint64_t number = osri_reference_next(self->node);
-    osr_bin *encoded;
-    osr_err err = encode_argument(argument_type, argument, &encoded);
-    if (err != OSR_OK) {
-        return err;
-    }
-    osri_spawn_entry *waiting;
-    err = remember_spawn(self, options, true, number, &waiting);
-    if (err != OSR_OK) {
-        osr_bin_unref(&encoded);
-        return err;
-    }
-    osri_spawn_request body = request_of(entry, argument_type, encoded, options, waiting->monitor);
-    osri_route route = {.node = is_remote(self, options) ? options->node : self->node->name};
-    osri_envelope *answer = NULL;
-    err = osri_request_kind(self, OSRI_SIGNAL_SPAWN, &route, &osri_spawn_request_osr_type, &body,
-                            number, osri_deadline(self, SPAWN_TIMEOUT_MS), &answer);
-    osr_bin_unref(&encoded);
-    spawn_entry_free(self->relations == NULL
-                         ? NULL
-                         : osri_map_remove_u64(&self->relations->spawns, number));
-    if (err != OSR_OK) {
-        return err;
-    }
-    const osri_spawn_result *result = osri_envelope_body(answer);
-    err = (osr_err)result->error;
-    if (err == OSR_OK && ret_pid != NULL) {
-        *ret_pid = result->pid;
-    }
-    osri_envelope_free(&answer);
-    return err;
-}
-
-/* The new process is linked and monitored by us from its first moment; our side of that is noted now,
- * before any signal of its own, which can only come after. */
-static void relate_remote(osr_self *process, const osri_spawn_entry *entry, osr_pid pid)
-{
-    osr_err err = OSR_OK;
-    if (entry->link) {
-        err = osri_link_add(process, pid);
-    }
-    if (err == OSR_OK && entry->monitor != 0) {
-        err = osri_monitor_add(process, pid, NULL, NULL, entry->monitor);
-    }
-    if (err != OSR_OK) {
-        osr_reason reason = osr_reason_of(OSR_REASON_KILL);
-        (void)osr_send_exit(process, pid, &reason);
-    }
-}
-
-void osri_spawn_answered(osr_self *process, osri_envelope *signal)
-{
-    osri_spawn_entry *entry =
-        process->relations == NULL ? NULL
-                                   : osri_map_remove_u64(&process->relations->spawns, signal->ref);
-    const osri_spawn_result *result = osri_envelope_body(signal);
-    if (entry == NULL || process->exiting) { /* nobody waits: it must not stay */
-        spawn_entry_free(entry);
-        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
-        return;
-    }
-    if (result->error == OSR_OK) {
-        relate_remote(process, entry, result->pid);
-    }
-    if (entry->waits && process->awaited == signal->ref) {
-        process->answer = signal;
-    } else {
-        osr_spawn_reply message = {.request = {process->node->id, signal->ref},
-                                   .error = result->error,
-                                   .pid = result->pid};
-        osri_process_tell(process, &osr_spawn_reply_osr_type, &message);
-        osri_envelope_free(&signal);
-    }
-    spawn_entry_free(entry);
-}
-
-static void answer_spawn(osr_node *node, osr_pid to, uint64_t number, osr_err err, osr_pid pid)
-{
-    osri_spawn_result result = {.error = (int32_t)err, .pid = pid};
-    osri_envelope *signal;
-    if (osri_signal_new(OSRI_SIGNAL_SPAWN_REPLY, pid, number, &osri_spawn_result_osr_type, &result,
-                        &signal) == OSR_OK) {
-        osri_route route = {.pid = to};
-        (void)osri_signal_send(node, &route, &signal);
-    }
-}
-
-static osr_err decode_argument(const osr_entry *entry, const osri_spawn_request *request,
-                               osri_envelope **ret_argument)
-{
-    *ret_argument = NULL;
-    if (request->argument == NULL) {
-        return OSR_OK;
-    }
-    if (entry->argument == NULL || entry->argument->id != request->argument_type) {
-        return OSR_ETYPE;
-    }
-    return osri_decode(entry->argument, osr_bin_data(request->argument),
-                       osr_bin_size(request->argument), ret_argument);
-}
-
-static osr_err relate_to(osr_self *child, osr_pid parent, const osri_spawn_request *request)
-{
-    osr_err err = request->link ? osri_link_add(child, parent) : OSR_OK;
-    if (err == OSR_OK && request->monitor) {
-        err = osri_watcher_add(child, parent, request->monitor_ref);
-    }
-    return err;
-}
-
-static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_pid *ret_pid)
-{
-    const osri_spawn_request *request = osri_envelope_body(signal);
-    const osr_entry *entry = osri_map_get(&node->entries, request->entry.at, request->entry.size);
-    if (entry == NULL) {
-        return OSR_ENOTFOUND;
-    }
-    osr_spawn_options options = {.size = sizeof(options),
-                                 .name = request->name.size == 0 ? NULL : request->name.at,
-                                 .label = request->label.at,
-                                 .stack_bytes = request->stack_bytes,
-                                 .exit_ms = request->exit_ms,
-                                 .pinned = request->pinned};
-    plan what = {.entry = entry, .options = &options, .parent = signal->from};
-    if (entry->body != NULL) {
-        what.ops = entry->body->ops;
-        what.configuration = entry->body->configuration;
-    }
-    osr_err err = decode_argument(entry, request, &what.argument);
-    osr_self *process;
-    if (err == OSR_OK) {
-        err = process_new(node, &what, &process);
-    }
-    if (err != OSR_OK) {
-        return err;
-    }
-    err = relate_to(process, signal->from, request);
-    if (err != OSR_OK) {
-        process_undo(process);
-        return err;
-    }
-    *ret_pid = osri_process_pid(process);
-    answer_spawn(node, signal->from, signal->ref, OSR_OK, *ret_pid); /* before any signal of its own */
-    process_run(process);
-    return OSR_OK;
-}
-
-void osri_node_spawn_requested(osr_node *node, osri_envelope **signal_)
-{
-    osri_envelope *signal = *signal_;
-    *signal_ = NULL;
-    osr_pid pid = OSR_PID_NONE;
-    osr_err err = start_requested(node, signal, &pid);
-    if (err != OSR_OK) {
-        answer_spawn(node, signal->from, signal->ref, err, OSR_PID_NONE);
-    }
-    osri_envelope_free(&signal);
 }

@@ -69,9 +69,6 @@ static osr_self *page_add_locked(osr_node *node, uint32_t page)
 static osr_self *unused_take_locked(osr_node *node)
 {
     osri_table *table = &node->table;
-    if (table->slots_used == table->slots_max) {
-        return NULL;
-    }
     uint32_t slot = table->slots_used;
     if (slot % OSRI_PAGE_SLOTS == 0 && page_add_locked(node, slot / OSRI_PAGE_SLOTS) == NULL) {
         return NULL;
@@ -80,10 +77,8 @@ static osr_self *unused_take_locked(osr_node *node)
     return osri_table_at(node, slot);
 }
 
-osr_self *osri_table_take(osr_node *node)
+static osr_self *free_take_locked(osri_table *table)
 {
-    osri_table *table = &node->table;
-    osri_mutex_lock(&table->mutex);
     osr_self *process = table->free_first;
     if (process != NULL) {
         table->free_first = process->queue_next;
@@ -91,15 +86,43 @@ osr_self *osri_table_take(osr_node *node)
             table->free_last = NULL;
         }
         process->queue_next = NULL;
-    } else {
-        process = unused_take_locked(node);
     }
-    if (process != NULL) {
-        table->alive += 1;
-        process->number = ++table->spawned;
-    }
-    osri_mutex_unlock(&table->mutex);
     return process;
+}
+
+static osr_err take_locked(osr_node *node, osr_self **ret_process)
+{
+    osri_table *table = &node->table;
+    if (table->closed) {
+        return OSR_ESTOPPED;
+    }
+    osr_self *process = free_take_locked(table);
+    if (process == NULL && table->slots_used == table->slots_max) {
+        return OSR_ELIMIT;
+    }
+    process = process != NULL ? process : unused_take_locked(node);
+    if (process == NULL) {
+        return OSR_ENOMEM;
+    }
+    table->alive += 1;
+    process->birth = ++table->spawned;
+    *ret_process = process;
+    return OSR_OK;
+}
+
+osr_err osri_table_take(osr_node *node, osr_self **ret_process)
+{
+    osri_mutex_lock(&node->table.mutex);
+    osr_err err = take_locked(node, ret_process);
+    osri_mutex_unlock(&node->table.mutex);
+    return err;
+}
+
+void osri_table_close(osr_node *node)
+{
+    osri_mutex_lock(&node->table.mutex);
+    node->table.closed = true;
+    osri_mutex_unlock(&node->table.mutex);
 }
 
 void osri_table_give(osr_self *process)
@@ -107,7 +130,7 @@ void osri_table_give(osr_self *process)
     osri_table *table = &process->node->table;
     osri_mutex_lock(&table->mutex);
     table->alive -= 1;
-    process->number = 0;
+    atomic_store_explicit(&process->number, 0, memory_order_relaxed); /* readers hold the lock */
     process->queue_next = NULL;
     uint32_t generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
     if (generation != UINT32_MAX) {
@@ -130,7 +153,8 @@ static int compare_numbers(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-void osri_table_visit(osr_node *node, void (*visit)(void *context, osr_self *process), void *context)
+bool osri_table_visit(osr_node *node,
+                      void (*visit)(void *context, osr_self *process, uint64_t number), void *context)
 {
     osri_table *table = &node->table;
     osri_mutex_lock(&table->mutex);
@@ -139,19 +163,22 @@ void osri_table_visit(osr_node *node, void (*visit)(void *context, osr_self *pro
     uint64_t *found = osri_heap_alloc(bytes);
     for (uint32_t slot = 0; found != NULL && slot < table->slots_used; slot++) {
         osr_self *process = osri_table_at(node, slot);
-        if (process->number != 0) {
-            found[2 * count] = process->number;
+        /* relaxed: alone it means something here; who reads more asks again */
+        uint64_t number = atomic_load_explicit(&process->number, memory_order_relaxed);
+        if (number != 0) {
+            found[2 * count] = number;
             found[2 * count + 1] = slot;
             count += 1;
         }
     }
     osri_mutex_unlock(&table->mutex);
     if (found == NULL) {
-        return;
+        return false;
     }
     qsort(found, count, 2 * sizeof(uint64_t), compare_numbers);
     for (size_t i = 0; i < count; i++) {
-        visit(context, osri_table_at(node, (uint32_t)found[2 * i + 1]));
+        visit(context, osri_table_at(node, (uint32_t)found[2 * i + 1]), found[2 * i]);
     }
     osri_heap_free(found, bytes);
+    return true;
 }

@@ -139,7 +139,8 @@ void osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns)
     hang_locked(wheel, timer);
     uint64_t due = tick_of_due(due_ns) * OSRI_TICK_NS;
     if (due < atomic_load_explicit(&wheel->next_due_ns, memory_order_relaxed)) {
-        atomic_store_explicit(&wheel->next_due_ns, due, memory_order_relaxed);
+        /* seq_cst: with the sleeper's mark in threads.c — the sleeper sees the time or we see the mark */
+        atomic_store_explicit(&wheel->next_due_ns, due, memory_order_seq_cst);
     }
     osri_mutex_unlock(&wheel->mutex);
 }
@@ -221,5 +222,6 @@ uint64_t osri_wheel_advance(osri_wheel *wheel, uint64_t now_ns)
 
 uint64_t osri_wheel_next_due(osri_wheel *wheel)
 {
-    return atomic_load_explicit(&wheel->next_due_ns, memory_order_relaxed);
+    /* seq_cst: pairs with the store in osri_timer_start */
+    return atomic_load_explicit(&wheel->next_due_ns, memory_order_seq_cst);
 }

@@ -11,6 +11,7 @@
 typedef struct job {
     struct job *next;
     osr_self *process;
+    osri_envelope *wake; /* made beforehand, so that nothing can fail at the end */
     void (*run)(void *argument);
     void *argument;
 } job;
@@ -44,11 +45,24 @@ osr_err osri_blocking_pool_new(osr_node *node)
     return OSR_OK;
 }
 
-static void done(osr_self *process)
+/* The push is the last thing done with the process: whoever takes the signal may end it. It cannot have ended
+ * before, since it does not go on without this signal. */
+static void done(osr_self *process, osri_envelope *wake)
 {
-    /* release: pairs with acquire in is_resumable(), process.c */
-    atomic_store_explicit(&process->blocking_done, true, memory_order_release);
-    osri_process_wake(process);
+    if (!osri_process_push(process, wake)) {
+        osri_envelope_free(&wake);
+    }
+}
+
+static osr_err wake_new(const osr_self *process, osri_envelope **ret_wake)
+{
+    osr_pid pid = osri_process_pid(process);
+    osr_err err = osri_signal_new(OSRI_SIGNAL_WAKE, pid, 0, NULL, NULL, ret_wake);
+    if (err == OSR_OK) {
+        (*ret_wake)->to_slot = pid.slot;
+        (*ret_wake)->to_generation = pid.generation;
+    }
+    return err;
 }
 
 static job *job_take_locked(osri_blocking_pool *pool)
@@ -77,8 +91,9 @@ static void helper_main(void *argument)
         if (work != NULL) {
             work->run(work->argument);
             osr_self *process = work->process;
+            osri_envelope *wake = work->wake;
             osri_heap_free(work, sizeof(*work));
-            done(process);
+            done(process, wake);
         } else if (stopping) {
             return;
         } else {
@@ -154,32 +169,45 @@ static bool job_take_back(osri_blocking_pool *pool, job *work)
     return found;
 }
 
-osr_err osri_blocking_run(osr_self *process, void (*run)(void *argument), void *argument)
+/* Takes *work, except on errors. */
+static osr_err submit(osr_node *node, job *work)
 {
-    osr_node *node = process->node;
-    if (node->threads == NULL) {
-        run(argument);
-        done(process);
-        return OSR_OK;
-    }
-    job *work = osri_heap_zalloc(sizeof(*work));
-    if (work == NULL) {
-        return OSR_ENOMEM;
-    }
-    work->process = process;
-    work->run = run;
-    work->argument = argument;
     bool add;
     helper *idle = job_put(node->blocking, work, &add);
     if (idle != NULL) {
         node->env->unpark(node->env->context, idle->parker);
     }
     osr_err err = add ? helper_add(node->blocking) : OSR_OK;
-    if (err != OSR_OK && job_take_back(node->blocking, work)) {
-        osri_heap_free(work, sizeof(*work));
+    return err != OSR_OK && job_take_back(node->blocking, work) ? err : OSR_OK;
+}
+
+osr_err osri_blocking_run(osr_self *process, void (*run)(void *argument), void *argument)
+{
+    osri_envelope *wake;
+    osr_err err = wake_new(process, &wake);
+    if (err != OSR_OK) {
         return err;
     }
-    return OSR_OK;
+    if (process->node->threads == NULL) {
+        run(argument);
+        done(process, wake);
+        return OSR_OK;
+    }
+    job *work = osri_heap_zalloc(sizeof(*work));
+    if (work == NULL) {
+        osri_envelope_free(&wake);
+        return OSR_ENOMEM;
+    }
+    work->process = process;
+    work->wake = wake;
+    work->run = run;
+    work->argument = argument;
+    err = submit(process->node, work);
+    if (err != OSR_OK) {
+        osri_envelope_free(&wake);
+        osri_heap_free(work, sizeof(*work));
+    }
+    return err;
 }
 
 void osri_blocking_pool_free(osr_node *node)

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
-/* The node as a whole: made, started, stepped, counted, waited for, stopped, freed. */
+/* The node as a whole: made, started, stepped, counted, freed. */
 
 #define REFERENCES_BLOCK 4096
 #define NAME_DEFAULT "nonode@nohost"
-
-typedef struct waiter {
-    osri_list_link link; /* in node->waiters */
-    osr_pid pid;
-    osr_parker *parker;
-    bool ended;
-    osr_ended how;
-} waiter;
 
 /* ---- numbers --------------------------------------------------------------------------- */
 
@@ -122,15 +112,16 @@ static osr_err schedulers_init(osr_node *node, uint32_t count)
     node->stepper = osri_heap_zalloc(sizeof(osri_worker));
     if (node->schedulers == NULL || node->stepper == NULL) {
         osri_heap_free(node->schedulers, count * sizeof(osri_scheduler));
+        osri_heap_free(node->stepper, sizeof(osri_worker));
         node->schedulers = NULL;
+        node->stepper = NULL;
         return OSR_ENOMEM;
     }
     node->scheduler_count = count;
     for (uint32_t i = 0; i < count; i++) {
         osri_scheduler_init(&node->schedulers[i], node, i);
     }
-    node->stepper->node = node;
-    atomic_init(&node->stepper->scheduler, &node->schedulers[0]);
+    osri_worker_init(node->stepper, node, &node->schedulers[0]);
     return OSR_OK;
 }
 
@@ -142,7 +133,7 @@ static void base_init(osr_node *node, const osr_node_options *options)
         node->env->random(node->env->context, &node->creation, sizeof(node->creation));
     }
     node->id = osri_node_id(node->name, node->creation);
-    node->started_ns = node->env->now_ns(node->env->context);
+    node->started_ns = osri_node_tick(node);
     osri_log_init(&node->log, node->name, options->log_level, NULL, NULL);
     osri_mutex_init(&node->registry_mutex, OSRI_RANK_REGISTRY);
     osri_list_init(&node->waiters);
@@ -203,13 +194,19 @@ void osr_node_free(osr_node **node_)
     if (node == NULL) {
         return;
     }
+    if (osri_node_is_stuck(node)) {
+        return; /* a thread that cannot be stopped still uses it */
+    }
     osri_threads_stop(node);
     osri_blocking_pool_free(node);
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
         osri_scheduler_fini(&node->schedulers[i]);
     }
     osri_heap_free(node->schedulers, node->scheduler_count * sizeof(osri_scheduler));
-    osri_heap_free(node->stepper, sizeof(*node->stepper));
+    if (node->stepper != NULL) {
+        osri_worker_fini(node->stepper);
+        osri_heap_free(node->stepper, sizeof(*node->stepper));
+    }
     osri_stack_pool_fini(&node->stacks);
     osri_table_fini(node);
     osri_types_fini(&node->types);
@@ -236,191 +233,15 @@ bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns)
     osri_worker *before = osri_worker_here();
     osri_worker_set_here(worker);
     osri_fiber_thread(&worker->fiber);
+    (void)osri_node_tick(node);
     osri_scheduler *scheduler = &node->schedulers[0];
     atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_relaxed);
     bool did = osri_scheduler_turn(worker);
-    *ret_next_due_ns = did || osri_scheduler_has_work(scheduler) ? osri_node_now(node)
+    *ret_next_due_ns = did || osri_scheduler_has_work(scheduler) || osri_run_queue_any(&worker->pinned) ? osri_node_now(node)
                                                                  : osri_wheel_next_due(&scheduler->wheel);
     osri_fiber_fini(&worker->fiber);
     osri_worker_set_here(before);
     return did;
-}
-
-/* ---- ends that somebody outside waits for ---------------------------------------------- */
-
-static waiter *waiter_of_locked(osr_node *node, osr_pid pid)
-{
-    for (osri_list_link *at = osri_list_first(&node->waiters); at != NULL;
-         at = osri_list_next(&node->waiters, at)) {
-        waiter *w = OSRI_LIST_ENTRY(at, waiter, link);
-        if (osr_pid_equal(w->pid, pid) && !w->ended) {
-            return w;
-        }
-    }
-    return NULL;
-}
-
-static void keep_locked(osr_node *node, osr_pid pid, const osr_ended *how)
-{
-    osr_ended *kept = osri_heap_alloc(sizeof(*kept));
-    if (kept == NULL) {
-        return;
-    }
-    *kept = *how;
-    if (osri_map_put(&node->ended, &pid, sizeof(pid), kept, NULL) != OSR_OK) {
-        osri_heap_free(kept, sizeof(*kept));
-        return;
-    }
-    size_t cursor = 0;
-    osri_map_entry oldest;
-    if (osri_map_count(&node->ended) > OSRI_ENDED_MAX &&
-        osri_map_next(&node->ended, &cursor, &oldest)) {
-        osri_heap_free(osri_map_remove(&node->ended, oldest.key, oldest.key_bytes), sizeof(*kept));
-    }
-}
-
-void osri_node_ended(osr_node *node, osr_pid pid, const osr_reason *reason)
-{
-    osr_ended how = {.code = reason->code, .error = reason->error};
-    osr_reason_print(reason, how.text, sizeof(how.text));
-    osri_mutex_lock(&node->registry_mutex);
-    waiter *w = waiter_of_locked(node, pid);
-    if (w != NULL) {
-        w->how = how;
-        w->ended = true;
-        node->env->unpark(node->env->context, w->parker);
-    } else {
-        keep_locked(node, pid, &how);
-    }
-    osri_mutex_unlock(&node->registry_mutex);
-}
-
-static bool is_ended_locked(osr_node *node, waiter *w)
-{
-    osr_ended *kept = osri_map_remove(&node->ended, &w->pid, sizeof(w->pid));
-    if (kept != NULL) {
-        w->how = *kept;
-        w->ended = true;
-        osri_heap_free(kept, sizeof(*kept));
-    }
-    return w->ended;
-}
-
-static osr_err wait_ended(osr_node *node, waiter *w, uint64_t deadline_ns)
-{
-    const osr_env *env = node->env;
-    for (;;) {
-        osri_mutex_lock(&node->registry_mutex);
-        bool ended = is_ended_locked(node, w);
-        osri_mutex_unlock(&node->registry_mutex);
-        if (ended) {
-            return OSR_OK;
-        }
-        uint64_t now = osri_node_now(node);
-        if (now >= deadline_ns) {
-            return OSR_ETIMEDOUT;
-        }
-        env->park(env->context, w->parker,
-                  deadline_ns == UINT64_MAX ? OSR_PARK_FOREVER : deadline_ns - now);
-    }
-}
-
-osr_err osr_node_wait(osr_node *node, osr_pid pid, uint32_t timeout_ms, osr_ended *ret_ended)
-{
-    const osr_env *env = node->env;
-    if (node->threads == NULL) {
-        return OSR_ENOTSUP;
-    }
-    waiter w = {.pid = pid};
-    osr_err err = env->parker_new(env->context, &w.parker);
-    if (err != OSR_OK) {
-        return err;
-    }
-    osri_mutex_lock(&node->registry_mutex);
-    osri_list_push_back(&node->waiters, &w.link);
-    osri_mutex_unlock(&node->registry_mutex);
-    uint64_t deadline_ns = timeout_ms == OSR_FOREVER
-                               ? UINT64_MAX
-                               : osri_node_now(node) + (uint64_t)timeout_ms * OSRI_TICK_NS;
-    err = wait_ended(node, &w, deadline_ns);
-    osri_mutex_lock(&node->registry_mutex);
-    osri_list_remove(&w.link);
-    osri_mutex_unlock(&node->registry_mutex);
-    env->parker_free(env->context, w.parker);
-    if (err == OSR_OK && ret_ended != NULL) {
-        *ret_ended = w.how;
-    }
-    return err;
-}
-
-/* ---- stop ------------------------------------------------------------------------------ */
-
-typedef struct stop_order {
-    osr_node *node;
-    osr_reason_code code;
-    bool roots_only;
-} stop_order;
-
-osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason)
-{
-    osri_envelope *signal;
-    osr_err err = osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason, &signal);
-    if (err != OSR_OK) {
-        return err;
-    }
-    osri_route route = {.pid = pid};
-    return osri_signal_send(node, &route, &signal);
-}
-
-static void stop_process(void *context, osr_self *process)
-{
-    const stop_order *order = context;
-    osr_pid pid = osri_process_pid(process);
-    if (order->roots_only && !osr_pid_is_none(process->parent)) {
-        return;
-    }
-    osr_reason reason = osr_reason_of(order->code);
-    (void)osr_node_exit(order->node, pid, &reason);
-}
-
-static uint64_t alive(osr_node *node)
-{
-    osri_mutex_lock(&node->table.mutex);
-    uint64_t count = node->table.alive;
-    osri_mutex_unlock(&node->table.mutex);
-    return count;
-}
-
-/* Until nobody is left, or the deadline. A node that is stepped is stepped here, on its own time. */
-static void drain(osr_node *node, uint64_t deadline_ns)
-{
-    while (alive(node) != 0 && osri_node_now(node) < deadline_ns) {
-        uint64_t due;
-        if (node->threads != NULL) {
-            (void)usleep(1000);
-        } else if (!osr_node_step(node, &due)) {
-            return; /* nothing more happens by itself */
-        }
-    }
-}
-
-void osr_node_stop(osr_node *node, uint32_t timeout_ms)
-{
-    uint64_t deadline_ns = osri_node_now(node) + (uint64_t)timeout_ms * OSRI_TICK_NS;
-    stop_order order = {node, OSR_REASON_SHUTDOWN, true};
-    osri_table_visit(node, stop_process, &order);
-    drain(node, deadline_ns);
-    order = (stop_order){node, OSR_REASON_SHUTDOWN, false};
-    osri_table_visit(node, stop_process, &order);
-    drain(node, deadline_ns);
-    order = (stop_order){node, OSR_REASON_KILL, false};
-    osri_table_visit(node, stop_process, &order);
-    drain(node, osri_node_now(node) + 1000 * OSRI_TICK_NS);
-    osri_threads_stop(node); /* from here on nothing calls the distribution but its own threads */
-    if (node->remote != NULL) {
-        node->remote->close(node->remote_context);
-        node->remote = NULL;
-    }
 }
 
 const char *osr_node_name(const osr_node *node)

@@ -15,19 +15,21 @@ static void count_add(osri_run_queue *queue, uint32_t change)
 
 static void append_locked(osri_run_queue *queue, osr_self *process)
 {
+    osri_run_list *list = &queue->lists[process->priority];
     process->queue_next = NULL;
-    if (queue->last != NULL) {
-        queue->last->queue_next = process;
+    if (list->last != NULL) {
+        list->last->queue_next = process;
     } else {
-        queue->first = process;
+        list->first = process;
     }
-    queue->last = process;
+    list->last = process;
 }
 
 void osri_run_queue_init(osri_run_queue *queue)
 {
     memset(queue, 0, sizeof(*queue));
     atomic_flag_clear(&queue->lock.taken);
+    queue->until_below = queue->until_low = OSRI_PRIORITY_SHARE;
 }
 
 void osri_run_queue_push(osri_run_queue *queue, osr_self *process)
@@ -41,38 +43,74 @@ void osri_run_queue_push(osri_run_queue *queue, osr_self *process)
 void osri_run_queue_push_next(osri_run_queue *queue, osr_self *process)
 {
     osri_spinlock_lock(&queue->lock);
-    if (queue->next != NULL) {
-        append_locked(queue, queue->next);
+    if (process->priority == OSR_PRIORITY_LOW) {
+        append_locked(queue, process);
+    } else {
+        if (queue->next != NULL) {
+            append_locked(queue, queue->next);
+        }
+        queue->next = process;
     }
-    queue->next = process;
     count_add(queue, 1);
     osri_spinlock_unlock(&queue->lock);
 }
 
-static osr_self *take_first_locked(osri_run_queue *queue)
+static osr_self *take_first_locked(osri_run_queue *queue, osr_priority priority)
 {
-    osr_self *process = queue->first;
+    osri_run_list *list = &queue->lists[priority];
+    osr_self *process = list->first;
     if (process != NULL) {
-        queue->first = process->queue_next;
-        if (queue->first == NULL) {
-            queue->last = NULL;
+        list->first = process->queue_next;
+        if (list->first == NULL) {
+            list->last = NULL;
         }
         process->queue_next = NULL;
     }
     return process;
 }
 
+static osr_self *take_below_high_locked(osri_run_queue *queue)
+{
+    osr_self *process = NULL;
+    if (queue->until_low == 0) {
+        queue->until_low = OSRI_PRIORITY_SHARE;
+        process = take_first_locked(queue, OSR_PRIORITY_LOW);
+    }
+    if (process == NULL) {
+        process = take_first_locked(queue, OSR_PRIORITY_NORMAL);
+        queue->until_low -= process != NULL && queue->until_low > 0;
+    }
+    return process != NULL ? process : take_first_locked(queue, OSR_PRIORITY_LOW);
+}
+
+static osr_self *take_locked(osri_run_queue *queue)
+{
+    osr_self *process = NULL;
+    if (queue->until_below == 0) {
+        queue->until_below = OSRI_PRIORITY_SHARE;
+        process = take_below_high_locked(queue);
+    }
+    if (process == NULL) {
+        process = take_first_locked(queue, OSR_PRIORITY_HIGH);
+        queue->until_below -= process != NULL && queue->until_below > 0;
+    }
+    return process != NULL ? process : take_below_high_locked(queue);
+}
+
 osr_self *osri_run_queue_pop(osri_run_queue *queue, bool *ret_inherits)
 {
+    *ret_inherits = false;
     if (!osri_run_queue_any(queue)) {
         return NULL;
     }
     osri_spinlock_lock(&queue->lock);
-    osr_self *process = queue->next;
-    *ret_inherits = process != NULL;
-    queue->next = NULL;
-    if (process == NULL) {
-        process = take_first_locked(queue);
+    osr_self *process = NULL;
+    if (queue->next != NULL && queue->lists[OSR_PRIORITY_HIGH].first == NULL) {
+        process = queue->next;
+        queue->next = NULL;
+        *ret_inherits = true;
+    } else {
+        process = take_locked(queue);
     }
     if (process != NULL) {
         count_add(queue, UINT32_MAX);
@@ -81,34 +119,14 @@ osr_self *osri_run_queue_pop(osri_run_queue *queue, bool *ret_inherits)
     return process;
 }
 
-static osr_self *take_unpinned_locked(osri_run_queue *queue)
-{
-    osr_self *previous = NULL;
-    for (osr_self *process = queue->first; process != NULL; process = process->queue_next) {
-        if (!process->pinned) {
-            if (previous == NULL) {
-                return take_first_locked(queue);
-            }
-            previous->queue_next = process->queue_next;
-            if (queue->last == process) {
-                queue->last = previous;
-            }
-            process->queue_next = NULL;
-            return process;
-        }
-        previous = process;
-    }
-    return NULL;
-}
-
 osr_self *osri_run_queue_steal(osri_run_queue *queue)
 {
     if (!osri_run_queue_any(queue)) {
         return NULL;
     }
     osri_spinlock_lock(&queue->lock);
-    osr_self *process = take_unpinned_locked(queue);
-    if (process == NULL && queue->next != NULL && !queue->next->pinned) {
+    osr_self *process = take_locked(queue);
+    if (process == NULL) {
         process = queue->next;
         queue->next = NULL;
     }

@@ -8,7 +8,8 @@
 #include "lib/core/once.h"
 
 /* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one first, so
- * that what comes from outside is never kept waiting), the shared queue, the queues of others. */
+ * that what comes from outside is never kept waiting; every other turn a process pinned to the thread),
+ * the shared queue, the queues of others. */
 
 #define TURNS_UNTIL_FAIR 64
 
@@ -33,15 +34,27 @@ void osri_scheduler_init(osri_scheduler *scheduler, osr_node *node, uint32_t ind
     scheduler->index = index;
     osri_run_queue_init(&scheduler->queue);
     osri_wheel_init(&scheduler->wheel, osri_node_now(node));
-    osri_stack_cache_init(&scheduler->stacks, &node->stacks);
     scheduler->budget = OSRI_TURN_MESSAGES;
     scheduler->victim = index + 1;
 }
 
 void osri_scheduler_fini(osri_scheduler *scheduler)
 {
-    osri_stack_cache_fini(&scheduler->stacks);
     osri_wheel_fini(&scheduler->wheel);
+}
+
+void osri_worker_init(osri_worker *worker, osr_node *node, osri_scheduler *scheduler)
+{
+    memset(worker, 0, sizeof(*worker));
+    worker->node = node;
+    atomic_init(&worker->scheduler, scheduler);
+    osri_run_queue_init(&worker->pinned);
+    osri_stack_cache_init(&worker->stacks, &node->stacks);
+}
+
+void osri_worker_fini(osri_worker *worker)
+{
+    osri_stack_cache_fini(&worker->stacks);
 }
 
 /* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever pushes to it also
@@ -64,11 +77,9 @@ void osri_process_ready(osr_self *process)
 {
     osr_node *node = process->node;
     osri_scheduler *scheduler = scheduler_here(node);
-    atomic_store_explicit(&process->state, OSRI_PROCESS_READY, memory_order_relaxed);
-    if (process->pinned && process->started) {
-        osri_scheduler *home = &node->schedulers[process->pinned_to];
-        osri_run_queue_push(&home->queue, process);
-        osri_threads_wake(home);
+    osri_process_set_state(process, OSRI_PROCESS_READY);
+    if (process->home != NULL) {
+        osri_pinned_ready(process);
     } else if (scheduler != NULL) {
         bool was_busy = osri_run_queue_any(&scheduler->queue);
         osri_run_queue_push_next(&scheduler->queue, process);
@@ -79,6 +90,17 @@ void osri_process_ready(osr_self *process)
     } else {
         osri_run_queue_push(&node->injected, process);
         osri_threads_wake_one(node);
+    }
+}
+
+void osri_pinned_ready(osr_self *process)
+{
+    osri_worker *home = process->home;
+    osr_node *node = process->node;
+    osri_run_queue_push(&home->pinned, process);
+    if (home != osri_worker_here() && home->parker != NULL) {
+        /* whatever it waits for: it looks at its queue before it parks, and a parker keeps its token */
+        node->env->unpark(node->env->context, home->parker);
     }
 }
 
@@ -101,19 +123,21 @@ void osri_process_print(const void *process, char *ret_text, size_t bytes)
 
 /* ---- one process ----------------------------------------------------------------------- */
 
-static osri_stack *stack_of(osri_scheduler *scheduler, osr_self *process)
+static osri_stack *stack_of(osri_worker *worker, osr_self *process)
 {
     osri_stack *stack;
-    if (osri_stack_take(&scheduler->stacks, process->stack_bytes, &stack) != OSR_OK) {
+    if (osri_stack_take(&worker->stacks, process->stack_bytes, &stack) != OSR_OK) {
         return NULL;
     }
     (void)osri_stack_start(stack, osri_process_main, process);
     return stack;
 }
 
-static void fault_context_set(const osr_self *process)
+static void fault_context_set(osr_self *process)
 {
     osri_fault_context *context = osri_fault_context_here();
+    process->fault = context;
+    context->node = process->node->name;
     context->process = process;
     context->name = process->label;
     context->handler = process->ops != NULL ? process->ops->name : process->entry->name;
@@ -122,46 +146,63 @@ static void fault_context_set(const osr_self *process)
     context->stack_low = process->stack->low;
     context->stack_bytes = process->stack->bytes;
     context->guard_bytes = process->stack->guard_bytes;
+    context->process_print = osri_process_print; /* last: the rest is there */
 }
 
-static void fault_context_clear(void)
+static void fault_context_clear(osr_self *process)
 {
-    osri_fault_context *context = osri_fault_context_here();
+    osri_fault_context *context = process->fault;
+    process->fault = NULL;
+    context->process_print = NULL; /* first: nothing of the rest is looked at without it */
     context->process = NULL;
     context->stack_low = NULL;
+}
+
+/* Takes the mark off. False: the watch thread has given the scheduler to another worker. */
+static bool turn_mark_off(osri_worker *worker, osri_scheduler *scheduler)
+{
+    uintptr_t in_turn = (uintptr_t)worker | OSRI_IN_TURN;
+    /* acquire: pairs with release of the watch thread, when it has taken the scheduler */
+    return atomic_compare_exchange_strong_explicit(&scheduler->holder, &in_turn, (uintptr_t)worker,
+                                                   memory_order_acq_rel, memory_order_acquire);
+}
+
+/* Switches to it until it suspends or returns. Afterwards worker->scheduler may be NULL. */
+static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
+{
+    if (scheduler == NULL) { /* a pinned process on a thread without one */
+        process->budget = OSRI_TURN_MESSAGES;
+        osri_fiber_switch(&worker->fiber, &process->stack->fiber);
+        return;
+    }
+    process->budget = scheduler->budget;
+    /* release: pairs with acquire of the watch thread, which may take the scheduler from here on */
+    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker | OSRI_IN_TURN, memory_order_release);
+    osri_fiber_switch(&worker->fiber, &process->stack->fiber);
+    if (turn_mark_off(worker, scheduler)) {
+        scheduler->budget = process->budget;
+    } else {
+        atomic_store_explicit(&worker->scheduler, NULL, memory_order_relaxed);
+    }
 }
 
 /* Runs it until it suspends or returns. False: there is no memory for a stack. */
 static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
     if (process->stack == NULL) {
-        process->stack = stack_of(scheduler, process);
+        process->stack = stack_of(worker, process);
         if (process->stack == NULL) {
             return false;
         }
     }
-    if (process->pinned && !process->started) {
-        process->pinned_to = scheduler->index;
+    if (process->pinned) {
+        process->home = worker;
     }
-    atomic_store_explicit(&process->state, OSRI_PROCESS_RUNNING, memory_order_relaxed);
+    osri_process_set_state(process, OSRI_PROCESS_RUNNING);
     fault_context_set(process);
-    process->budget = scheduler->budget;
     process->resumer = &worker->fiber;
-
-    uintptr_t held = (uintptr_t)worker;
-    /* release: pairs with acquire of the watch thread, which may take the scheduler from here on */
-    atomic_store_explicit(&scheduler->holder, held | OSRI_IN_TURN, memory_order_release);
-    osri_fiber_switch(&worker->fiber, &process->stack->fiber);
-    uintptr_t in_turn = held | OSRI_IN_TURN;
-    /* acquire: pairs with release of the watch thread, when it has taken the scheduler */
-    if (!atomic_compare_exchange_strong_explicit(&scheduler->holder, &in_turn, held,
-                                                 memory_order_acq_rel, memory_order_acquire)) {
-        /* it is another worker's now */
-        atomic_store_explicit(&worker->scheduler, NULL, memory_order_relaxed);
-    } else {
-        scheduler->budget = process->budget;
-    }
-    fault_context_clear();
+    switch_to(worker, scheduler, process);
+    fault_context_clear(process);
     osri_stack_check(process->stack);
     return true;
 }
@@ -175,18 +216,7 @@ static void stack_return(osri_worker *worker, osr_self *process)
         }
         osri_fiber_fini(&process->stack->fiber);
     }
-    osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
-    osri_stack_cache shared;
-    osri_stack_cache *cache = &shared;
-    if (scheduler != NULL) {
-        cache = &scheduler->stacks;
-    } else {
-        osri_stack_cache_init(&shared, &worker->node->stacks);
-    }
-    osri_stack_give(cache, &process->stack);
-    if (scheduler == NULL) {
-        osri_stack_cache_fini(&shared);
-    }
+    osri_stack_give(&worker->stacks, &process->stack);
 }
 
 static void no_stack(osr_self *process)
@@ -206,6 +236,39 @@ static bool must_end(const osr_self *process)
     return process->ending || (process->exiting && (process->clean || process->defers == NULL));
 }
 
+/* Nothing to do: gives it up. False: something came meanwhile, it is still ours. */
+static bool rest(osr_self *process)
+{
+    osri_process_set_state(process,
+                           process->stack == NULL ? OSRI_PROCESS_IDLE : OSRI_PROCESS_WAITING);
+    return osri_process_park(process);
+}
+
+/* Something to do, but not now. */
+static void requeue(osri_scheduler *scheduler, osr_self *process)
+{
+    osr_node *node = process->node;
+    osri_process_set_state(process, OSRI_PROCESS_READY);
+    if (process->home != NULL) {
+        osri_pinned_ready(process);
+    } else if (scheduler != NULL) {
+        osri_run_queue_push(&scheduler->queue, process);
+    } else {
+        osri_run_queue_push(&node->injected, process);
+        osri_threads_wake_one(node);
+    }
+}
+
+/* Whether this worker may go on with it in this turn. */
+static bool may_run(const osri_worker *worker, const osri_scheduler *scheduler,
+                    const osr_self *process)
+{
+    if (process->home != NULL) {
+        return process->home == worker && (scheduler == NULL || scheduler->budget > 0);
+    }
+    return scheduler != NULL && scheduler->budget > 0;
+}
+
 /* Takes the process through its turn; afterwards it is idle, queued or ended, and not ours. */
 static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
@@ -217,33 +280,22 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
             return;
         }
         if (!osri_process_is_ready(process)) {
-            atomic_store_explicit(&process->state,
-                                  process->stack == NULL ? OSRI_PROCESS_IDLE : OSRI_PROCESS_WAITING,
-                                  memory_order_relaxed);
-            if (osri_process_park(process)) {
+            if (rest(process)) {
                 return;
             }
             continue;
         }
-        if (turn_over || scheduler == NULL || scheduler->budget <= 0) {
-            break;
+        if (turn_over || !may_run(worker, scheduler, process)) {
+            requeue(scheduler, process);
+            return;
         }
         if (!run(worker, scheduler, process)) {
             no_stack(process);
             continue;
         }
-        scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
         stack_return(worker, process);
-        turn_over = process->stack != NULL && process->wait == OSRI_WAIT_TURN;
-    }
-    atomic_store_explicit(&process->state, OSRI_PROCESS_READY, memory_order_relaxed);
-    bool pinned = process->pinned && process->started;
-    osri_run_queue *queue = pinned                ? &worker->node->schedulers[process->pinned_to].queue
-                            : scheduler != NULL ? &scheduler->queue
-                                                : &worker->node->injected;
-    osri_run_queue_push(queue, process);
-    if (scheduler == NULL) {
-        osri_threads_wake_one(worker->node);
+        scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+        turn_over = process->budget <= 0 || (process->stack != NULL && process->wait == OSRI_WAIT_TURN);
     }
 }
 
@@ -270,34 +322,45 @@ static osr_self *from_shared(osri_scheduler *scheduler)
     return osri_run_queue_pop(&scheduler->node->injected, &inherits);
 }
 
-static osr_self *from_own(osri_scheduler *scheduler)
+/* One from `next` goes on with the budget that is left; with none left it waits like everybody. */
+static osr_self *from_own(osri_scheduler *scheduler, bool *ret_inherits)
 {
-    bool inherits = false;
-    osr_self *process = osri_run_queue_pop(&scheduler->queue, &inherits);
-    if (process != NULL && inherits && scheduler->budget <= 0) {
+    osr_self *process = osri_run_queue_pop(&scheduler->queue, ret_inherits);
+    if (process != NULL && *ret_inherits && scheduler->budget <= 0) {
         osri_run_queue_push(&scheduler->queue, process);
-        process = osri_run_queue_pop(&scheduler->queue, &inherits);
-    }
-    if (!inherits) {
-        scheduler->budget = OSRI_TURN_MESSAGES;
+        process = osri_run_queue_pop(&scheduler->queue, ret_inherits);
     }
     return process;
 }
 
-static osr_self *next_process(osri_scheduler *scheduler)
+static osr_self *from_pinned(osri_worker *worker)
 {
-    osr_self *process = NULL;
-    if (scheduler->turns_until_fair-- == 0) {
+    bool inherits;
+    worker->was_pinned = !worker->was_pinned;
+    return worker->was_pinned ? osri_run_queue_pop(&worker->pinned, &inherits) : NULL;
+}
+
+static osr_self *next_process(osri_worker *worker, osri_scheduler *scheduler)
+{
+    bool inherits = false;
+    osr_self *process = from_pinned(worker);
+    if (process == NULL && scheduler->turns_until_fair-- == 0) {
         process = from_shared(scheduler);
     }
     if (process == NULL) {
-        process = from_own(scheduler);
+        process = from_own(scheduler, &inherits);
     }
     if (process == NULL) {
         process = from_shared(scheduler);
     }
     if (process == NULL) {
         process = steal(scheduler);
+    }
+    if (process == NULL) {
+        process = osri_run_queue_pop(&worker->pinned, &inherits);
+    }
+    if (!inherits) {
+        scheduler->budget = OSRI_TURN_MESSAGES;
     }
     return process;
 }
@@ -322,7 +385,7 @@ static uint64_t advance_timers(osri_scheduler *scheduler)
     if (due == UINT64_MAX) {
         return 0;
     }
-    uint64_t now = osri_node_now(scheduler->node);
+    uint64_t now = osri_node_tick(scheduler->node);
     return now < due ? 0 : osri_wheel_advance(&scheduler->wheel, now);
 }
 
@@ -331,7 +394,7 @@ bool osri_scheduler_turn(osri_worker *worker)
     osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
     uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
     uint64_t fired = advance_timers(scheduler);
-    osr_self *process = next_process(scheduler);
+    osr_self *process = next_process(worker, scheduler);
     if (process == NULL) {
         return fired != 0;
     }
@@ -339,5 +402,18 @@ bool osri_scheduler_turn(osri_worker *worker)
     atomic_store_explicit(&scheduler->turns, turns + 1, memory_order_relaxed);
     atomic_store_explicit(&scheduler->running, process, memory_order_relaxed);
     process_turn(worker, scheduler, process);
+    if (atomic_load_explicit(&worker->scheduler, memory_order_relaxed) == scheduler) {
+        scheduler->budget -= 1; /* so that those who wake each other without messages use it up too */
+    }
     return true;
+}
+
+bool osri_worker_turn_pinned(osri_worker *worker)
+{
+    bool inherits;
+    osr_self *process = osri_run_queue_pop(&worker->pinned, &inherits);
+    if (process != NULL) {
+        process_turn(worker, NULL, process);
+    }
+    return process != NULL;
 }

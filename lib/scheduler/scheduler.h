@@ -5,16 +5,16 @@
 
 #include "lib/process/node.h"
 
-/* Scheduling (DESIGN.md D8). A *scheduler* is a run queue, a timer wheel and a cache of stacks; a *worker* is a
- * thread (or the caller of osr_node_step()) that holds a scheduler and takes turns with it. A worker
- * that is stuck in a handler loses its scheduler to another worker and finishes its turn without one.
+/* Scheduling (DESIGN.md D8). A *scheduler* is a run queue and a timer wheel; a *worker* is a thread (or the
+ * caller of osr_node_step()) that holds a scheduler and takes turns with it. A worker that is stuck in a
+ * handler loses its scheduler to another worker and finishes its turn without one. Pinned processes belong
+ * to a worker, not to a scheduler: they stay with the thread, which runs them without a scheduler too.
  *
  * What is written by whom
  *   scheduler->holder    the worker that holds it, with OSRI_IN_TURN set while a process runs. The worker
  *                        sets and clears the mark; the watch thread replaces the whole word to take the
  *                        scheduler away from a worker in its turn. Whoever wins the exchange has it.
- *   scheduler->stacks    by the holder only, outside of turns
- *   everything else      under the lock inside it, so that a worker that lost it may still push. */
+ *   queue, wheel         under the lock inside it, so that a worker that lost the scheduler may still push. */
 
 #define OSRI_TURN_MESSAGES 256 /* budget of a turn */
 #define OSRI_IN_TURN ((uintptr_t)1)
@@ -24,8 +24,7 @@ struct osri_scheduler {
     uint32_t index;
     osri_run_queue queue;
     osri_wheel wheel;
-    osri_stack_cache stacks;
-    int32_t budget;             /* owner: holder */
+    int32_t budget;             /* owner: holder, outside of turns */
     uint32_t turns_until_fair;  /* owner: holder */
     uint32_t victim;            /* owner: holder; where to steal next */
     _Atomic(uintptr_t) holder;
@@ -41,17 +40,27 @@ struct osri_worker {
     osri_fiber fiber;                    /* of the thread */
     osr_parker *parker;
     void *thread;
+    osri_run_queue pinned;               /* processes whose home this is */
+    bool was_pinned;                     /* owner: this thread; the last turn was one of these */
+    osri_stack_cache stacks;             /* owner: this thread */
     osri_counters counters;              /* writer: this thread */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;            /* all workers of the node */
-    bool is_spare;                       /* guarded_by: threads->mutex */
+    bool is_spare; /* guarded_by: threads->mutex; waits for a scheduler and may be given one */
+    bool promised; /* guarded_by: threads->mutex; the watch thread is about to give it one, or not */
 };
 
 void osri_scheduler_init(osri_scheduler *scheduler, osr_node *node, uint32_t index);
 void osri_scheduler_fini(osri_scheduler *scheduler);
 
+void osri_worker_init(osri_worker *worker, osr_node *node, osri_scheduler *scheduler);
+void osri_worker_fini(osri_worker *worker);
+
 /* One turn: due timers, then one process. Returns whether there was something to do. Never blocks. */
 bool osri_scheduler_turn(osri_worker *worker);
+
+/* One turn of a process that is pinned to this worker, which holds no scheduler. False: there is none. */
+bool osri_worker_turn_pinned(osri_worker *worker);
 
 /* Whether there may be something for this scheduler to do. */
 bool osri_scheduler_has_work(const osri_scheduler *scheduler);
@@ -68,6 +77,12 @@ void osri_threads_wake(osri_scheduler *scheduler);
 
 /* Adds what the workers have counted. */
 void osri_threads_count(osr_node *node, osri_counter counter, uint64_t *total);
+
+/* Whether a process that does not return keeps a thread of a node that has been stopped. */
+bool osri_node_is_stuck(osr_node *node);
+
+/* Ends the threads' work without waiting for them: for a node with a handler that does not return. */
+void osri_threads_let_go(osr_node *node);
 
 /* Prints a process's pid for the fault handler. Async-signal-safe. */
 void osri_process_print(const void *process, char *ret_text, size_t bytes);

@@ -23,6 +23,7 @@ struct osri_threads {
     osri_mutex mutex; /* OSRI_RANK_NODE */
     osri_worker *workers; /* guarded_by: mutex */
     uint32_t spare_count; /* guarded_by: mutex; made so far */
+    uint32_t thread_count; /* names for threads; owner: who starts the node, then the watch thread */
     atomic_bool stopping;
     _Atomic(uint32_t) asleep; /* schedulers whose worker sleeps */
     atomic_bool watch_asleep;
@@ -97,11 +98,12 @@ static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
     osri_threads *threads = node->threads;
     atomic_fetch_add_explicit(&threads->asleep, 1, memory_order_seq_cst);
     atomic_store_explicit(&scheduler->sleeping, true, memory_order_seq_cst);
-    if (!osri_scheduler_has_work(scheduler) &&
+    if (!osri_scheduler_has_work(scheduler) && !osri_run_queue_any(&worker->pinned) &&
         !atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
         uint64_t ns = sleep_ns(scheduler);
         if (ns != 0) {
             node->env->park(node->env->context, worker->parker, ns);
+            (void)osri_node_tick(node);
         }
     }
     atomic_store_explicit(&scheduler->sleeping, false, memory_order_seq_cst);
@@ -111,22 +113,34 @@ static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
 
 /* ---- workers --------------------------------------------------------------------------- */
 
-/* Without a scheduler: wait until the watch thread hands one over. False: the node stops. */
-static bool wait_for_scheduler(osri_worker *worker)
+/* Says whether the watch thread may give this worker a scheduler. False: one is under way. */
+static bool offer(osri_worker *worker, bool is_spare)
 {
     osri_threads *threads = worker->node->threads;
     osri_mutex_lock(&threads->mutex);
-    worker->is_spare = true;
+    bool may = !worker->promised &&
+               atomic_load_explicit(&worker->scheduler, memory_order_relaxed) == NULL;
+    worker->is_spare = may && is_spare;
     osri_mutex_unlock(&threads->mutex);
+    return may;
+}
+
+/* Without a scheduler: runs what is pinned here, until the watch thread hands one over or the node stops. While
+ * a pinned process runs, which may take long, no scheduler comes. */
+static void wait_for_scheduler(osri_worker *worker)
+{
+    osri_threads *threads = worker->node->threads;
     const osr_env *env = worker->node->env;
-    while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
-        /* acquire: pairs with release in hand_over */
-        if (atomic_load_explicit(&worker->scheduler, memory_order_acquire) != NULL) {
-            return true;
+    while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst) &&
+           /* acquire: pairs with release in hand_over */
+           atomic_load_explicit(&worker->scheduler, memory_order_acquire) == NULL) {
+        bool is_idle = !osri_run_queue_any(&worker->pinned);
+        if (!offer(worker, is_idle) || is_idle) {
+            env->park(env->context, worker->parker, OSR_PARK_FOREVER);
+        } else {
+            (void)osri_worker_turn_pinned(worker);
         }
-        env->park(env->context, worker->parker, OSR_PARK_FOREVER);
     }
-    return false;
 }
 
 static void worker_main(void *argument)
@@ -135,16 +149,12 @@ static void worker_main(void *argument)
     osri_threads *threads = worker->node->threads;
     osri_worker_set_here(worker);
     osri_fiber_thread(&worker->fiber);
-    osri_fault_context *context = osri_fault_context_here();
-    context->node = worker->node->name;
-    context->process_print = osri_process_print;
+    osri_fault_context_here()->node = worker->node->name;
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
         osri_scheduler *scheduler =
             atomic_load_explicit(&worker->scheduler, memory_order_acquire);
         if (scheduler == NULL) {
-            if (!wait_for_scheduler(worker)) {
-                break;
-            }
+            wait_for_scheduler(worker);
         } else if (!osri_scheduler_turn(worker)) {
             /* the turn ran no process: the scheduler is still ours */
             sleep_until_work(worker, scheduler);
@@ -157,17 +167,17 @@ static void worker_main(void *argument)
 static osr_err worker_new(osr_node *node, osri_scheduler *scheduler, osri_worker **ret_worker)
 {
     const osr_env *env = node->env;
-    osri_worker *worker = osri_heap_zalloc(sizeof(*worker));
+    osri_worker *worker = osri_heap_alloc(sizeof(*worker));
     if (worker == NULL) {
         return OSR_ENOMEM;
     }
-    worker->node = node;
+    osri_worker_init(worker, node, scheduler);
     osr_err err = env->parker_new(env->context, &worker->parker);
     if (err != OSR_OK) {
+        osri_worker_fini(worker);
         osri_heap_free(worker, sizeof(*worker));
         return err;
     }
-    atomic_init(&worker->scheduler, scheduler);
     if (scheduler != NULL) {
         atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_release);
     }
@@ -175,10 +185,10 @@ static osr_err worker_new(osr_node *node, osri_scheduler *scheduler, osri_worker
     return OSR_OK;
 }
 
-static osr_err worker_start(osr_node *node, osri_worker *worker, uint32_t index)
+static osr_err worker_start(osr_node *node, osri_worker *worker)
 {
     char name[16];
-    (void)snprintf(name, sizeof(name), "osier-run-%u", (unsigned)index);
+    (void)snprintf(name, sizeof(name), "osier-run-%u", (unsigned)node->threads->thread_count++ % 1000);
     return node->env->thread_start(node->env->context, name, worker_main, worker, &worker->thread);
 }
 
@@ -189,11 +199,12 @@ static void worker_free(osr_node *node, osri_worker *worker)
         uint64_t value = atomic_load_explicit(&worker->counters.value[i], memory_order_relaxed);
         atomic_fetch_add_explicit(&node->outside.value[i], value, memory_order_relaxed);
     }
+    osri_worker_fini(worker);
     osri_heap_free(worker, sizeof(*worker));
 }
 
-static osr_err worker_add(osr_node *node, osri_scheduler *scheduler, uint32_t index,
-                          osri_worker **ret_worker)
+/* One with a scheduler, or a spare that one is promised to. */
+static osr_err worker_add(osr_node *node, osri_scheduler *scheduler, osri_worker **ret_worker)
 {
     osri_threads *threads = node->threads;
     osri_worker *worker;
@@ -201,7 +212,8 @@ static osr_err worker_add(osr_node *node, osri_scheduler *scheduler, uint32_t in
     if (err != OSR_OK) {
         return err;
     }
-    err = worker_start(node, worker, index);
+    worker->promised = scheduler == NULL;
+    err = worker_start(node, worker);
     if (err != OSR_OK) {
         worker_free(node, worker);
         return err;
@@ -242,13 +254,13 @@ static osri_worker *spare_take(osr_node *node)
     bool may_add = spare == NULL && threads->spare_count < SPARES_MAX;
     if (spare != NULL) {
         spare->is_spare = false;
-    } else if (may_add) {
-        threads->spare_count += 1;
+        spare->promised = true;
     }
     osri_mutex_unlock(&threads->mutex);
-    if (may_add &&
-        worker_add(node, NULL, node->scheduler_count + threads->spare_count, &spare) != OSR_OK) {
-        return NULL;
+    if (may_add && worker_add(node, NULL, &spare) == OSR_OK) {
+        osri_mutex_lock(&threads->mutex);
+        threads->spare_count += 1;
+        osri_mutex_unlock(&threads->mutex);
     }
     return spare;
 }
@@ -256,8 +268,10 @@ static osri_worker *spare_take(osr_node *node)
 static void spare_give_back(osr_node *node, osri_worker *spare)
 {
     osri_mutex_lock(&node->threads->mutex);
+    spare->promised = false;
     spare->is_spare = true;
     osri_mutex_unlock(&node->threads->mutex);
+    node->env->unpark(node->env->context, spare->parker); /* it may have something pinned to run */
 }
 
 static void name_stuck(osri_scheduler *scheduler)
@@ -291,8 +305,11 @@ static void hand_over(osri_scheduler *scheduler)
         return;
     }
     name_stuck(scheduler);
+    osri_mutex_lock(&node->threads->mutex);
+    spare->promised = false;
     /* release: pairs with acquire in wait_for_scheduler */
     atomic_store_explicit(&spare->scheduler, scheduler, memory_order_release);
+    osri_mutex_unlock(&node->threads->mutex);
     node->env->unpark(node->env->context, spare->parker);
 }
 
@@ -327,13 +344,16 @@ static void watch_main(void *argument)
     osri_threads *threads = node->threads;
     const osr_env *env = node->env;
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
-        uint64_t ns = WATCH_NS;
-        atomic_store_explicit(&threads->watch_asleep, true, memory_order_seq_cst);
-        if (all_asleep(node)) {
-            ns = OSR_PARK_FOREVER;
+        /* Marked only for a sleep without an end: a nap that every wake of a worker cut short would take
+         * short turns for stuck ones. */
+        bool is_idle = all_asleep(node);
+        if (is_idle) {
+            atomic_store_explicit(&threads->watch_asleep, true, memory_order_seq_cst);
+            is_idle = all_asleep(node);
         }
-        env->park(env->context, threads->watch_parker, ns);
+        env->park(env->context, threads->watch_parker, is_idle ? OSR_PARK_FOREVER : WATCH_NS);
         atomic_store_explicit(&threads->watch_asleep, false, memory_order_seq_cst);
+        (void)osri_node_tick(node);
         for (uint32_t i = 0; i < node->scheduler_count; i++) {
             watch_scheduler(threads, &node->schedulers[i]);
         }
@@ -376,9 +396,12 @@ osr_err osri_threads_start(osr_node *node)
     if (node->env->thread_start == NULL) {
         return OSR_ENOTSUP;
     }
+    if (node->threads != NULL) {
+        return OSR_EINVAL;
+    }
     osr_err err = threads_new(node);
     for (uint32_t i = 0; err == OSR_OK && i < node->scheduler_count; i++) {
-        err = worker_add(node, &node->schedulers[i], i, NULL);
+        err = worker_add(node, &node->schedulers[i], NULL);
     }
     if (err == OSR_OK) {
         err = node->env->thread_start(node->env->context, "osier-watch", watch_main, node,
@@ -390,7 +413,7 @@ osr_err osri_threads_start(osr_node *node)
     return err;
 }
 
-void osri_threads_stop(osr_node *node)
+void osri_threads_let_go(osr_node *node)
 {
     osri_threads *threads = node->threads;
     const osr_env *env = node->env;
@@ -398,13 +421,24 @@ void osri_threads_stop(osr_node *node)
         return;
     }
     atomic_store_explicit(&threads->stopping, true, memory_order_seq_cst);
-    if (threads->watch_thread != NULL) {
+    if (threads->watch_thread != NULL) { /* before the workers: it makes them */
         env->unpark(env->context, threads->watch_parker);
         env->thread_join(env->context, threads->watch_thread);
+        threads->watch_thread = NULL;
     }
     for (osri_worker *worker = threads->workers; worker != NULL; worker = worker->next) {
         env->unpark(env->context, worker->parker);
     }
+}
+
+void osri_threads_stop(osr_node *node)
+{
+    osri_threads *threads = node->threads;
+    const osr_env *env = node->env;
+    if (threads == NULL) {
+        return;
+    }
+    osri_threads_let_go(node);
     osri_worker *next;
     for (osri_worker *worker = threads->workers; worker != NULL; worker = next) {
         next = worker->next;

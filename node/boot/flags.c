@@ -40,7 +40,8 @@ static bool set_name(parse *p, const char *value)
     const char *at = strchr(value, '@');
     int length = snprintf(p->flags->name, sizeof(p->flags->name), "%s%s%s", value,
                           at == NULL ? "@" : "", at == NULL ? p->host : "");
-    return length > 0 && (size_t)length < sizeof(p->flags->name) && value[0] != '@';
+    return length > 0 && (size_t)length < sizeof(p->flags->name) && value[0] != '@' &&
+           value[0] != '\0';
 }
 
 static bool set_listen(parse *p, const char *value)

@@ -11,6 +11,13 @@ services="coordinator worker1 worker2 worker3"
 words 200000 >"$data/some"
 printf 'tail without newline' >"$data/end"
 
+if [ "$lab_uid" -ne 0 ]; then
+    mkdir -p "$work/tree/docker"
+    cp "$OSIER_SOURCE_DIR/docker/secret.sh" "$work/tree/docker"
+    "$work/tree/docker/secret.sh" >/dev/null
+    grep -qx "OSIER_UID=$lab_uid" "$work/tree/docker/.env" || wrong "secret.sh has another user in mind"
+    cp -p "$work/tree/docker/secrets/cluster.secret" "$work/secret"
+fi
 for service in $services; do
     service_start "$service"
 done

@@ -51,7 +51,7 @@ what_is_lost()
     ok "$what: it comes back"
 }
 
-cluster_start --tick 1000
+cluster_start --tick 2000
 
 # Neighbour discovery is told a wrong address: what worker1 sends to the coordinator goes nowhere, and no error says so.
 one_way="packets lost in one direction"
@@ -74,10 +74,15 @@ machine_kill worker2
 job_ends_exact "two machines killed: exact"
 cut -f4 "$out/report.tsv" | sort -u | grep -qvx worker3@worker3 && wrong "the dead counted"
 for worker in worker1 worker2; do
-    service_start $worker --tick 1000
+    service_start $worker --tick 2000
 done
 together "two machines killed"
 ok "two machines killed: they come back"
+
+for machine in $(compose_services); do
+    machine_kill "$machine"
+done
+cluster_start --tick 30000
 
 if tc qdisc add dev coordinator root tbf rate 8mbit burst 32kb latency 400ms 2>"$work/tc.out"; then
     job_start
@@ -88,11 +93,6 @@ else
     echo "not tried: a slow link: $(cat "$work/tc.out")"
 fi
 
-for machine in $(compose_services); do
-    machine_kill "$machine"
-done
-cluster_start --tick 30000
-
 is_listed_again()
 {
     says "$1.out" 'registered at the port mapper again' &&
@@ -102,6 +102,9 @@ is_listed_again()
 job_with_stopped worker3
 for machine in coordinator worker1; do
     kill -KILL "$(pid_of $machine osier-epmd)"
+    within 10 says $machine.out 'the port mapper is gone' || wrong "$machine@$machine does not miss its mapper"
+    # fails where there is one again
+    machine_run $machine osier-epmd --daemon --listen 0.0.0.0 >"$work/$machine.mapper" 2>&1 || true
 done
 for machine in coordinator worker1; do
     within 10 is_listed_again $machine || wrong "$machine@$machine is not registered again"

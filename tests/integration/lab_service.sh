@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# lab_service.sh MACHINE WORK SECRET UID COMMAND…: the first process of a machine of lab_world.sh, in new namespaces of mounts,
+# lab_service.sh MACHINE WORK SECRET FLAGS COMMAND…: the first process of a machine of lab_world.sh, in new namespaces of mounts,
 # process ids and host name. Makes a root as the container has it, runs the entry point there, passes TERM and INT on, buries
 # whoever dies, and ends with the command; then all that still runs on the machine is killed.
 set -eu
@@ -10,7 +10,7 @@ set -eu
 machine=$1
 work=$2
 secret=$3
-uid=$4
+become=$4
 shift 4
 root=$work/root
 
@@ -47,7 +47,8 @@ mount --bind "$work/result" "$root/out"
 mount -o remount,bind,ro "$root"
 
 cd "$root"
-chroot "$root" setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs \
+# shellcheck disable=SC2086 # several flags
+chroot "$root" setpriv $become \
     env -i PATH=/opt/bin:/usr/bin:/bin entrypoint.sh "$@" &
 child=$!
 trap 'kill -TERM $child' TERM

@@ -71,7 +71,11 @@ ip link set lab up
 
 # Whom the services run as: where there are users, one without privileges.
 lab_uid=10001
-[ "$OSIER_LAB" = root ] || lab_uid=0
+lab_become="--reuid $lab_uid --regid $lab_uid --clear-groups --no-new-privs"
+if [ "$OSIER_LAB" != root ]; then
+    lab_uid=0
+    lab_become=--no-new-privs
+fi
 
 secret_new()
 {
@@ -124,7 +128,7 @@ service_run()
     [ -e "/run/netns/$machine" ] || machine_new "$machine"
     nsenter --net="/run/netns/$machine" \
         unshare --mount --pid --uts --ipc --fork --kill-child \
-        "$(dirname "$0")/lab_service.sh" "$machine" "$work" "${secret:-$work/secret}" "$lab_uid" "$@" \
+        "$(dirname "$0")/lab_service.sh" "$machine" "$work" "${secret:-$work/secret}" "$lab_become" "$@" \
         >>"$work/$machine.out" 2>&1 &
     echo $! >"$work/$machine.pid"
 }
@@ -220,7 +224,8 @@ machine_run()
 {
     machine=$1
     shift
+    # shellcheck disable=SC2086 # several flags
     nsenter --target "$(pid_of "$machine" wordcount)" --mount --uts --net --pid --ipc --root --wd \
-        setpriv --reuid "$lab_uid" --regid "$lab_uid" --clear-groups --no-new-privs \
+        setpriv $lab_become \
         env -i PATH=/opt/bin:/usr/bin:/bin entrypoint.sh "$@"
 }

@@ -321,6 +321,22 @@ START_TEST(disconnect_is_a_closed_connection_elsewhere)
 }
 END_TEST
 
+/* What the owner finds wrong in a record ends the link on both sides, and both know why. */
+START_TEST(protocol_error_is_told_to_the_peer)
+{
+    ck_assert_int_eq(world_step(&world.a, (osri_link_event){.kind = OSRI_LINK_CLOSE,
+                                                            .down = OSRI_DOWN_PROTOCOL_ERROR,
+                                                            .text = "malformed record"}),
+                     OSR_OK);
+    world_settle();
+    ck_assert_int_eq(world.a.down.down, OSRI_DOWN_PROTOCOL_ERROR);
+    ck_assert_int_eq(world.b.down.down, OSRI_DOWN_PROTOCOL_ERROR);
+    ck_assert(world.b.down.by_peer && !world.a.down.by_peer);
+    ck_assert_ptr_nonnull(strstr(world.b.down_text, "malformed record"));
+    ck_assert(world.a.closed && world.b.closed);
+}
+END_TEST
+
 /* A lost connection: what was queued is counted, the memory is back while the link still exists. */
 START_TEST(a_lost_connection_returns_all_memory)
 {
@@ -404,6 +420,7 @@ int main(void)
     tcase_add_test(tests, goodbye_does_not_wait_for_ever);
     tcase_add_test(tests, two_goodbyes_cross);
     tcase_add_test(tests, disconnect_is_a_closed_connection_elsewhere);
+    tcase_add_test(tests, protocol_error_is_told_to_the_peer);
     tcase_add_test(tests, a_lost_connection_returns_all_memory);
     tcase_add_test(tests, every_allocation_may_fail);
     suite_add_tcase(suite, tests);

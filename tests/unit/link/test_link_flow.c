@@ -118,6 +118,40 @@ START_TEST(a_long_record_does_not_overtake)
 }
 END_TEST
 
+/* A small record whose sender has no stream open is there before every record given later, also
+ * while streams of others are open: what introduces something can be sent that way (L7). */
+START_TEST(a_small_record_comes_before_all_given_later)
+{
+    static uint8_t full[16 * 1024];
+    char intro[32];
+    const char *first, *later;
+
+    memset(full, 'f', sizeof(full));
+    ck_assert_int_eq(world_send(&world.a, 1, big, 1 * MIB), OSR_OK);
+    ck_assert_int_eq(world_say(&world.a, 1, "waits behind its sender's"), OSR_OK);
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(intro, sizeof(intro), "intro %02d", i);
+        ck_assert_int_eq(world_say(&world.a, 0, intro), OSR_OK);
+        ck_assert_int_eq(world_send(&world.a, 2 + (uint64_t)i, i % 2 == 0 ? big : full,
+                                    i % 2 == 0 ? 20000 + (size_t)i : sizeof(full) - (size_t)i),
+                         OSR_OK);
+        (void)world_carry(&world.a);
+    }
+    world_flush(&world.a);
+    world_settle();
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(intro, sizeof(intro), "b gets \"intro %02d\"\n", i);
+        first = strstr(world.trace, intro);
+        ck_assert_ptr_nonnull(first);
+        (void)snprintf(intro, sizeof(intro), "b gets %d bytes\n",
+                       i % 2 == 0 ? 20000 + i : (int)sizeof(full) - i);
+        later = strstr(world.trace, intro);
+        ck_assert_ptr_nonnull(later);
+        ck_assert_msg(first < later, "intro %d came late", i);
+    }
+}
+END_TEST
+
 /* Two long records take turns: neither is done long before the other. */
 START_TEST(long_records_take_turns)
 {
@@ -348,6 +382,7 @@ int main(void)
     tcase_add_loop_test(tests, a_long_record_arrives_whole, 0, 7);
     tcase_add_test(tests, only_the_same_sender_waits_behind_a_long_record);
     tcase_add_test(tests, a_long_record_does_not_overtake);
+    tcase_add_test(tests, a_small_record_comes_before_all_given_later);
     tcase_add_test(tests, long_records_take_turns);
     tcase_add_test(tests, open_streams_stay_within_the_limits);
     tcase_add_test(tests, no_more_than_the_window_is_in_flight);

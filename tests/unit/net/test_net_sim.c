@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
 #include <check.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -433,6 +434,44 @@ START_TEST(spawn_needs_the_role)
 }
 END_TEST
 
+/* A node's certificate as the cluster's authority would have issued it, with the entries that the
+ * node may start elsewhere. */
+static void restrict_spawn(uint32_t host, const char *first, const char *second)
+{
+    osri_identity *identity = &world->nodes[host].identity;
+    osri_certificate certificate = identity->certificate;
+    uint8_t seed[32], authority_public[32], authority_secret[64];
+
+    (void)snprintf(certificate.spawn[0], OSRI_SPAWN_NAME_BYTES, "%s", first);
+    (void)snprintf(certificate.spawn[1], OSRI_SPAWN_NAME_BYTES, "%s", second);
+    certificate.spawn_count = second[0] == '\0' ? 1 : 2;
+    crypto_kdf_derive_from_key(seed, sizeof(seed), 1, "osierkdf", world->secret);
+    crypto_sign_seed_keypair(authority_public, authority_secret, seed);
+    ck_assert_mem_eq(authority_public, identity->authority_public, sizeof(authority_public));
+    ck_assert_int_eq(
+        osri_certificate_sign(&certificate, authority_secret, &identity->certificate_signed),
+        OSR_OK);
+}
+
+/* A certificate that lists entries lets its node start those, whole names only, whoever dialed. */
+START_TEST(spawn_list_of_the_certificate_is_kept_to)
+{
+    restrict_spawn(A, "acto", "actors");
+    restrict_spawn(C, "other", "actor");
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"));
+    TELL(c, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child2"));
+    run_ms(100);
+    expect_once("a spawned EPERM");
+    expect_once("c spawned OK");
+    TELL(b, actor_start, .node = osr_str_of("n0@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child3"));
+    run_ms(100);
+    expect_once("b spawned OK");
+}
+END_TEST
+
 /* A disconnect on purpose fires everything once and says so; the next send connects again. */
 START_TEST(disconnect_is_a_nodedown_and_no_more)
 {
@@ -536,6 +575,106 @@ START_TEST(contradicting_type_is_dropped)
 }
 END_TEST
 
+static size_t relations_of(uint32_t host, const char *peer)
+{
+    osri_party *party = osri_party_find(world->nodes[host].net, peer);
+
+    ck_assert(party != NULL && party->up != NULL);
+    return osri_map_count(&party->up->relations.map);
+}
+
+/* What a session keeps for links, monitors, calls and spawns goes when their processes do, on both
+ * sides, whichever ends first: a session may last for years. */
+START_TEST(nothing_is_kept_for_processes_that_ended)
+{
+    for (int round = 0; round < 2; round++) {
+        osr_pid near = actor_on(A, "near"), far = actor_on(B, "far");
+        TELL(near, actor_link, .to = far);
+        TELL(near, actor_monitor, .to = far);
+        TELL(far, actor_monitor, .to = near);
+        TELL(near, actor_call, .name = osr_str_of("far"), .node = osr_str_of("n1@sim"),
+             .timeout_ms = 100);
+        TELL(near, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+             .name = osr_str_of("child"));
+        run_ms(300);
+        ck_assert_uint_gt(relations_of(A, "n1@sim"), 0);
+        ck_assert_uint_gt(relations_of(B, "n0@sim"), 0);
+        tell(round == 0 ? near : far, &actor_exit_osr_type,
+             &(actor_exit){.reason = osr_str_of("bye")});
+        run_ms(100);
+        tell(round == 0 ? far : near, &actor_exit_osr_type,
+             &(actor_exit){.reason = osr_str_of("bye")});
+        run_ms(300);
+        ck_assert_uint_eq(relations_of(A, "n1@sim"), 0);
+        ck_assert_uint_eq(relations_of(B, "n0@sim"), 0);
+    }
+}
+END_TEST
+
+static unsigned lines_logged;
+static bool told_suppressed;
+
+static void count_line(cluster_node *at, const char *line)
+{
+    (void)at;
+    lines_logged += strstr(line, "message type") != NULL || strstr(line, "may not spawn") != NULL;
+    told_suppressed = told_suppressed || strstr(line, "more suppressed)") != NULL;
+}
+
+/* What a peer does wrong again and again is not a line each time; how many were left out is said
+ * later. */
+START_TEST(peer_cannot_flood_the_log)
+{
+    static const uint8_t other_name[] = {0x94, OSRI_RECORD_TYPE, 0xcd, 0x10, 0x01, 0xc4, 1, 'x', 0};
+    cluster_options options = {.nodes = 3, .logged = count_line};
+
+    cluster_free(&world);
+    world = cluster_new(1, &options);
+    actor_trace_clear();
+    a = actor_on(A, "a");
+    b = actor_on(B, "b");
+    connect_ab();
+    lines_logged = 0;
+    told_suppressed = false;
+    for (int i = 0; i < 1000; i++) {
+        send_raw(A, "n1@sim", other_name, sizeof(other_name));
+    }
+    run_ms(100);
+    ck_assert_uint_ge(lines_logged, 1);
+    ck_assert_uint_le(lines_logged, 6);
+    run_ms(2000);
+    send_raw(A, "n1@sim", other_name, sizeof(other_name));
+    run_ms(100);
+    ck_assert(told_suppressed);
+}
+END_TEST
+
+OSR_MESSAGE(crowd, 0x1300, (1, list(u32), numbers));
+
+/* A message that no record can carry is dropped here, and counted; it costs neither the session nor
+ * what comes after it. One just within the limit arrives. */
+START_TEST(message_beyond_the_limits_is_dropped_alone)
+{
+    static uint32_t numbers[70000];
+    crowd many = {.numbers = {.at = numbers, .count = 70000}};
+    osri_net_counters counters;
+
+    connect_ab();
+    TELL(b, actor_watch_nodes, 0);
+    run_ms(100);
+    actor_trace_clear();
+    ck_assert_int_eq(osr_node_send(world->nodes[A].node, osr_to(b), &crowd_osr_type, &many),
+                     OSR_OK);
+    TELL(a, actor_send_big, .to = b, .number = 1, .bytes = OSR_MESSAGE_BYTES_MAX - 256);
+    TELL(a, actor_send_big, .to = b, .number = 2, .bytes = OSR_MESSAGE_BYTES_MAX + 1);
+    TELL(a, actor_send, .to = b, .first = 5, .count = 1);
+    run_ms(20000);
+    osri_net_count(world->nodes[A].net, &counters);
+    ck_assert_uint_eq(counters.dropped, 1);
+    expect("b big 1 of 16776960\nb note 5\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net on the simulated network");
@@ -567,10 +706,14 @@ int main(void)
     tcase_add_test(tests, spawn_that_cannot_be_says_why);
     tcase_add_test(tests, spawned_link_fires_when_the_session_ends);
     tcase_add_test(tests, spawn_needs_the_role);
+    tcase_add_test(tests, spawn_list_of_the_certificate_is_kept_to);
     tcase_add_test(tests, disconnect_is_a_nodedown_and_no_more);
     tcase_add_test(tests, messages_wait_for_a_dial_up_to_a_bound);
     tcase_add_test(tests, malformed_record_ends_its_session_alone);
     tcase_add_test(tests, contradicting_type_is_dropped);
+    tcase_add_test(tests, nothing_is_kept_for_processes_that_ended);
+    tcase_add_test(tests, peer_cannot_flood_the_log);
+    tcase_add_test(tests, message_beyond_the_limits_is_dropped_alone);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

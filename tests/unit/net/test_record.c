@@ -221,6 +221,26 @@ START_TEST(directory_is_bounded)
 }
 END_TEST
 
+/* Whatever peers tell of nodes that nobody has met, one that proves its name can still connect. */
+START_TEST(hearsay_leaves_room_for_who_connects)
+{
+    osri_directory directory;
+    osri_peer peer = {.name = "peer@h", .node = 1};
+    char name[32];
+
+    osri_directory_init(&directory, 0);
+    for (uint64_t i = 0; i < 2 * OSRI_DIRECTORY_NAMES_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "x%llu@h", (unsigned long long)i);
+        if (osri_directory_learn(&directory, 100 + i, name, 9) != OSR_OK) {
+            break;
+        }
+    }
+    ck_assert_int_eq(osri_directory_learn(&directory, 99, "another@h", 9), OSR_ELIMIT);
+    ck_assert_int_eq(osri_directory_up(&directory, &peer), OSR_OK);
+    osri_directory_fini(&directory);
+}
+END_TEST
+
 /* From one address 40 at once and then 20 a second; another address has its own share; all together
  * 100. */
 START_TEST(strangers_are_bounded)
@@ -264,6 +284,7 @@ int main(void)
     tcase_add_test(tests, control_body_has_its_type);
     tcase_add_test(tests, introduction_survives_the_way);
     tcase_add_test(tests, directory_is_bounded);
+    tcase_add_test(tests, hearsay_leaves_room_for_who_connects);
     tcase_add_test(tests, strangers_are_bounded);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <stdatomic.h>
+
+#include "lib/core/heap.h"
+#include "tests/unit/process/process_kit.h"
+
+/* Starting and stopping a node's threads. */
+
+/* One test leaves threads behind on purpose. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "report_thread_leaks=0";
+}
+
+static osr_env env;
+static atomic_int threads_left; /* that the environment will start */
+static atomic_bool enough;
+static uint64_t blocks_before;
+
+static osr_err limited_thread_start(void *context, const char *name, void (*run)(void *argument),
+                                    void *argument, void **ret_thread)
+{
+    if (atomic_fetch_sub(&threads_left, 1) <= 0) {
+        return OSR_ELIMIT;
+    }
+    return osr_env_real()->thread_start(context, name, run, argument, ret_thread);
+}
+
+static osr_node *node_new(uint32_t schedulers, osr_log_level level)
+{
+    osr_node *node;
+    env = *osr_env_real();
+    env.thread_start = limited_thread_start;
+    threads_left = 100;
+    atomic_store(&enough, false);
+    blocks_before = osri_heap_live_blocks();
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "threads@host", .schedulers = schedulers,
+                                           .env = &env, .log_level = level),
+                                  &node),
+                     OSR_OK);
+    return node;
+}
+
+/* Where a thread cannot be started the node says so, and everything made before is taken down. */
+START_TEST(a_start_that_fails_leaves_nothing)
+{
+    osr_node *node = node_new(2, OSR_LOG_ERROR);
+    for (int i = 0; i < 3; i++) {
+        threads_left = i;
+        ck_assert_int_eq(osr_node_start(node), OSR_ELIMIT);
+    }
+    threads_left = 3;
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    ck_assert_int_eq(osr_node_start(node), OSR_EINVAL);
+    osr_node_stop(node, 100);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+END_TEST
+
+static atomic_bool spinning;
+
+OSR_ENTRY(spins, note)
+{
+    atomic_store(&spinning, true);
+    while (!atomic_load(&enough)) {
+    }
+    return OSR_OK;
+}
+
+OSR_ENTRY(naps, note)
+{
+    return osr_sleep(self, 5);
+}
+
+/* Failing to make a spare thread uses none up: when threads can be had again, a scheduler is handed over. */
+START_TEST(spares_that_could_not_be_made_are_tried_again)
+{
+    osr_node *node = node_new(1, OSR_LOG_ERROR);
+    osr_pid pid;
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    threads_left = -1000; /* by the watch thread alone from here on */
+    ck_assert_int_eq(osr_node_spawn(node, &spins_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &naps_osr_entry, &(note){0}, NULL, &pid), OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, pid, 300, NULL), OSR_ETIMEDOUT);
+    atomic_store(&threads_left, 100);
+    ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
+    atomic_store(&enough, true);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
+}
+END_TEST
+
+OSR_ENTRY(naps_for_ever, note)
+{
+    return osr_sleep(self, OSR_FOREVER);
+}
+
+/* A handler that never returns does not keep the stop, nor the free. */
+START_TEST(stop_returns_although_a_handler_does_not)
+{
+    static osr_node *node; /* what stays behind is reachable */
+    static osr_node *left;
+    node = left = node_new(1, OSR_LOG_ERROR);
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &spins_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
+    while (!atomic_load(&spinning)) {
+    }
+    ck_assert_int_eq(osr_node_spawn(node, &naps_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
+    osr_node_stop(node, 50);
+    osr_node_free(&node);
+    ck_assert_ptr_null(node);
+    ck_assert_ptr_nonnull(left);
+    atomic_store(&enough, true);
+}
+END_TEST
+
+OSR_ENTRY(breeds, note)
+{
+    for (int64_t i = 0; i < 2; i++) {
+        (void)!osr_spawn(self, &naps_osr_entry, argument, NULL, NULL);
+        (void)osr_yield(self); /* does not look at errors */
+        i = 0;
+    }
+    return OSR_OK;
+}
+
+/* Processes that spawn without end and do not look at errors are ended too. */
+START_TEST(stop_ends_those_who_spawn_meanwhile)
+{
+    osr_node *node = node_new(2, OSR_LOG_ERROR);
+    osr_node_counters counters;
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(osr_node_spawn(node, &breeds_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
+    }
+    osr_node_stop(node, 50);
+    osr_node_count(node, &counters);
+    ck_assert_uint_eq(counters.processes, 0);
+    ck_assert_int_eq(osr_node_spawn(node, &naps_osr_entry, &(note){0}, NULL, NULL), OSR_ESTOPPED);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+END_TEST
+
+OSR_ENTRY(leaves_orphans, note)
+{
+    for (int i = 0; i < 10; i++) {
+        CHECK_OK(self, naps_for_ever_spawn(self, argument, NULL, NULL));
+    }
+    return osr_sleep(self, 20);
+}
+
+/* Who has lost its parent and is linked to nobody is told to exit too, and not waited for until the time is up. */
+START_TEST(stop_ends_orphans_without_waiting_for_the_time_to_be_up)
+{
+    osr_node *node = node_new(2, OSR_LOG_ERROR);
+    osr_pid pid;
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &leaves_orphans_osr_entry, &(note){0}, NULL, &pid), OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
+    osr_node_stop(node, 600000); /* the test's own limit is less */
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+END_TEST
+
+static void wait_for_enough(void *argument)
+{
+    (void)argument;
+    while (!atomic_load(&enough)) {
+    }
+}
+
+OSR_ENTRY(blocks, note)
+{
+    osr_err err = osr_blocking(self, wait_for_enough, NULL);
+    OSR_CHECK(self, err == OSR_EEXIT);
+    return err;
+}
+
+OSR_ENTRY(lets_go, note)
+{
+    osr_pid pid;
+    note_send(self, osr_name("blocked", NULL), argument);
+    CHECK_OK(self, osr_sleep(self, 20));
+    atomic_store(&enough, true);
+    (void)pid;
+    return OSR_OK;
+}
+
+/* A process in osr_blocking() is told to exit when the blocking code has returned, and then ends. */
+START_TEST(stop_waits_for_blocking_code)
+{
+    osr_node *node = node_new(1, OSR_LOG_ERROR);
+    osr_node_counters counters;
+    osr_ended ended;
+    osr_pid pid;
+    osr_reason reason = osr_reason_of(OSR_REASON_SHUTDOWN);
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    ck_assert_int_eq(
+        osr_node_spawn(node, &blocks_osr_entry, &(note){0}, OSR_SPAWN(.name = "blocked"), &pid),
+        OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, pid, 20, NULL), OSR_ETIMEDOUT);
+    ck_assert_int_eq(osr_node_exit(node, pid, &reason), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &lets_go_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, pid, 10000, &ended), OSR_OK);
+    ck_assert_uint_eq(ended.code, OSR_REASON_SHUTDOWN);
+    osr_node_stop(node, 1000);
+    osr_node_count(node, &counters);
+    ck_assert_uint_eq(counters.messages_sent, counters.messages_received + counters.messages_dropped);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("threads");
+    TCase *tests = tcase_create("threads");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_start_that_fails_leaves_nothing);
+    tcase_add_test(tests, spares_that_could_not_be_made_are_tried_again);
+    tcase_add_test(tests, stop_returns_although_a_handler_does_not);
+    tcase_add_test(tests, stop_ends_those_who_spawn_meanwhile);
+    tcase_add_test(tests, stop_waits_for_blocking_code);
+    tcase_add_test(tests, stop_ends_orphans_without_waiting_for_the_time_to_be_up);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
