@@ -212,8 +212,8 @@ static void take_goodbye(osri_link *link, const uint8_t *bytes, size_t bytes_cou
     osri_link_finish(link, &end, actions);
 }
 
-static void take_data(osri_link *link, const osri_wire_header *header,
-                      const osri_link_event *event, osri_link_actions *actions)
+static void take_data(osri_link *link, const osri_wire_header *header, const osri_link_event *event,
+                      osri_link_actions *actions)
 {
     const uint8_t *payload = event->bytes + OSRI_WIRE_HEADER_BYTES;
     const uint8_t *end = event->bytes + event->bytes_count;

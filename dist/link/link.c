@@ -149,8 +149,7 @@ void osri_link_violation(osri_link *link, osri_link_actions *actions, const char
                      actions);
 }
 
-static void on_closed(osri_link *link, const osri_link_event *event,
-                      osri_link_actions *actions)
+static void on_closed(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     osri_link_end end = {.down = OSRI_DOWN_CONNECTION_CLOSED, .text = event->text};
 
@@ -167,8 +166,7 @@ static void on_closed(osri_link *link, const osri_link_event *event,
     osri_link_finish(link, &end, actions);
 }
 
-static osr_err on_send(osri_link *link, const osri_link_event *event,
-                       osri_link_actions *actions)
+static osr_err on_send(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     osr_err err;
 
@@ -210,8 +208,7 @@ static bool may_close_with(osri_down down)
            down == OSRI_DOWN_PROTOCOL_ERROR;
 }
 
-static osr_err on_close(osri_link *link, const osri_link_event *event,
-                        osri_link_actions *actions)
+static osr_err on_close(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     osri_link_end end = {.down = event->down,
                          .linger_ms = event->linger_ms == 0 ? LINGER_MS : event->linger_ms,
@@ -234,8 +231,7 @@ static osr_err on_close(osri_link *link, const osri_link_event *event,
     return OSR_OK;
 }
 
-static osr_err on_frame(osri_link *link, const osri_link_event *event,
-                        osri_link_actions *actions)
+static osr_err on_frame(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     if (link->phase < OSRI_PHASE_HELLO_SENT || event->bytes == NULL) {
         return OSR_EINVAL;
@@ -250,8 +246,7 @@ static osr_err on_frame(osri_link *link, const osri_link_event *event,
     return OSR_OK;
 }
 
-static osr_err on_event(osri_link *link, const osri_link_event *event,
-                        osri_link_actions *actions)
+static osr_err on_event(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     switch (event->kind) {
     case OSRI_LINK_OPENED:

@@ -44,8 +44,7 @@ static void refuse(osri_link *link, osri_refusal refusal, const char *text,
 }
 
 /* The peer refuses us. */
-static void refused(osri_link *link, const osri_handshake *handshake,
-                    osri_link_actions *actions)
+static void refused(osri_link *link, const osri_handshake *handshake, osri_link_actions *actions)
 {
     char text[OSRI_HANDSHAKE_TEXT_BYTES + 32];
 
@@ -252,8 +251,7 @@ static void go_up(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
     osri_flow_pump(link, now_ns, actions);
 }
 
-static void send_welcome(osri_link *link, const osri_handshake *hello,
-                         osri_link_actions *actions)
+static void send_welcome(osri_link *link, const osri_handshake *hello, osri_link_actions *actions)
 {
     osri_handshake welcome = {.kind = OSRI_HANDSHAKE_WELCOME, .version_max = link->peer.version};
 
@@ -342,8 +340,7 @@ static void unexpected(osri_link *link, osri_link_actions *actions)
     refuse(link, OSRI_REFUSAL_MALFORMED, NULL, actions);
 }
 
-static void wrong_version(osri_link *link, const osri_handshake *theirs,
-                          osri_link_actions *actions)
+static void wrong_version(osri_link *link, const osri_handshake *theirs, osri_link_actions *actions)
 {
     char text[OSRI_LINK_TEXT_BYTES];
 
@@ -352,8 +349,7 @@ static void wrong_version(osri_link *link, const osri_handshake *theirs,
     refuse(link, OSRI_REFUSAL_VERSION, text, actions);
 }
 
-void osri_setup_frame(osri_link *link, const osri_link_event *event,
-                      osri_link_actions *actions)
+void osri_setup_frame(osri_link *link, const osri_link_event *event, osri_link_actions *actions)
 {
     osri_handshake theirs;
     osr_err err = osri_handshake_decode(event->bytes, event->bytes_count, link->config.version_min,

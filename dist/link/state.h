@@ -75,16 +75,14 @@ void osri_link_violation(osri_link *link, osri_link_actions *actions, const char
 
 /* setup.c: a transport's connection is there, and a frame in one of the phases before UP. */
 void osri_setup_start(osri_link *link, const uint8_t *peer_key, osri_link_actions *actions);
-void osri_setup_frame(osri_link *link, const osri_link_event *event,
-                      osri_link_actions *actions);
+void osri_setup_frame(osri_link *link, const osri_link_event *event, osri_link_actions *actions);
 
 /* time.c: after every event. */
 void osri_time_pass(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
 
 /* flow.c: a session begins; a frame in UP or LEAVING; what is due to leave. */
 void osri_flow_begin(osri_link *link, uint64_t now_ns);
-void osri_flow_frame(osri_link *link, const osri_link_event *event,
-                     osri_link_actions *actions);
+void osri_flow_frame(osri_link *link, const osri_link_event *event, osri_link_actions *actions);
 void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
 void osri_flow_tick(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
 void osri_flow_goodbye(osri_link *link, osri_down down, const char *text, uint64_t now_ns,

@@ -303,9 +303,9 @@ static osr_err make_net(assembly *all, const osr_dist_options *options)
 static osr_err start_threads(assembly *all, const osr_dist_options *options, char *ret_text,
                              size_t text_bytes)
 {
-    osr_err err = osri_resolvers_new(all->env, osri_node_log(all->node),
-                                     options->no_mapper ? NULL : &all->epmd, all->lease,
-                                     &all->resolvers);
+    osr_err err =
+        osri_resolvers_new(all->env, osri_node_log(all->node),
+                           options->no_mapper ? NULL : &all->epmd, all->lease, &all->resolvers);
 
     if (err == OSR_OK) {
         all->lease = NULL;

@@ -44,9 +44,9 @@ struct osri_resolvers {
     const osri_epmd_options *epmd;
     osri_epmd_lease *lease;     /* owner: thread 0 */
     osri_epmd_lease_state told; /* what was last said of it; owner: thread 0 */
-    osri_mutex mutex;       /* OSRI_RANK_LEAF */
-    osri_list queue;        /* guarded_by: mutex */
-    int wanted;             /* eventfd */
+    osri_mutex mutex;           /* OSRI_RANK_LEAF */
+    osri_list queue;            /* guarded_by: mutex */
+    int wanted;                 /* eventfd */
     atomic_bool stopping;
     helper helpers[THREADS];
     unsigned running;
@@ -209,9 +209,8 @@ static osr_err start_all(osri_resolvers *resolvers)
     return OSR_OK;
 }
 
-osr_err osri_resolvers_new(const osr_env *env, const osri_log *log,
-                           const osri_epmd_options *epmd, osri_epmd_lease *lease,
-                           osri_resolvers **ret_resolvers)
+osr_err osri_resolvers_new(const osr_env *env, const osri_log *log, const osri_epmd_options *epmd,
+                           osri_epmd_lease *lease, osri_resolvers **ret_resolvers)
 {
     osri_resolvers *resolvers = osri_heap_zalloc(sizeof(*resolvers));
     osr_err err;

@@ -235,12 +235,12 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
     osri_peer *peer = &session->peer;
     size_t used = 0;
 
-    *peer = (osri_peer){.node = theirs->node_id,
-                        .creation = theirs->creation,
-                        .os_pid = theirs->os_pid,
-                        .hidden = theirs->hidden &&
-                                  (theirs->certificate.roles & OSRI_ROLE_HIDDEN) != 0,
-                        .roles = theirs->certificate.roles};
+    *peer =
+        (osri_peer){.node = theirs->node_id,
+                    .creation = theirs->creation,
+                    .os_pid = theirs->os_pid,
+                    .hidden = theirs->hidden && (theirs->certificate.roles & OSRI_ROLE_HIDDEN) != 0,
+                    .roles = theirs->certificate.roles};
     (void)snprintf(peer->name, sizeof(peer->name), "%s", theirs->certificate.name);
     (void)snprintf(session->name, sizeof(session->name), "%s", theirs->certificate.name);
     for (uint32_t i = 0; i < theirs->label_count; i++) {

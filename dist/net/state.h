@@ -42,12 +42,12 @@ typedef struct osri_session {
     char address[64];
     bool dialed;
     bool up;
-    bool dirty;        /* in this turn records were given to the link */
-    bool blocked;      /* the transport took no more */
-    bool dead;         /* to be reaped */
+    bool dirty;          /* in this turn records were given to the link */
+    bool blocked;        /* the transport took no more */
+    bool dead;           /* to be reaped */
     const char *failure; /* static; what was wrong with what the peer sent: it ends; else NULL */
     osri_gate gate;      /* of what the peer does wrong and survives */
-    uint64_t retry_ns; /* blocked: when to try again */
+    uint64_t retry_ns;   /* blocked: when to try again */
     uint64_t drops_told_ns;
     uint64_t drops; /* messages beyond OSRI_NET_QUEUED_BYTES_MAX that were not told yet */
 } osri_session;

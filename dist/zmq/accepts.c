@@ -172,8 +172,8 @@ void osri_zmq_accepts_sweep(osri_zmq_transport *t, uint64_t now_ms)
 {
     for (size_t fd = 0; t->accept_waiting > 0 && fd < t->accept_capacity; fd++) {
         osri_zmq_accept *accept = &t->accepts[fd];
-        if (accept->waiting && (now_ms - accept->since_ms >= t->silent_ms ||
-                                osri_zmq_backlog_is_over((int)fd, 0))) {
+        if (accept->waiting &&
+            (now_ms - accept->since_ms >= t->silent_ms || osri_zmq_backlog_is_over((int)fd, 0))) {
             osri_zmq_kick((int)fd, accept->inode);
             accept->since_ms = now_ms;
         }

@@ -16,7 +16,8 @@
  * where stop_wanted says so, and everything owned is released. */
 typedef struct osri_body_ops {
     const char *name; /* "gen_server": what tools show */
-    size_t state_bytes; /* zeroed memory passed to each callback, freed with the process; may be 0 */
+    size_t
+        state_bytes; /* zeroed memory passed to each callback, freed with the process; may be 0 */
 
     /* First. argument as given to osri_spawn_body(), a typed message body lent until start() returns. */
     osr_err (*start)(osr_self *self, void *state, const void *argument);
@@ -36,11 +37,12 @@ typedef struct osri_body_ops {
 
 typedef struct osri_spawn {
     const osri_body_ops *ops;
-    const void *configuration; /* constant, lent for the process's whole life; see osri_process_configuration() */
+    const void *
+        configuration; /* constant, lent for the process's whole life; see osri_process_configuration() */
     const osr_type *argument_type; /* NULL = no argument */
     const void *argument;
     const osr_spawn_options *options; /* NULL = defaults; .node must be NULL */
-    osr_pid parent; /* what osr_self_parent() says; NONE = the spawner */
+    osr_pid parent;                   /* what osr_self_parent() says; NONE = the spawner */
 } osri_spawn;
 
 /* What an exported entry (osr_entry.body) starts instead of a function. */
@@ -83,7 +85,8 @@ void osri_process_idle_ms(osr_self *self, uint32_t idle_ms);
  * suspension point of this process... of the same kind; osr_keep() takes it over.
  * Errors: OSR_ETIMEDOUT; OSR_ENOPROC; OSR_ENOCONNECTION; OSR_ESELF; OSR_EFAILED the server ended while
  *   handling (ret_reason, when not NULL, gets why; its text is lent likewise); OSR_EEXIT. */
-OSR_MUST_CHECK osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type, const void *request,
-                                    uint32_t timeout_ms, osr_message *ret_reply, osr_reason *ret_reason);
+OSR_MUST_CHECK osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type,
+                                    const void *request, uint32_t timeout_ms,
+                                    osr_message *ret_reply, osr_reason *ret_reason);
 
 #endif

@@ -123,8 +123,8 @@ void osri_process_clean(osr_self *self)
 {
     bool was_clean = self->clean; /* one that calls osr_exit() in a clean-up comes here again */
     self->clean = true;
-    if (!was_clean && self->ops != NULL && self->ops->stop != NULL && self->started && self->ending &&
-        !self->untrapped) {
+    if (!was_clean && self->ops != NULL && self->ops->stop != NULL && self->started &&
+        self->ending && !self->untrapped) {
         self->ops->stop(self, self->state_block, osri_process_reason(self));
     }
     while (self->defers != NULL) {
@@ -215,8 +215,8 @@ static __attribute__((noreturn)) void abandon(osr_self *self)
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(osri_process_pid(self), pid);
     osri_log_write(&self->node->log, OSR_LOG_WARNING,
-                   "process %s%s%s has not returned %u ms after it was told to exit: abandoned", pid,
-                   self->label[0] != '\0' ? " " : "", self->label, (unsigned)self->exit_ms);
+                   "process %s%s%s has not returned %u ms after it was told to exit: abandoned",
+                   pid, self->label[0] != '\0' ? " " : "", self->label, (unsigned)self->exit_ms);
     osri_envelope_free(&self->reason);
     osr_reason reason = osr_reason_of(OSR_REASON_ABANDONED);
     osri_process_set_reason(self, &reason);
@@ -290,8 +290,7 @@ static void answer_drop(osr_self *process)
     osri_envelope_free(&process->answer);
 }
 
-/* From here on pushes are refused; what was pushed before gets the answer of a process that is gone. */
-static void close_inbox(osr_self *process)
+void osri_process_close(osr_self *process)
 {
     /* acq_rel: acquire pairs with release in osri_process_push; release: who sees it closed sees the name gone */
     osri_envelope *newest =
@@ -355,7 +354,8 @@ void osri_relations_free(osr_self *process)
 static void log_crash(osr_self *process)
 {
     const osr_reason *reason = osri_process_reason(process);
-    if (process->untrapped || (reason->code != OSR_REASON_ERROR && reason->code != OSR_REASON_CRASH)) {
+    if (process->untrapped ||
+        (reason->code != OSR_REASON_ERROR && reason->code != OSR_REASON_CRASH)) {
         return;
     }
     char pid[OSR_PID_TEXT_BYTES];
@@ -392,7 +392,7 @@ void osri_process_end(osr_self *process)
     }
     osri_name_release(node, process);
 
-    close_inbox(process);
+    osri_process_close(process);
     drop_mailbox(process);
     osri_link_end_all(process);
     osri_monitor_end_all(process);

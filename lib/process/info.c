@@ -129,7 +129,8 @@ static void describe(osr_self *process, osri_process_info *ret, pid_list lists[3
     ret->watchers.at = lists[2].pids;
     ret->watchers.count = lists[2].count;
     state[0] = '\0';
-    bool is_idle = process->started && process->stack == NULL; /* in a callback the state is in flux */
+    bool is_idle =
+        process->started && process->stack == NULL; /* in a callback the state is in flux */
     if (is_idle && process->ops != NULL && process->ops->print != NULL) {
         process->ops->print(process->state_block, state, state_bytes);
     }

@@ -128,7 +128,8 @@ static void send_link_exit(osr_self *process, osr_pid to)
 {
     osri_envelope *signal;
     if (osri_signal_new_sure(process->node, OSRI_SIGNAL_LINK_EXIT, osri_process_pid(process), 0,
-                             &osr_reason_osr_type, osri_process_reason(process), &signal) == OSR_OK) {
+                             &osr_reason_osr_type, osri_process_reason(process),
+                             &signal) == OSR_OK) {
         osri_route route = {.pid = to};
         (void)osri_signal_send(process->node, &route, &signal);
     }
@@ -181,8 +182,7 @@ osr_err osr_link(osr_self *self, osr_pid pid)
         return OSR_OK;
     }
     osri_envelope *signal;
-    osr_err err =
-        osri_signal_new(OSRI_SIGNAL_LINK, osri_process_pid(self), 0, NULL, NULL, &signal);
+    osr_err err = osri_signal_new(OSRI_SIGNAL_LINK, osri_process_pid(self), 0, NULL, NULL, &signal);
     if (err == OSR_OK && entry == NULL) {
         err = osri_link_add(self, pid);
         if (err != OSR_OK) {

@@ -54,7 +54,8 @@ bool osri_mailbox_seek(osri_mailbox *mailbox, const osr_type *const *types, size
     return *mailbox->unseen != NULL;
 }
 
-osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const *types, size_t count)
+osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const *types,
+                                    size_t count)
 {
     return osri_mailbox_seek(mailbox, types, count) ? unhang(mailbox, mailbox->unseen) : NULL;
 }

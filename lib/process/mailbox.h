@@ -39,7 +39,8 @@ osri_envelope *osri_mailbox_take(osri_mailbox *mailbox);
 void osri_mailbox_rewind(osri_mailbox *mailbox);
 
 /* The first unseen message that is of one of the types, yours; or NULL: all have been seen. */
-osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const *types, size_t count);
+osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const *types,
+                                    size_t count);
 
 /* The first unseen one that match() accepts, yours; or NULL. */
 osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, void *context);

@@ -96,8 +96,8 @@ static void demonitor_asked(osr_self *process, osri_envelope *signal)
     osri_envelope_free(&signal);
 }
 
-static void tell_down(osr_self *process, const osri_monitor_entry *entry, uint64_t number, osr_pid pid,
-                      const osr_reason *reason)
+static void tell_down(osr_self *process, const osri_monitor_entry *entry, uint64_t number,
+                      osr_pid pid, const osr_reason *reason)
 {
     osr_down message = {.reason = *reason};
     message.monitor.node = process->node->id;
@@ -113,8 +113,9 @@ static void tell_down(osr_self *process, const osri_monitor_entry *entry, uint64
 static void down_arrived(osr_self *process, osri_envelope *signal)
 {
     osri_monitor_entry *entry =
-        process->relations == NULL ? NULL
-                                   : osri_map_remove_u64(&process->relations->monitors, signal->ref);
+        process->relations == NULL
+            ? NULL
+            : osri_map_remove_u64(&process->relations->monitors, signal->ref);
     if (entry != NULL) {
         tell_down(process, entry, signal->ref, signal->from, osri_envelope_body(signal));
         monitor_entry_free(entry);
@@ -137,7 +138,8 @@ void osri_monitor_signal(osr_self *process, osri_envelope *signal)
     }
 }
 
-void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number, const osr_reason *reason)
+void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number,
+                         const osr_reason *reason)
 {
     osri_envelope *signal;
     if (osri_signal_new_sure(process->node, OSRI_SIGNAL_DOWN, osri_process_pid(process), number,
@@ -173,8 +175,8 @@ static osri_route route_of(osr_pid pid, const char *name, const char *node)
 static void send_demonitor(osr_self *process, const osri_monitor_entry *entry, uint64_t number)
 {
     osri_envelope *signal;
-    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(process), number,
-                             NULL, NULL, &signal) == OSR_OK) {
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(process),
+                             number, NULL, NULL, &signal) == OSR_OK) {
         osri_route route = route_of(entry->pid, entry->name, entry->node);
         (void)osri_signal_send(process->node, &route, &signal);
     }

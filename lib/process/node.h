@@ -38,16 +38,16 @@ typedef struct osri_counters {
 } osri_counters;
 
 typedef struct osri_table {
-    osri_mutex mutex; /* OSRI_RANK_TABLE */
+    osri_mutex mutex;           /* OSRI_RANK_TABLE */
     _Atomic(osr_self *) *pages; /* release on store: pairs with acquire in osri_table_at */
     uint32_t page_count;
     uint32_t slots_max;
-    uint32_t slots_used;   /* guarded_by: mutex */
-    osr_self *free_first;  /* guarded_by: mutex; oldest first, through queue_next */
-    osr_self *free_last;   /* guarded_by: mutex */
-    bool closed;           /* guarded_by: mutex */
-    uint64_t spawned;      /* guarded_by: mutex */
-    uint64_t alive;        /* guarded_by: mutex */
+    uint32_t slots_used;  /* guarded_by: mutex */
+    osr_self *free_first; /* guarded_by: mutex; oldest first, through queue_next */
+    osr_self *free_last;  /* guarded_by: mutex */
+    bool closed;          /* guarded_by: mutex */
+    uint64_t spawned;     /* guarded_by: mutex */
+    uint64_t alive;       /* guarded_by: mutex */
 } osri_table;
 
 typedef struct osri_scheduler osri_scheduler;
@@ -69,10 +69,10 @@ struct osr_node {
 
     osri_mutex registry_mutex; /* OSRI_RANK_REGISTRY */
     osri_map names;            /* name -> osr_self *; guarded_by: registry_mutex */
-    osri_map subscribers;      /* osr_pid -> (void *)1 or 2 (hidden too); guarded_by: registry_mutex */
-    osri_map peers_up;         /* node id -> osri_peer *; guarded_by: registry_mutex */
-    osri_list waiters;         /* osr_node_wait(); guarded_by: registry_mutex */
-    osri_map ended;            /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
+    osri_map subscribers; /* osr_pid -> (void *)1 or 2 (hidden too); guarded_by: registry_mutex */
+    osri_map peers_up;    /* node id -> osri_peer *; guarded_by: registry_mutex */
+    osri_list waiters;    /* osr_node_wait(); guarded_by: registry_mutex */
+    osri_map ended;       /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
 
     const osri_remote_ops *remote;
     void *remote_context;

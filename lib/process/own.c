@@ -184,10 +184,9 @@ osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer)
 
 bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms)
 {
-    osri_user_timer *user =
-        self->relations == NULL || timer.node != self->node->id
-            ? NULL
-            : osri_map_get_u64(&self->relations->timers, timer.number);
+    osri_user_timer *user = self->relations == NULL || timer.node != self->node->id
+                                ? NULL
+                                : osri_map_get_u64(&self->relations->timers, timer.number);
     if (user == NULL || !osri_timer_cancel(&user->timer)) {
         return false; /* it has fired: its message has come or will come */
     }
@@ -203,9 +202,9 @@ bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms)
 
 void osri_timer_fired(osr_self *process, osri_envelope *signal)
 {
-    osri_user_timer *user =
-        process->relations == NULL ? NULL
-                                   : osri_map_remove_u64(&process->relations->timers, signal->ref);
+    osri_user_timer *user = process->relations == NULL
+                                ? NULL
+                                : osri_map_remove_u64(&process->relations->timers, signal->ref);
     if (user != NULL) {
         osr_timeout message = {.timer = {process->node->id, signal->ref}};
         osri_process_tell(process, &osr_timeout_osr_type, &message);

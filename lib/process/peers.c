@@ -43,9 +43,8 @@ static osr_err nodeup_new(const osri_peer *peer, osri_envelope **ret_signal)
 
 static osr_err nodedown_new(const osri_peer *peer, const char *reason, osri_envelope **ret_signal)
 {
-    osr_nodedown message = {.name = osr_str_of(peer->name),
-                            .node = peer->node,
-                            .reason = osr_str_of(reason)};
+    osr_nodedown message = {
+        .name = osr_str_of(peer->name), .node = peer->node, .reason = osr_str_of(reason)};
     return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodedown_osr_type, &message,
                            ret_signal);
 }
@@ -53,8 +52,8 @@ static osr_err nodedown_new(const osri_peer *peer, const char *reason, osri_enve
 static void tell(osr_node *node, osr_pid pid, const osri_peer *peer, const char *down_reason)
 {
     osri_envelope *signal;
-    osr_err err = down_reason == NULL ? nodeup_new(peer, &signal)
-                                      : nodedown_new(peer, down_reason, &signal);
+    osr_err err =
+        down_reason == NULL ? nodeup_new(peer, &signal) : nodedown_new(peer, down_reason, &signal);
     if (err != OSR_OK) {
         osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: a nodeup or nodedown is lost");
         return;
@@ -86,7 +85,8 @@ void osri_node_peer_up(osr_node *node, const osri_peer *peer)
 {
     osri_peer *copy = osri_heap_alloc(sizeof(*copy));
     if (copy == NULL) {
-        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: late subscribers miss %s", peer->name);
+        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: late subscribers miss %s",
+                       peer->name);
     } else {
         *copy = *peer;
     }

@@ -165,7 +165,17 @@ static void exit_arrived(osr_self *process, osri_envelope *signal)
 /* Not for us, but for one who lived here before. */
 static bool is_stranger(const osr_self *process, const osri_envelope *signal)
 {
-    return signal->to_generation != atomic_load_explicit(&process->generation, memory_order_relaxed);
+    return signal->to_generation !=
+           atomic_load_explicit(&process->generation, memory_order_relaxed);
+}
+
+static void down_arrived(osr_self *process, osri_envelope *signal)
+{
+    if (signal->ref == process->awaited && process->awaited != 0) {
+        reply_arrived(process, signal);
+    } else {
+        osri_monitor_signal(process, signal);
+    }
 }
 
 static void signal_arrived(osr_self *process, osri_envelope *signal)
@@ -192,11 +202,7 @@ static void signal_arrived(osr_self *process, osri_envelope *signal)
         osri_monitor_signal(process, signal);
         break;
     case OSRI_SIGNAL_DOWN:
-        if (signal->ref == process->awaited && process->awaited != 0) {
-            reply_arrived(process, signal);
-        } else {
-            osri_monitor_signal(process, signal);
-        }
+        down_arrived(process, signal);
         break;
     case OSRI_SIGNAL_SPAWN_REPLY:
         osri_spawn_answered(process, signal);
@@ -334,7 +340,8 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
 void osri_process_set_state(osr_self *process, osri_run_state state)
 {
     atomic_store_explicit(&process->state, (uint8_t)state, memory_order_relaxed);
-    atomic_store_explicit(&process->since_ns, osri_node_coarse(process->node), memory_order_relaxed);
+    atomic_store_explicit(&process->since_ns, osri_node_coarse(process->node),
+                          memory_order_relaxed);
 }
 
 void osri_process_set_reason(osr_self *process, const osr_reason *reason)
@@ -343,8 +350,8 @@ void osri_process_set_reason(osr_self *process, const osr_reason *reason)
         return;
     }
     osri_envelope *envelope;
-    if (osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason, &envelope) !=
-        OSR_OK) {
+    if (osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason,
+                        &envelope) != OSR_OK) {
         return;
     }
     process->reason = envelope;
@@ -355,4 +362,3 @@ const osr_reason *osri_process_reason(const osr_self *process)
     static const osr_reason normal = {.code = OSR_REASON_NORMAL};
     return process->reason == NULL ? &normal : osri_envelope_body(process->reason);
 }
-

@@ -48,7 +48,7 @@ typedef struct osri_link_entry {
 
 /* A monitor that this process holds. */
 typedef struct osri_monitor_entry {
-    osr_pid pid; /* none when by name */
+    osr_pid pid;       /* none when by name */
     char *name, *node; /* as it was addressed; NULL when by pid */
 } osri_monitor_entry;
 
@@ -82,13 +82,13 @@ typedef struct osri_block {
 
 /* What most processes never have, made on first use. */
 typedef struct osri_relations {
-    osri_map links;        /* osr_pid -> osri_link_entry */
-    osri_map monitors;     /* number -> osri_monitor_entry: those we hold */
-    osri_map watchers;     /* {watcher's pid, number} -> non-NULL: those who monitor us */
-    osri_map requests;     /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
-    osri_map spawns;       /* number -> osri_spawn_entry */
-    osri_map timers;       /* number -> osri_user_timer */
-    uint64_t unlink_id;    /* the last one used */
+    osri_map links;     /* osr_pid -> osri_link_entry */
+    osri_map monitors;  /* number -> osri_monitor_entry: those we hold */
+    osri_map watchers;  /* {watcher's pid, number} -> non-NULL: those who monitor us */
+    osri_map requests;  /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
+    osri_map spawns;    /* number -> osri_spawn_entry */
+    osri_map timers;    /* number -> osri_user_timer */
+    uint64_t unlink_id; /* the last one used */
 } osri_relations;
 
 /* A push that needs no allocation: wakes the process so that it looks at its deadline and flags. Begins as
@@ -119,9 +119,10 @@ struct osr_self {
     uint32_t slot;
     uint32_t stack_bytes;
     uint64_t birth; /* the how-manieth process of the node */
-    _Atomic(uint64_t) number; /* birth from the moment it may run, 0 where nobody lives: who holds the table's
+    _Atomic(uint64_t)
+        number; /* birth from the moment it may run, 0 where nobody lives: who holds the table's
                                  lock and sees it set may read this group */
-    const osr_entry *entry; /* a raw process's; else NULL */
+    const osr_entry *entry;   /* a raw process's; else NULL */
     const osri_body_ops *ops; /* a behaviour's; else NULL */
     const void *configuration;
     osr_pid parent;
@@ -142,38 +143,39 @@ struct osr_self {
     osri_defer *defers;
     osri_block *blocks; /* of osr_alloc() */
     osri_block *kept;   /* of osr_keep() */
-    char *name; /* guarded by the node's registry lock too: owner writes under it */
+    char *name;         /* guarded by the node's registry lock too: owner writes under it */
 
-    struct osri_worker *home;  /* a pinned process that has run: the thread it stays on; else NULL */
+    struct osri_worker *home; /* a pinned process that has run: the thread it stays on; else NULL */
     osri_fault_context *fault; /* of the thread it runs on; NULL while it does not run */
-    osri_stack *stack;    /* lent; NULL between callbacks */
-    osri_fiber *resumer;  /* the scheduler's fiber, while running */
+    osri_stack *stack;         /* lent; NULL between callbacks */
+    osri_fiber *resumer;       /* the scheduler's fiber, while running */
     osri_wait wait;
-    uint64_t deadline_ns; /* of the wait; UINT64_MAX = none */
-    uint64_t idle_due_ns; /* when idle() is due; UINT64_MAX = never */
-    uint32_t idle_ms;     /* asked for by the running callback */
-    int32_t budget;       /* messages it may still take in this turn */
+    uint64_t deadline_ns;  /* of the wait; UINT64_MAX = none */
+    uint64_t idle_due_ns;  /* when idle() is due; UINT64_MAX = never */
+    uint32_t idle_ms;      /* asked for by the running callback */
+    int32_t budget;        /* messages it may still take in this turn */
     osri_timer wait_timer; /* one for every wait: left running when a wait ends early */
-    uint64_t armed_ns;     /* when wait_timer is due, as far as the owner knows; UINT64_MAX = not live */
+    uint64_t
+        armed_ns; /* when wait_timer is due, as far as the owner knows; UINT64_MAX = not live */
     const osr_type *const *wanted_types;
     size_t wanted_count;
     uint64_t awaited;      /* the request waited for; 0 = none */
     osri_envelope *answer; /* to it */
     uint64_t messages_numbered;
-    uint64_t request_ref;  /* of the request in work that is not yet answered; 0 = none */
+    uint64_t request_ref; /* of the request in work that is not yet answered; 0 = none */
     osr_pid request_from;
-    uint64_t exit_due_ns;  /* from then on it is abandoned instead of told again; 0 = not yet told */
-    uint32_t exit_told;    /* times it was told */
+    uint64_t exit_due_ns; /* from then on it is abandoned instead of told again; 0 = not yet told */
+    uint32_t exit_told;   /* times it was told */
 
-    bool started;  /* the body's start() has returned, or the raw body runs */
-    bool exiting;  /* told to exit: suspension points return OSR_EEXIT */
-    bool ending;   /* returned, or nothing to return from: end it */
-    bool untrapped; /* ends by an exit signal: stop() is not called */
-    bool subscribed; /* to nodeups */
-    bool timed_out; /* the wait's deadline has passed */
-    bool blocking_done; /* the helper thread has finished */
-    bool clean;     /* stop() has run, if it was to, and defers run */
-    bool abandons;  /* leaves its frames where they are: osr_exit() */
+    bool started;          /* the body's start() has returned, or the raw body runs */
+    bool exiting;          /* told to exit: suspension points return OSR_EEXIT */
+    bool ending;           /* returned, or nothing to return from: end it */
+    bool untrapped;        /* ends by an exit signal: stop() is not called */
+    bool subscribed;       /* to nodeups */
+    bool timed_out;        /* the wait's deadline has passed */
+    bool blocking_done;    /* the helper thread has finished */
+    bool clean;            /* stop() has run, if it was to, and defers run */
+    bool abandons;         /* leaves its frames where they are: osr_exit() */
     osri_envelope *reason; /* body osr_reason; NULL = normal */
 };
 
@@ -195,7 +197,8 @@ void osri_table_give(osr_self *process);
 /* Visits the processes, in order of spawn; one may have ended and another have taken its slot when it is
  * visited, which `number` tells. False: out of memory, nobody was visited. Threads: any. */
 bool osri_table_visit(osr_node *node,
-                      void (*visit)(void *context, osr_self *process, uint64_t number), void *context);
+                      void (*visit)(void *context, osr_self *process, uint64_t number),
+                      void *context);
 
 /* From now on no slot is given out. Threads: any. */
 void osri_table_close(osr_node *node);
@@ -238,6 +241,9 @@ uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms);
 /* Runs what is to be run before it ends (stop(), defers). On its own stack, once. */
 void osri_process_clean(osr_self *self);
 
+/* From here on pushes are refused; what was pushed before gets the answer of a process that is gone. Owner. */
+void osri_process_close(osr_self *process);
+
 /* Ends it: everything owned is released, then links and monitors hear of it, then the slot is free. On
  * the scheduler's stack. Owner. */
 void osri_process_end(osr_self *process);
@@ -272,7 +278,8 @@ osr_err osri_request_keep(osr_self *process, osr_pid caller, uint64_t number);
 void osri_request_drop(osr_self *process, osr_pid caller, uint64_t number);
 
 /* Tells a caller that its request will not be answered. */
-void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number, const osr_reason *reason);
+void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number,
+                         const osr_reason *reason);
 
 /* Sends a request of any kind and waits for its answer: a REPLY, DOWN or SPAWN_REPLY, yours. On its own stack.
  * Errors: OSR_ETIMEDOUT, OSR_EEXIT: the other side has been told to forget it; OSR_ENOMEM. */

@@ -34,8 +34,8 @@ osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, co
         return OSR_OK; /* its sends go nowhere: the caller hears of its end */
     }
     osri_envelope *signal;
-    osr_err err = osri_signal_new(OSRI_SIGNAL_REPLY, osri_process_pid(self), caller.ref, type, reply,
-                                  &signal);
+    osr_err err = osri_signal_new(OSRI_SIGNAL_REPLY, osri_process_pid(self), caller.ref, type,
+                                  reply, &signal);
     if (err != OSR_OK) {
         return err; /* the request is still unanswered */
     }
@@ -84,7 +84,8 @@ static osri_envelope *find(osr_self *self, const wanted *what)
     return osri_mailbox_take(&self->mailbox);
 }
 
-static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms, osr_message *ret_message)
+static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms,
+                       osr_message *ret_message)
 {
     OSRI_ASSERT_SELF(self);
     osri_envelope_free(&self->current);
@@ -133,8 +134,8 @@ osr_err osr_receive(osr_self *self, uint32_t timeout_ms, osr_message *ret_messag
     return receive(self, &what, timeout_ms, ret_message);
 }
 
-osr_err osr_receive_of(osr_self *self, const osr_type *const *types, size_t count, uint32_t timeout_ms,
-                       osr_message *ret_message)
+osr_err osr_receive_of(osr_self *self, const osr_type *const *types, size_t count,
+                       uint32_t timeout_ms, osr_message *ret_message)
 {
     wanted what = {.types = types, .count = count};
     return count == 0 ? OSR_EINVAL : receive(self, &what, timeout_ms, ret_message);
@@ -148,7 +149,8 @@ osr_err osr_receive_where(osr_self *self, osr_match *match, void *context, uint3
 }
 
 /* Waits for the answer to request `number`; *ret_answer is then self->current. */
-static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns, osri_envelope **ret_answer)
+static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns,
+                     osri_envelope **ret_answer)
 {
     self->awaited = number;
     osr_err err = OSR_OK;
@@ -178,8 +180,8 @@ static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns, osri
 static void forget_request(osr_self *self, const osri_route *route, uint64_t number)
 {
     osri_envelope *signal;
-    if (osri_signal_new_sure(self->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(self), number, NULL,
-                             NULL, &signal) == OSR_OK) {
+    if (osri_signal_new_sure(self->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(self), number,
+                             NULL, NULL, &signal) == OSR_OK) {
         (void)osri_signal_send(self->node, route, &signal);
     }
 }

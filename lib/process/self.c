@@ -75,9 +75,9 @@ void osr_log_self(osr_self *self, int level, const char *format, ...)
                    self->label[0] != '\0' ? " " : "", pid, text);
 }
 
-static const char *const reason_names[] = {"normal",  "shutdown",     "kill",  "killed",
-                                           "noproc",  "noconnection", "error", "crash",
-                                           "signal",  "exit status",  "abandoned", "custom"};
+static const char *const reason_names[] = {"normal", "shutdown",     "kill",      "killed",
+                                           "noproc", "noconnection", "error",     "crash",
+                                           "signal", "exit status",  "abandoned", "custom"};
 
 void osr_reason_print(const osr_reason *reason, char *ret_text, size_t bytes)
 {

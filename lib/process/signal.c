@@ -75,7 +75,7 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     *signal_ = NULL;
     osr_reason reason = osr_reason_of(code);
     osri_spawn_result failed = {.error = code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION
-                                                                        : OSR_ENOPROC};
+                                                                         : OSR_ENOPROC};
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_LINK:
         answer(node, OSRI_SIGNAL_LINK_EXIT, to, signal->from, 0, &osr_reason_osr_type, &reason);
@@ -85,7 +85,8 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
         break;
     case OSRI_SIGNAL_MONITOR:
     case OSRI_SIGNAL_INFO:
-        answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type, &reason);
+        answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type,
+               &reason);
         break;
     case OSRI_SIGNAL_SPAWN:
         answer(node, OSRI_SIGNAL_SPAWN_REPLY, to, signal->from, signal->ref,

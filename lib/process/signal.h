@@ -13,22 +13,24 @@
  * envelope; its kind says what the receiver does with it, and its body is typed like any message's, so
  * that the distribution encodes all of them alike. The numbers travel: append, never reuse. */
 typedef enum osri_signal_kind {
-    OSRI_SIGNAL_MESSAGE = 1,   /* body: the user's. ref != 0: a request, whose sender waits for REPLY or DOWN */
+    OSRI_SIGNAL_MESSAGE =
+        1, /* body: the user's. ref != 0: a request, whose sender waits for REPLY or DOWN */
     OSRI_SIGNAL_REPLY = 2,     /* body: the user's. ref: the request's */
     OSRI_SIGNAL_EXIT = 3,      /* osr_send_exit(). body: osr_reason */
     OSRI_SIGNAL_LINK = 4,      /* no body */
     OSRI_SIGNAL_LINK_EXIT = 5, /* the linked process ended. body: osr_reason */
     OSRI_SIGNAL_UNLINK = 6,    /* ref: unlink id */
     OSRI_SIGNAL_UNLINK_ACK = 7,
-    OSRI_SIGNAL_MONITOR = 8,   /* ref: the monitor. body: osri_monitored, how it was addressed */
-    OSRI_SIGNAL_DEMONITOR = 9, /* ref: a monitor, or a request that nobody waits for any more */
-    OSRI_SIGNAL_DOWN = 10,     /* ref: a monitor or an unanswered request. body: osr_reason */
-    OSRI_SIGNAL_SPAWN = 11,    /* to a node. ref: answer to. body: osri_spawn_request */
+    OSRI_SIGNAL_MONITOR = 8,      /* ref: the monitor. body: osri_monitored, how it was addressed */
+    OSRI_SIGNAL_DEMONITOR = 9,    /* ref: a monitor, or a request that nobody waits for any more */
+    OSRI_SIGNAL_DOWN = 10,        /* ref: a monitor or an unanswered request. body: osr_reason */
+    OSRI_SIGNAL_SPAWN = 11,       /* to a node. ref: answer to. body: osri_spawn_request */
     OSRI_SIGNAL_SPAWN_REPLY = 12, /* from: the new process. ref. body: osri_spawn_result */
-    OSRI_SIGNAL_INFO = 13,     /* is_alive and info. ref: answer to; answered by REPLY or DOWN */
-    OSRI_SIGNAL_TIMEOUT = 14,  /* a timer of the process. ref: the timer. Never leaves the node */
-    OSRI_SIGNAL_NODE = 15,     /* a nodeup or nodedown message for a subscriber. Never leaves the node */
-    OSRI_SIGNAL_WAKE = 16,     /* an osr_blocking() is done. Never leaves the node */
+    OSRI_SIGNAL_INFO = 13,        /* is_alive and info. ref: answer to; answered by REPLY or DOWN */
+    OSRI_SIGNAL_TIMEOUT = 14, /* a timer of the process. ref: the timer. Never leaves the node */
+    OSRI_SIGNAL_NODE =
+        15, /* a nodeup or nodedown message for a subscriber. Never leaves the node */
+    OSRI_SIGNAL_WAKE = 16, /* an osr_blocking() is done. Never leaves the node */
 } osri_signal_kind;
 
 /* Where a signal goes. By pid; or by name on a node (pid none); or to a node itself (both none). */
@@ -40,8 +42,9 @@ typedef struct osri_route {
 
 OSR_STRUCT(osri_monitored, (1, str, name), (2, str, node)); /* "" when monitored by pid */
 OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin, argument),
-           (4, bool, link), (5, bool, monitor), (6, str, name), (7, str, label), (8, u32, stack_bytes),
-           (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned), (12, u64, monitor_ref));
+           (4, bool, link), (5, bool, monitor), (6, str, name), (7, str, label),
+           (8, u32, stack_bytes), (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned),
+           (12, u64, monitor_ref));
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
 OSR_STRUCT(osri_alive, (1, bool, alive));
 
@@ -78,7 +81,7 @@ typedef struct osri_peer {
     uint64_t creation;
     uint64_t os_pid;
     bool hidden;
-    uint32_t roles; /* role bits of its certificate (DESIGN.md D12) */
+    uint32_t roles;   /* role bits of its certificate (DESIGN.md D12) */
     char labels[256]; /* each followed by a newline */
 } osri_peer;
 

@@ -18,7 +18,7 @@ typedef enum osri_run_state {
 typedef struct osri_snapshot {
     osr_pid pid;
     osr_pid parent;
-    char name[64];  /* "" = not registered */
+    char name[64]; /* "" = not registered */
     char label[32];
     char body[32];     /* behaviour or entry: "gen_server counter", "entry greeter" */
     char handling[64]; /* type of the message being handled, "" = none */
@@ -34,7 +34,8 @@ void osri_node_snapshot(osr_node *node, void (*visit)(void *context, const osri_
                         void *context);
 
 /* One process. OSR_ENOPROC. Threads: any. */
-OSR_MUST_CHECK osr_err osri_process_snapshot(osr_node *node, osr_pid pid, osri_snapshot *ret_snapshot);
+OSR_MUST_CHECK osr_err osri_process_snapshot(osr_node *node, osr_pid pid,
+                                             osri_snapshot *ret_snapshot);
 
 /* By registered name, or OSR_PID_NONE. Threads: any. */
 osr_pid osri_node_whereis(osr_node *node, const char *name);

@@ -28,7 +28,8 @@ static void identity_init(osr_self *process, const osri_plan *plan)
     process->entry = process->ops == NULL ? plan->entry : NULL;
     process->parent = plan->parent;
     process->pinned = options->pinned;
-    process->priority = options->priority > OSR_PRIORITY_HIGH ? OSR_PRIORITY_NORMAL : options->priority;
+    process->priority =
+        options->priority > OSR_PRIORITY_HIGH ? OSR_PRIORITY_NORMAL : options->priority;
     process->stack_bytes = options->stack_bytes;
     process->exit_ms = options->exit_ms != 0 ? options->exit_ms : EXIT_MS_DEFAULT;
     process->reports_end = plan->reports_end;
@@ -75,15 +76,20 @@ static osr_err furnish(osr_self *process, const osr_spawn_options *options)
             return OSR_ENOMEM;
         }
     }
-    return options->name == NULL ? OSR_OK : osri_name_register(process->node, options->name, process);
+    /* Open before anybody can find it by its name: what is sent there waits until it runs.
+     * release: pairs with acquire in osri_process_push */
+    atomic_store_explicit(&process->inbox, NULL, memory_order_release);
+    return options->name == NULL ? OSR_OK
+                                 : osri_name_register(process->node, options->name, process);
 }
 
 osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan, osr_self **ret_process)
 {
     osri_envelope *argument = plan->argument;
     osr_self *process = NULL;
-    osr_err err = plan->options->stack_bytes > OSRI_STACK_BYTES_MAX ? OSR_EINVAL
-                                                                    : osri_table_take(node, &process);
+    osr_err err = plan->options->stack_bytes > OSRI_STACK_BYTES_MAX
+                      ? OSR_EINVAL
+                      : osri_table_take(node, &process);
     if (err != OSR_OK) {
         osri_envelope_free(&argument);
         return err;
@@ -109,14 +115,13 @@ void osri_spawn_run(osr_self *process)
     }
     /* release: pairs with acquire in fill(), info.c */
     atomic_store_explicit(&process->number, process->birth, memory_order_release);
-    /* release: pairs with acquire in osri_process_push */
-    atomic_store_explicit(&process->inbox, NULL, memory_order_release);
     osri_process_ready(process);
 }
 
 void osri_spawn_undo(osr_self *process)
 {
     osri_name_release(process->node, process);
+    osri_process_close(process);
     osri_relations_free(process);
     osri_envelope_free(&process->argument);
     osri_heap_free(process->state_block, process->ops == NULL ? 0 : process->ops->state_bytes);
@@ -175,7 +180,8 @@ static osr_err start(osr_node *node, osr_self *self, const osri_plan *what, osr_
     return OSR_OK;
 }
 
-static osr_err copy_argument(const osr_type *type, const void *argument, osri_envelope **ret_envelope)
+static osr_err copy_argument(const osr_type *type, const void *argument,
+                             osri_envelope **ret_envelope)
 {
     *ret_envelope = NULL;
     if (type == NULL || argument == NULL) {
@@ -197,10 +203,10 @@ static osr_err entry_argument(const osr_entry *entry, const void *argument,
 osr_err osri_spawn_body(osr_node *node, osr_self *self, const osri_spawn *spawn, osr_pid *ret_pid)
 {
     osri_plan what = {.ops = spawn->ops,
-                 .configuration = spawn->configuration,
-                 .options = spawn->options == NULL ? &osri_spawn_no_options : spawn->options,
-                 .parent = spawn->parent,
-                 .reports_end = self == NULL};
+                      .configuration = spawn->configuration,
+                      .options = spawn->options == NULL ? &osri_spawn_no_options : spawn->options,
+                      .parent = spawn->parent,
+                      .reports_end = self == NULL};
     if (osr_pid_is_none(what.parent) && self != NULL) {
         what.parent = osri_process_pid(self);
     }
@@ -215,8 +221,8 @@ osr_err osr_node_spawn(osr_node *node, const osr_entry *entry, const void *argum
                        const osr_spawn_options *options, osr_pid *ret_pid)
 {
     osri_plan what = {.entry = entry,
-                 .options = options == NULL ? &osri_spawn_no_options : options,
-                 .reports_end = true};
+                      .options = options == NULL ? &osri_spawn_no_options : options,
+                      .reports_end = true};
     if (what.options->link || what.options->monitor || what.options->node != NULL) {
         return OSR_EINVAL;
     }
@@ -240,8 +246,8 @@ osr_err osr_spawn(osr_self *self, const osr_entry *entry, const void *argument,
         return osr_spawn_named(self, entry->name, entry->argument, argument, options, ret_pid);
     }
     osri_plan what = {.entry = entry,
-                 .options = options == NULL ? &osri_spawn_no_options : options,
-                 .parent = osri_process_pid(self)};
+                      .options = options == NULL ? &osri_spawn_no_options : options,
+                      .parent = osri_process_pid(self)};
     osr_err err = entry_argument(entry, argument, &what.argument);
     return err != OSR_OK ? err : start(self->node, self, &what, ret_pid);
 }

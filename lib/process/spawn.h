@@ -12,7 +12,7 @@ typedef struct osri_plan {
     const osr_entry *entry; /* a raw process, or a behaviour that was exported; NULL with ops */
     const osri_body_ops *ops;
     const void *configuration;
-    osri_envelope *argument; /* given; NULL = none */
+    osri_envelope *argument;          /* given; NULL = none */
     const osr_spawn_options *options; /* never NULL */
     osr_pid parent;
     bool reports_end;
@@ -20,7 +20,8 @@ typedef struct osri_plan {
 
 /* A process that is ours, has its name, and does not run yet. Takes plan->argument in any case.
  * Errors: OSR_ENOMEM; OSR_ELIMIT; OSR_ESTOPPED; OSR_ETAKEN; OSR_EINVAL a name or stack that cannot be. */
-OSR_MUST_CHECK osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan, osr_self **ret_process);
+OSR_MUST_CHECK osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan,
+                                          osr_self **ret_process);
 
 /* Opens its inbox and lets it run: from here on it is not ours. */
 void osri_spawn_run(osr_self *process);

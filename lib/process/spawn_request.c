@@ -92,7 +92,8 @@ osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_ty
     }
     osri_envelope *signal = NULL;
     if (err == OSR_OK) {
-        osri_spawn_request body = request_of(entry, argument_type, encoded, options, waiting->monitor);
+        osri_spawn_request body =
+            request_of(entry, argument_type, encoded, options, waiting->monitor);
         err = osri_signal_new(OSRI_SIGNAL_SPAWN, osri_process_pid(self), number,
                               &osri_spawn_request_osr_type, &body, &signal);
         if (err != OSR_OK) {
@@ -104,7 +105,8 @@ osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_ty
         return err;
     }
     *ret_request = (osr_ref){self->node->id, number};
-    osri_route route = {.node = osri_spawn_is_remote(self, options) ? options->node : self->node->name};
+    osri_route route = {.node =
+                            osri_spawn_is_remote(self, options) ? options->node : self->node->name};
     (void)osri_signal_send(self->node, &route, &signal);
     return OSR_OK;
 }
@@ -129,14 +131,14 @@ osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argum
         return err;
     }
     osri_spawn_request body = request_of(entry, argument_type, encoded, options, waiting->monitor);
-    osri_route route = {.node = osri_spawn_is_remote(self, options) ? options->node : self->node->name};
+    osri_route route = {.node =
+                            osri_spawn_is_remote(self, options) ? options->node : self->node->name};
     osri_envelope *answer = NULL;
     err = osri_request_kind(self, OSRI_SIGNAL_SPAWN, &route, &osri_spawn_request_osr_type, &body,
                             number, osri_deadline(self, SPAWN_TIMEOUT_MS), &answer);
     osr_bin_unref(&encoded);
-    spawn_entry_free(self->relations == NULL
-                         ? NULL
-                         : osri_map_remove_u64(&self->relations->spawns, number));
+    spawn_entry_free(
+        self->relations == NULL ? NULL : osri_map_remove_u64(&self->relations->spawns, number));
     if (err != OSR_OK) {
         return err;
     }
@@ -172,9 +174,9 @@ static void relate_remote(osr_self *process, const osri_spawn_entry *entry, osr_
 
 void osri_spawn_answered(osr_self *process, osri_envelope *signal)
 {
-    osri_spawn_entry *entry =
-        process->relations == NULL ? NULL
-                                   : osri_map_remove_u64(&process->relations->spawns, signal->ref);
+    osri_spawn_entry *entry = process->relations == NULL
+                                  ? NULL
+                                  : osri_map_remove_u64(&process->relations->spawns, signal->ref);
     const osri_spawn_result *result = osri_envelope_body(signal);
     if (entry == NULL || process->exiting) { /* nobody waits: it must not stay */
         spawn_entry_free(entry);
@@ -261,7 +263,8 @@ static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_
         return err;
     }
     *ret_pid = osri_process_pid(process);
-    answer_spawn(node, signal->from, signal->ref, OSR_OK, *ret_pid); /* before any signal of its own */
+    answer_spawn(node, signal->from, signal->ref, OSR_OK,
+                 *ret_pid); /* before any signal of its own */
     osri_spawn_run(process);
     return OSR_OK;
 }

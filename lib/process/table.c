@@ -154,7 +154,8 @@ static int compare_numbers(const void *left, const void *right)
 }
 
 bool osri_table_visit(osr_node *node,
-                      void (*visit)(void *context, osr_self *process, uint64_t number), void *context)
+                      void (*visit)(void *context, osr_self *process, uint64_t number),
+                      void *context)
 {
     osri_table *table = &node->table;
     osri_mutex_lock(&table->mutex);

@@ -23,7 +23,7 @@ typedef struct osri_wheel osri_wheel;
 
 typedef struct osri_timer {
     struct osri_timer *next, *previous; /* guarded_by: wheel->mutex */
-    osri_wheel *wheel;                  /* the wheel it was started on; NULL before the first start */
+    osri_wheel *wheel; /* the wheel it was started on; NULL before the first start */
     uint64_t due_ns;
     uint16_t place; /* level and place it hangs in; guarded_by: wheel->mutex */
     bool live;      /* guarded_by: wheel->mutex */
@@ -35,9 +35,9 @@ typedef struct osri_timer_list {
 } osri_timer_list;
 
 struct osri_wheel {
-    osri_mutex mutex; /* OSRI_RANK_TIMERS */
-    uint64_t tick;                                    /* every timer due at or before it has fired */
-    uint64_t occupied[OSRI_WHEEL_LEVELS];             /* a bit a place that is not empty */
+    osri_mutex mutex;                     /* OSRI_RANK_TIMERS */
+    uint64_t tick;                        /* every timer due at or before it has fired */
+    uint64_t occupied[OSRI_WHEEL_LEVELS]; /* a bit a place that is not empty */
     osri_timer_list places[OSRI_WHEEL_LEVELS * OSRI_WHEEL_PLACES];
     _Atomic(uint64_t) next_due_ns; /* never later than the truth; read without the lock */
     uint64_t live;                 /* timers that have not fired */

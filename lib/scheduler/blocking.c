@@ -26,7 +26,7 @@ typedef struct helper {
 
 struct osri_blocking_pool {
     osr_node *node;
-    osri_mutex mutex; /* OSRI_RANK_BLOCKING */
+    osri_mutex mutex;      /* OSRI_RANK_BLOCKING */
     job *first, *last;     /* guarded_by: mutex */
     helper *helpers;       /* guarded_by: mutex */
     uint32_t helper_count; /* guarded_by: mutex */

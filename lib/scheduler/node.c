@@ -197,8 +197,8 @@ void osr_node_free(osr_node **node_)
     if (osri_node_is_stuck(node)) {
         return; /* a thread that cannot be stopped still uses it */
     }
+    osri_blocking_pool_free(node); /* first: its threads wake the others */
     osri_threads_stop(node);
-    osri_blocking_pool_free(node);
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
         osri_scheduler_fini(&node->schedulers[i]);
     }
@@ -237,8 +237,10 @@ bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns)
     osri_scheduler *scheduler = &node->schedulers[0];
     atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_relaxed);
     bool did = osri_scheduler_turn(worker);
-    *ret_next_due_ns = did || osri_scheduler_has_work(scheduler) || osri_run_queue_any(&worker->pinned) ? osri_node_now(node)
-                                                                 : osri_wheel_next_due(&scheduler->wheel);
+    *ret_next_due_ns =
+        did || osri_scheduler_has_work(scheduler) || osri_run_queue_any(&worker->pinned)
+            ? osri_node_now(node)
+            : osri_wheel_next_due(&scheduler->wheel);
     osri_fiber_fini(&worker->fiber);
     osri_worker_set_here(before);
     return did;

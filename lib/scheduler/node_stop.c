@@ -20,7 +20,8 @@ typedef struct stop_order {
 osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason)
 {
     osri_envelope *signal;
-    osr_err err = osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason, &signal);
+    osr_err err =
+        osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason, &signal);
     if (err != OSR_OK) {
         return err;
     }
@@ -96,8 +97,9 @@ static void name_left(void *context, const osri_snapshot *left)
     const osr_node *node = context;
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(left->pid, pid);
-    osri_log_write(&node->log, OSR_LOG_ERROR, "process %s %s%s%s does not end%s%s: the node's memory is left",
-                   pid, left->body, left->label[0] != '\0' ? " " : "", left->label,
+    osri_log_write(&node->log, OSR_LOG_ERROR,
+                   "process %s %s%s%s does not end%s%s: the node's memory is left", pid, left->body,
+                   left->label[0] != '\0' ? " " : "", left->label,
                    left->handling[0] != '\0' ? ", in the handler of " : "", left->handling);
 }
 
@@ -130,6 +132,7 @@ void osr_node_stop(osr_node *node, uint32_t timeout_ms)
         node->remote = NULL;
     }
     if (gone) {
+        osri_blocking_pool_free(node); /* first: a helper may still be about to wake a worker */
         osri_threads_stop(node);
     } else {
         osri_threads_let_go(node);

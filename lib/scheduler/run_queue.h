@@ -30,8 +30,9 @@ typedef struct osri_run_list {
 typedef struct osri_run_queue {
     osri_spinlock lock;
     osri_run_list lists[OSRI_PRIORITIES]; /* by osr_priority; guarded_by: lock */
-    osr_self *next;          /* guarded_by: lock */
-    uint32_t until_below;    /* guarded_by: lock; processes that may come from high before one from below */
+    osr_self *next;                       /* guarded_by: lock */
+    uint32_t
+        until_below; /* guarded_by: lock; processes that may come from high before one from below */
     uint32_t until_low;      /* guarded_by: lock */
     _Atomic(uint32_t) count; /* written under lock; read without, as a hint */
 } osri_run_queue;

@@ -12,6 +12,8 @@
  * the shared queue, the queues of others. */
 
 #define TURNS_UNTIL_FAIR 64
+#define TURNS_UNTIL_CLOCK 16
+#define NEAR_NS UINT64_C(5000000) /* more than the watch thread lets the coarse clock lag */
 
 static _Thread_local osri_worker *worker_here;
 
@@ -177,7 +179,8 @@ static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *
     }
     process->budget = scheduler->budget;
     /* release: pairs with acquire of the watch thread, which may take the scheduler from here on */
-    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker | OSRI_IN_TURN, memory_order_release);
+    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker | OSRI_IN_TURN,
+                          memory_order_release);
     osri_fiber_switch(&worker->fiber, &process->stack->fiber);
     if (turn_mark_off(worker, scheduler)) {
         scheduler->budget = process->budget;
@@ -295,7 +298,8 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
         }
         stack_return(worker, process);
         scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
-        turn_over = process->budget <= 0 || (process->stack != NULL && process->wait == OSRI_WAIT_TURN);
+        turn_over =
+            process->budget <= 0 || (process->stack != NULL && process->wait == OSRI_WAIT_TURN);
     }
 }
 
@@ -385,6 +389,12 @@ static uint64_t advance_timers(osri_scheduler *scheduler)
     if (due == UINT64_MAX) {
         return 0;
     }
+    /* The clock costs as much as a short turn: while nothing is near, the coarse one will do. It may lag, so
+     * the real one is read now and then all the same. */
+    if (osri_node_coarse(scheduler->node) + NEAR_NS < due && scheduler->turns_until_clock-- != 0) {
+        return 0;
+    }
+    scheduler->turns_until_clock = TURNS_UNTIL_CLOCK;
     uint64_t now = osri_node_tick(scheduler->node);
     return now < due ? 0 : osri_wheel_advance(&scheduler->wheel, now);
 }
@@ -403,7 +413,8 @@ bool osri_scheduler_turn(osri_worker *worker)
     atomic_store_explicit(&scheduler->running, process, memory_order_relaxed);
     process_turn(worker, scheduler, process);
     if (atomic_load_explicit(&worker->scheduler, memory_order_relaxed) == scheduler) {
-        scheduler->budget -= 1; /* so that those who wake each other without messages use it up too */
+        scheduler->budget -=
+            1; /* so that those who wake each other without messages use it up too */
     }
     return true;
 }

@@ -26,11 +26,12 @@ struct osri_scheduler {
     osri_wheel wheel;
     int32_t budget;             /* owner: holder, outside of turns */
     uint32_t turns_until_fair;  /* owner: holder */
+    uint32_t turns_until_clock; /* owner: holder */
     uint32_t victim;            /* owner: holder; where to steal next */
     _Atomic(uintptr_t) holder;
-    _Atomic(uint64_t) turns;    /* writer: holder; the watch thread sees a turn that lasts */
+    _Atomic(uint64_t) turns;     /* writer: holder; the watch thread sees a turn that lasts */
     _Atomic(osr_self *) running; /* writer: holder */
-    atomic_bool sleeping;       /* its worker sleeps or is about to: whoever clears it must unpark */
+    atomic_bool sleeping; /* its worker sleeps or is about to: whoever clears it must unpark */
 };
 
 struct osri_worker {
@@ -40,14 +41,15 @@ struct osri_worker {
     osri_fiber fiber;                    /* of the thread */
     osr_parker *parker;
     void *thread;
-    osri_run_queue pinned;               /* processes whose home this is */
-    bool was_pinned;                     /* owner: this thread; the last turn was one of these */
-    osri_stack_cache stacks;             /* owner: this thread */
-    osri_counters counters;              /* writer: this thread */
+    osri_run_queue pinned;                  /* processes whose home this is */
+    bool was_pinned;                        /* owner: this thread; the last turn was one of these */
+    osri_stack_cache stacks;                /* owner: this thread */
+    osri_counters counters;                 /* writer: this thread */
     uint64_t reference_next, reference_end; /* writer: this thread */
-    struct osri_worker *next;            /* all workers of the node */
+    struct osri_worker *next;               /* all workers of the node */
     bool is_spare; /* guarded_by: threads->mutex; waits for a scheduler and may be given one */
-    bool promised; /* guarded_by: threads->mutex; the watch thread is about to give it one, or not */
+    bool
+        promised; /* guarded_by: threads->mutex; the watch thread is about to give it one, or not */
 };
 
 void osri_scheduler_init(osri_scheduler *scheduler, osr_node *node, uint32_t index);

@@ -16,14 +16,15 @@
  * The watch thread sleeps while every scheduler does, so an idle node costs nothing. */
 
 #define WATCH_NS UINT64_C(2000000)
-#define STUCK_LOOKS 5  /* times WATCH_NS: a turn this long is named and loses its scheduler */
+#define STUCK_LOOKS 5 /* times WATCH_NS: a turn this long is named and loses its scheduler */
 #define SPARES_MAX 16
 
 struct osri_threads {
-    osri_mutex mutex; /* OSRI_RANK_NODE */
+    osri_mutex mutex;     /* OSRI_RANK_NODE */
     osri_worker *workers; /* guarded_by: mutex */
     uint32_t spare_count; /* guarded_by: mutex; made so far */
-    uint32_t thread_count; /* names for threads; owner: who starts the node, then the watch thread */
+    uint32_t
+        thread_count; /* names for threads; owner: who starts the node, then the watch thread */
     atomic_bool stopping;
     _Atomic(uint32_t) asleep; /* schedulers whose worker sleeps */
     atomic_bool watch_asleep;
@@ -118,8 +119,8 @@ static bool offer(osri_worker *worker, bool is_spare)
 {
     osri_threads *threads = worker->node->threads;
     osri_mutex_lock(&threads->mutex);
-    bool may = !worker->promised &&
-               atomic_load_explicit(&worker->scheduler, memory_order_relaxed) == NULL;
+    bool may =
+        !worker->promised && atomic_load_explicit(&worker->scheduler, memory_order_relaxed) == NULL;
     worker->is_spare = may && is_spare;
     osri_mutex_unlock(&threads->mutex);
     return may;
@@ -151,8 +152,7 @@ static void worker_main(void *argument)
     osri_fiber_thread(&worker->fiber);
     osri_fault_context_here()->node = worker->node->name;
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
-        osri_scheduler *scheduler =
-            atomic_load_explicit(&worker->scheduler, memory_order_acquire);
+        osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_acquire);
         if (scheduler == NULL) {
             wait_for_scheduler(worker);
         } else if (!osri_scheduler_turn(worker)) {
@@ -185,13 +185,6 @@ static osr_err worker_new(osr_node *node, osri_scheduler *scheduler, osri_worker
     return OSR_OK;
 }
 
-static osr_err worker_start(osr_node *node, osri_worker *worker)
-{
-    char name[16];
-    (void)snprintf(name, sizeof(name), "osier-run-%u", (unsigned)node->threads->thread_count++ % 1000);
-    return node->env->thread_start(node->env->context, name, worker_main, worker, &worker->thread);
-}
-
 static void worker_free(osr_node *node, osri_worker *worker)
 {
     node->env->parker_free(node->env->context, worker->parker);
@@ -213,7 +206,9 @@ static osr_err worker_add(osr_node *node, osri_scheduler *scheduler, osri_worker
         return err;
     }
     worker->promised = scheduler == NULL;
-    err = worker_start(node, worker);
+    char name[16];
+    (void)snprintf(name, sizeof(name), "osier-run-%u", threads->thread_count++ % 1000);
+    err = node->env->thread_start(node->env->context, name, worker_main, worker, &worker->thread);
     if (err != OSR_OK) {
         worker_free(node, worker);
         return err;
@@ -280,10 +275,11 @@ static void name_stuck(osri_scheduler *scheduler)
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(osri_process_pid(process), pid);
     const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
-    osri_log_write(&scheduler->node->log, OSR_LOG_INFO,
-                   "long_schedule: process %s runs for over %u ms%s%s; its scheduler goes on elsewhere",
-                   pid, (unsigned)(STUCK_LOOKS * WATCH_NS / OSRI_TICK_NS),
-                   type == NULL ? "" : " in the handler of ", type == NULL ? "" : type->name);
+    osri_log_write(
+        &scheduler->node->log, OSR_LOG_INFO,
+        "long_schedule: process %s runs for over %u ms%s%s; its scheduler goes on elsewhere", pid,
+        (unsigned)(STUCK_LOOKS * WATCH_NS / OSRI_TICK_NS),
+        type == NULL ? "" : " in the handler of ", type == NULL ? "" : type->name);
 }
 
 /* Takes the scheduler from a worker that is in a turn, unless the turn ends first. */
@@ -335,7 +331,8 @@ static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
 
 static bool all_asleep(const osr_node *node)
 {
-    return atomic_load_explicit(&node->threads->asleep, memory_order_seq_cst) == node->scheduler_count;
+    return atomic_load_explicit(&node->threads->asleep, memory_order_seq_cst) ==
+           node->scheduler_count;
 }
 
 static void watch_main(void *argument)

@@ -148,7 +148,7 @@ static void set_up_edit(osri_editor *e)
     (void)el_set(e->edit, EL_PROMPT, get_prompt);
     (void)el_set(e->edit, EL_EDITOR, "emacs");
     (void)el_set(e->edit, EL_SIGNAL, 0);
-    (void)el_set(e->edit, EL_ADDFN, "osier-end", "Ends the input", end_or_delete);
+    (void)el_wset(e->edit, EL_ADDFN, L"osier-end", L"Ends the input", end_or_delete);
     (void)el_set(e->edit, EL_BIND, "^D", "osier-end", NULL);
     (void)el_set(e->edit, EL_GETCFN, get_character);
     set_up_history(e);

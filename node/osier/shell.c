@@ -111,7 +111,7 @@ static bool await_answer(shell *s, const osri_ask *ask)
     while (!osri_ask_is_done(ask)) {
         event e = next_event(s, -1);
         if (e == EVENT_INTERRUPT) {
-            say(s, "^C: not waited for any more; the node may still be at it");
+            say(s, "\nnot waited for any more; the node may still be at it");
             return false;
         }
         if (e == EVENT_END) {

@@ -63,8 +63,11 @@ OSR_SERVER(painted, OSR_CALL(painted_ask));
 
 int main(int argc, char **argv)
 {
-    return osr_main(argc, argv,
-                    OSR_APP("busy", OSR_CHILD(counter, .name = "counter"),
-                            OSR_CHILD(busy, .name = "busy"), OSR_CHILD(mute, .name = "mute"),
-                            OSR_CHILD(painted, .name = "painted", .label = "\033]0;gone\007")));
+    return osr_main(
+        argc, argv,
+        OSR_APP_WITH("busy", .intensity = 20,
+                     .children = OSR_CHILDREN(
+                         OSR_CHILD(counter, .name = "counter"), OSR_CHILD(busy, .name = "busy"),
+                         OSR_CHILD(mute, .name = "mute"),
+                         OSR_CHILD(painted, .name = "painted", .label = "\033]0;gone\007"))));
 }

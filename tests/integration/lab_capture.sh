@@ -81,4 +81,4 @@ grep -o 'worker-[0-9]' "$work/shell.out" | sort -u >"$work/shell_words"
 [ -s "$work/shell_words" ] || wrong "the shell's tree names no worker: $(cat "$work/shell.out")"
 [ "$(found "$work/shell_words")" -eq 0 ] || wrong "the shell's output crossed in clear"
 ok "nothing of a shell's output crossed in clear"
-finish
+lab_finish

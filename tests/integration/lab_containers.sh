@@ -67,4 +67,4 @@ together "a killed container comes back"
 job_start
 job_ends_exact "the container comes back under its name"
 grep -q 'worker2@worker2' "$out/report.tsv" || wrong "worker2 counts nothing"
-finish
+lab_finish

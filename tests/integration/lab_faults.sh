@@ -126,4 +126,4 @@ grep -q worker1@worker1 "$work/nodes.out" || wrong "the coordinator lists nobody
 grep -q stranger "$work/nodes.out" && wrong "the stranger joined"
 grep -q stranger "$out/report.tsv" && wrong "the stranger counted"
 ok "another cluster's secret: refused"
-finish
+lab_finish

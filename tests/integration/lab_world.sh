@@ -18,6 +18,7 @@
 #   machine_run MACHINE COMMAND…     runs the command there, as docker exec does
 #   machine_kill MACHINE             ends all its processes with SIGKILL
 #   pid_of MACHINE PROGRAM           the process of that program there
+#   lab_finish                       as finish; fails if a sanitizer has complained in a service
 set -eu
 
 : "${OSIER_SOURCE_DIR:?names the tree}" "${OSIER_BIN_DIR:?names the directory of the programs}"
@@ -228,4 +229,13 @@ machine_run()
     nsenter --target "$(pid_of "$machine" wordcount)" --mount --uts --net --pid --ipc --root --wd \
         setpriv $lab_become \
         env -i PATH=/opt/bin:/usr/bin:/bin entrypoint.sh "$@"
+}
+
+# What a sanitizer found in a service fails the test, whatever became of the service.
+lab_finish()
+{
+    if grep -l 'Sanitizer' "$work"/*.out; then
+        wrong "a sanitizer has found something"
+    fi
+    finish
 }

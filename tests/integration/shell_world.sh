@@ -107,8 +107,12 @@ ends_with() { [ "$status" -eq "$1" ]; }
 alive() { kill -s 0 "$1" 2>/dev/null; }
 gone() { ! alive "$1"; }
 
+# What a sanitizer has to say about a node is in its log.
+sane() { ! grep -E 'Sanitizer|runtime error:' "$world"/*.log; }
+
 finish()
 {
+    ok "no sanitizer complains" sane
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }

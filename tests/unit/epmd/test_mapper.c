@@ -529,6 +529,25 @@ START_TEST(ensure_says_why_not)
 }
 END_TEST
 
+/* One that runs and says nothing is named, with what to type to be rid of it. */
+START_TEST(ensure_names_a_mute_mapper)
+{
+    osri_epmd_options options = world_options;
+    char command[32];
+    int status = 0;
+    pid_t mapper = world_start();
+
+    options.deadline_ms = 500;
+    kill(mapper, SIGSTOP);
+    ck_assert_int_eq(waitpid(mapper, &status, WUNTRACED), mapper);
+    ck_assert_int_eq(osri_epmd_ensure(&options, world_text, sizeof(world_text)), OSR_ETIMEDOUT);
+    snprintf(command, sizeof(command), "kill -9 %d", (int)mapper);
+    ck_assert_msg(strstr(world_text, command) != NULL, "%s", world_text);
+    kill(mapper, SIGCONT);
+    expect_stopped(world_stop(mapper, SIGTERM));
+}
+END_TEST
+
 /* With nobody registered for the time given, it goes by itself and takes its socket along. */
 START_TEST(idle_mapper_goes_away)
 {
@@ -601,6 +620,7 @@ int main(void)
     tcase_add_test(cases, racing_starts_give_one_mapper);
     tcase_add_test(cases, ensure_starts_when_needed);
     tcase_add_test(cases, ensure_says_why_not);
+    tcase_add_test(cases, ensure_names_a_mute_mapper);
     tcase_add_test(cases, idle_mapper_goes_away);
     tcase_add_test(cases, commands_answer);
     suite_add_tcase(suite, cases);

@@ -51,8 +51,8 @@ static osr_err faulty_message(osr_self *self, void *state, const osr_message *me
     return OSR_OK;
 }
 
-static const osri_body_ops faulty = {.name = "faulty_server", .start = faulty_start,
-                                     .message = faulty_message};
+static const osri_body_ops faulty = {
+    .name = "faulty_server", .start = faulty_start, .message = faulty_message};
 
 static void fault_in_child(int64_t n)
 {
@@ -63,8 +63,7 @@ static void fault_in_child(int64_t n)
     osri_fault_install();
     osri_spawn spawn = {.ops = &faulty, .options = OSR_SPAWN(.label = "victim")};
     if (osr_node_new(OSR_NODE(.name = "fault@host", .schedulers = 1), &node) == OSR_OK &&
-        osr_node_start(node) == OSR_OK &&
-        osri_spawn_body(node, NULL, &spawn, &pid) == OSR_OK) {
+        osr_node_start(node) == OSR_OK && osri_spawn_body(node, NULL, &spawn, &pid) == OSR_OK) {
         (void)osr_node_send(node, osr_to(pid), &note_osr_type, &(note){.n = n});
         (void)!osr_node_wait(node, pid, 10000, NULL);
     }

@@ -32,8 +32,9 @@ static osr_err snapshot_of_waiting(osr_self *self)
     osri_snapshot who;
     osr_pid pid;
     uint64_t before = osr_now(self);
-    CHECK_OK(self, waits_spawn(self, &(note){0},
-                               OSR_SPAWN(.name = "sleepy", .label = "a label", .link = true), &pid));
+    CHECK_OK(self,
+             waits_spawn(self, &(note){0},
+                         OSR_SPAWN(.name = "sleepy", .label = "a label", .link = true), &pid));
     CHECK_OK(self, osr_sleep(self, 20));
     CHECK_OK(self, osri_process_snapshot(self->node, pid, &who));
     OSR_CHECK(self, osr_pid_equal(who.pid, pid));
@@ -103,7 +104,8 @@ OSR_ENTRY(churns, note)
         osr_pid pid;
         char label[32];
         (void)snprintf(label, sizeof(label), "child %d", (int)i);
-        CHECK_OK(self, waits_spawn(self, argument, OSR_SPAWN(.label = label, .monitor = true), &pid));
+        CHECK_OK(self,
+                 waits_spawn(self, argument, OSR_SPAWN(.label = label, .monitor = true), &pid));
         send_exit(self, pid, OSR_REASON_SHUTDOWN);
         OSR_CHECK(self, next_down(self) == OSR_REASON_SHUTDOWN);
     }
@@ -156,8 +158,10 @@ static void print_state(const void *state, char *ret_text, size_t bytes)
     (void)snprintf(ret_text, bytes, "%d", (int)*(const int64_t *)state);
 }
 
-static const osri_body_ops printable = {.name = "printable", .state_bytes = 8,
-                                        .start = print_start, .message = print_message,
+static const osri_body_ops printable = {.name = "printable",
+                                        .state_bytes = 8,
+                                        .start = print_start,
+                                        .message = print_message,
                                         .print = print_state};
 
 static void expect_state(osr_self *self, osr_pid pid, const char *text)

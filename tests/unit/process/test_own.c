@@ -61,8 +61,8 @@ static osr_err abandoned(osr_self *self)
 {
     osr_pid pid;
     atomic_store(&cleaned, 0);
-    CHECK_OK(self, never_leaves_spawn(self, &(note){0},
-                                      OSR_SPAWN(.monitor = true, .exit_ms = 20), &pid));
+    CHECK_OK(self,
+             never_leaves_spawn(self, &(note){0}, OSR_SPAWN(.monitor = true, .exit_ms = 20), &pid));
     CHECK_OK(self, osr_sleep(self, 5));
     send_exit(self, pid, OSR_REASON_SHUTDOWN);
     OSR_CHECK(self, next_down(self) == OSR_REASON_ABANDONED);
@@ -90,8 +90,8 @@ OSR_ENTRY(takes_its_time, note)
 static osr_err not_abandoned(osr_self *self)
 {
     osr_pid pid;
-    CHECK_OK(self, takes_its_time_spawn(self, &(note){0},
-                                        OSR_SPAWN(.monitor = true, .exit_ms = 10), &pid));
+    CHECK_OK(self, takes_its_time_spawn(self, &(note){0}, OSR_SPAWN(.monitor = true, .exit_ms = 10),
+                                        &pid));
     CHECK_OK(self, osr_sleep(self, 5));
     send_exit(self, pid, OSR_REASON_SHUTDOWN);
     OSR_CHECK(self, next_down(self) == OSR_REASON_SHUTDOWN);

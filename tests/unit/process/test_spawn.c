@@ -68,7 +68,8 @@ START_TEST(a_slot_without_generations_is_retired)
     step_all(node);
     ck_assert_int_eq(osri_process_snapshot(node, last, &who), OSR_ENOPROC);
     for (uint32_t i = 1; i < 5; i++) {
-        ck_assert_int_eq(osr_node_spawn(node, &returns_osr_entry, &(note){0}, NULL, &other), OSR_OK);
+        ck_assert_int_eq(osr_node_spawn(node, &returns_osr_entry, &(note){0}, NULL, &other),
+                         OSR_OK);
         ck_assert_uint_eq(other.slot, 1);
         ck_assert_uint_eq(other.generation, i);
         step_all(node);
@@ -111,10 +112,11 @@ static osr_err body_message(osr_self *self, void *state, const osr_message *mess
     return OSR_OK;
 }
 
-static const osri_body_ops body_ops = {.name = "body", .state_bytes = sizeof(int64_t),
-                                       .start = body_start, .message = body_message};
+static const osri_body_ops body_ops = {
+    .name = "body", .state_bytes = sizeof(int64_t), .start = body_start, .message = body_message};
 static const osri_exported_body exported = {&body_ops, NULL};
-static const osr_entry behaviour = {"behaviour", &note_osr_type, NULL, __FILE__, __LINE__, &exported};
+static const osr_entry behaviour = {"behaviour", &note_osr_type, NULL,
+                                    __FILE__,    __LINE__,       &exported};
 
 static osr_err spawns_behaviour(osr_self *self)
 {
@@ -143,8 +145,9 @@ static osr_err related(osr_self *self)
     CHECK_OK(self, returns_spawn(self, &(note){0},
                                  OSR_SPAWN(.monitor = true, .ret_monitor = &first), &pid));
     OSR_CHECK(self, next_down(self) == OSR_REASON_NORMAL);
-    CHECK_OK(self, returns_spawn(self, &(note){0},
-                                 OSR_SPAWN(.link = true, .monitor = true, .ret_monitor = &second), &pid));
+    CHECK_OK(self,
+             returns_spawn(self, &(note){0},
+                           OSR_SPAWN(.link = true, .monitor = true, .ret_monitor = &second), &pid));
     OSR_CHECK(self, first.number != second.number);
     OSR_CHECK(self, next_exit(self) == OSR_REASON_NORMAL);
     OSR_CHECK(self, next_down(self) == OSR_REASON_NORMAL);

@@ -212,8 +212,8 @@ OSR_ENTRY(worker, step)
         }
         hear(&own, &message);
     }
-    return osr_receive_of(self, (const osr_type *const[]){&osr_down_osr_type, &osr_exited_osr_type}, 2,
-                          5, &message) == OSR_ETIMEDOUT
+    return osr_receive_of(self, (const osr_type *const[]){&osr_down_osr_type, &osr_exited_osr_type},
+                          2, 5, &message) == OSR_ETIMEDOUT
                ? OSR_OK
                : OSR_EFAILED; /* something fired twice */
 }
@@ -230,7 +230,8 @@ static void check_accounts(osr_node *node, uint64_t blocks_before)
     osr_node_count(node, &counters);
     osr_node_free(&node);
     ck_assert_uint_eq(counters.processes, 0);
-    ck_assert_uint_eq(counters.messages_sent, counters.messages_received + counters.messages_dropped);
+    ck_assert_uint_eq(counters.messages_sent,
+                      counters.messages_received + counters.messages_dropped);
     ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
     ck_assert_uint_eq(atomic_load(&faults), 0);
     ck_assert_uint_eq(atomic_load(&monitors_set), atomic_load(&monitors_fired));
@@ -249,14 +250,15 @@ START_TEST(random_lives_leave_accounts_that_balance)
     uint64_t steps = from_environment("STRESS_STEPS", 2000);
     (void)printf("seed %llu\n", (unsigned long long)seed);
     (void)fflush(stdout);
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "stress@host", .schedulers = 4,
-                                           .log_level = OSR_LOG_ERROR),
-                                  &node),
-                     OSR_OK);
+    ck_assert_int_eq(
+        osr_node_new(OSR_NODE(.name = "stress@host", .schedulers = 4, .log_level = OSR_LOG_ERROR),
+                     &node),
+        OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     for (int i = 0; i < WORKERS; i++) {
         step argument = {.seed = next_random(&seed), .steps = steps};
-        ck_assert_int_eq(osr_node_spawn(node, &worker_osr_entry, &argument, NULL, &pids[i]), OSR_OK);
+        ck_assert_int_eq(osr_node_spawn(node, &worker_osr_entry, &argument, NULL, &pids[i]),
+                         OSR_OK);
     }
     for (int i = 0; i < WORKERS; i++) {
         osr_ended ended;
@@ -279,8 +281,8 @@ OSR_ENTRY(small_scenario, step)
     osr_pid pid;
     const void *kept;
     (void)osr_trap_exit(self, true);
-    osr_err err = victim_spawn(self, argument,
-                               OSR_SPAWN(.link = true, .name = "victim", .label = "v"), &pid);
+    osr_err err =
+        victim_spawn(self, argument, OSR_SPAWN(.link = true, .name = "victim", .label = "v"), &pid);
     if (err == OSR_OK) {
         err = osr_monitor(self, osr_to(pid), &monitor);
         if (err == OSR_OK) {
@@ -288,15 +290,16 @@ OSR_ENTRY(small_scenario, step)
             while (osr_send_exit(self, pid, &kill) != OSR_OK) {
             }
             err = osr_receive_of(self, down, 1, 5000, &message);
-            atomic_fetch_add(&faults, err != OSR_OK && err != OSR_EEXIT); /* promised, whatever failed */
+            atomic_fetch_add(&faults,
+                             err != OSR_OK && err != OSR_EEXIT); /* promised, whatever failed */
         }
     }
     if (osr_timer_start(self, 1, &timer) == OSR_OK && osr_receive(self, 100, &message) == OSR_OK) {
         (void)!osr_keep(self, &message, &kept);
     }
     (void)!osr_monitor_nodes(self, true, true);
-    (void)!osri_request(self, osr_name("nobody", NULL), &note_osr_type, &(note){.n = 2}, 2, &message,
-                        NULL);
+    (void)!osri_request(self, osr_name("nobody", NULL), &note_osr_type, &(note){.n = 2}, 2,
+                        &message, NULL);
     (void)!osr_blocking(self, nothing, NULL);
     (void)osr_alloc(self, 10);
     (void)!osr_defer(self, nothing, NULL);
@@ -311,9 +314,9 @@ static bool live_without(uint64_t nth, bool threads)
     osr_pid pid;
     uint64_t blocks_before = osri_heap_live_blocks();
     osri_heap_fail_after(nth, false);
-    osr_err err = osr_node_new(OSR_NODE(.name = "poor@host", .schedulers = 1, .creation = 1,
-                                        .log_level = OSR_LOG_ERROR),
-                               &node);
+    osr_err err = osr_node_new(
+        OSR_NODE(.name = "poor@host", .schedulers = 1, .creation = 1, .log_level = OSR_LOG_ERROR),
+        &node);
     if (err == OSR_OK && threads) {
         err = osr_node_start(node);
     }

@@ -243,7 +243,8 @@ OSR_ENTRY(wanders, note)
     CHECK_OK(self, echoes_spawn(self, argument, OSR_SPAWN(.link = true), &echo));
     moves = 0;
     for (int64_t i = 0; i < argument->n; i++) {
-        if (i % 61 == 0) { /* another kind each time: it loses its scheduler and goes on elsewhere */
+        if (i % 61 ==
+            0) { /* another kind each time: it loses its scheduler and goes on elsewhere */
             work(self, 30);
         }
         suspend_once(self, echo, i, &thread);

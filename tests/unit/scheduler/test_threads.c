@@ -159,7 +159,8 @@ START_TEST(stop_ends_orphans_without_waiting_for_the_time_to_be_up)
     osr_node *node = node_new(2, OSR_LOG_ERROR);
     osr_pid pid;
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
-    ck_assert_int_eq(osr_node_spawn(node, &leaves_orphans_osr_entry, &(note){0}, NULL, &pid), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &leaves_orphans_osr_entry, &(note){0}, NULL, &pid),
+                     OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
     osr_node_stop(node, 600000); /* the test's own limit is less */
     osr_node_free(&node);
@@ -210,7 +211,8 @@ START_TEST(stop_waits_for_blocking_code)
     ck_assert_uint_eq(ended.code, OSR_REASON_SHUTDOWN);
     osr_node_stop(node, 1000);
     osr_node_count(node, &counters);
-    ck_assert_uint_eq(counters.messages_sent, counters.messages_received + counters.messages_dropped);
+    ck_assert_uint_eq(counters.messages_sent,
+                      counters.messages_received + counters.messages_dropped);
     osr_node_free(&node);
     ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
 }
