@@ -9,19 +9,23 @@
 
 #include "osier/err.h"
 
-/* What carries frames between two nodes: an operations table with two implementations, dist/zmq (real)
- * and dist/sim (seeded, in memory, virtual time). Both pass the suite in tests/support/transport_suite.h.
+/* What carries frames between two nodes: an operations table with two implementations, dist/zmq
+ * (real) and dist/sim (seeded, in memory, virtual time). Both pass the suite in
+ * tests/support/transport_suite.h.
  *
  * Contract
- *   T1  A connection is a duplex, ordered, authenticated and encrypted stream of frames between exactly two
- *       endpoints. Its number (osri_conn) is never used again by the same transport object.
- *   T2  A frame arrives whole, once, in order, or not at all; what arrives is a prefix of what was sent.
- *       Accepted by send() is not delivered: a suffix may be lost when the connection ends.
- *   T3  Each connection reported by OPENED or ACCEPTED, and each dial that returned OSR_OK, ends with exactly
- *       one CLOSED event, after its last FRAME, unless the owner closed it itself by close().
- *       After close() no event of that connection follows.
- *   T4  A connection never comes back by itself: a lost one is CLOSED and a new one has a new number.
- *   T5  The transport may not notice that the other side is gone; silence is the link's business (ticks).
+ *   T1  A connection is a duplex, ordered, authenticated and encrypted stream of frames between
+ *       exactly two endpoints. Its number (osri_conn) is never used again by the same transport
+ *       object.
+ *   T2  A frame arrives whole, once, in order, or not at all; what arrives is a prefix of what was
+ *       sent. Accepted by send() is not delivered: a suffix may be lost when the connection ends.
+ *   T3  Each connection reported by OPENED or ACCEPTED, and each dial that returned OSR_OK, ends
+ *       with exactly one CLOSED event, after its last FRAME, unless the owner closed it itself by
+ *       close(). After close() no event of that connection follows.
+ *   T4  A connection never comes back by itself: a lost one is CLOSED and a new one has a new
+ *       number.
+ *   T5  The transport may not notice that the other side is gone; silence is the link's business
+ *       (ticks).
  *   T6  One owner at a time calls everything but wake(); ownership may move between threads.
  *
  * Nothing here blocks but poll(), and that only up to its timeout. */
@@ -33,8 +37,8 @@
 typedef uint64_t osri_conn; /* 0 is no connection */
 
 typedef enum osri_transport_event_kind {
-    OSRI_CONN_OPENED = 1, /* a dialed connection is up: encrypted, and the other side holds the key we dialed */
-    OSRI_CONN_ACCEPTED,   /* somebody dialed us and proved to hold peer_key; the first FRAME follows */
+    OSRI_CONN_OPENED = 1, /* a dialed one is up: the other side holds the key we dialed */
+    OSRI_CONN_ACCEPTED,   /* somebody dialed us and proved to hold peer_key; a FRAME follows */
     OSRI_CONN_FRAME,
     OSRI_CONN_CLOSED, /* also for a dial that failed; text says why in words */
 } osri_transport_event_kind;
@@ -42,26 +46,28 @@ typedef enum osri_transport_event_kind {
 typedef struct osri_transport_event {
     osri_transport_event_kind kind;
     osri_conn conn;
-    uint8_t peer_key[OSRI_KEY_BYTES]; /* OPENED and ACCEPTED: the other side's proven CURVE public key */
+    uint8_t peer_key[OSRI_KEY_BYTES]; /* OPENED, ACCEPTED: the CURVE key that it has proven */
     char peer_address[64];            /* ACCEPTED: where from, for log lines; "" where unknown */
-    const uint8_t *frame;             /* FRAME: valid until the next call of poll() or close(conn) */
+    const uint8_t *frame; /* FRAME: valid until the next call of poll() or close(conn) */
     size_t frame_bytes;
     const char *text; /* CLOSED: why, static or valid until the next poll() */
 } osri_transport_event;
 
-/* Decides who may connect, by proven key, before anything of theirs is read. May be called on a thread of the
- * transport's own; must not call back into the transport. Returns true to admit. */
-typedef bool osri_transport_admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *address);
+/* Decides who may connect, by proven key, before anything of theirs is read. May be called on a
+ * thread of the transport's own; must not call back into the transport. Returns true to admit. */
+typedef bool osri_transport_admit(void *context, const uint8_t key[OSRI_KEY_BYTES],
+                                  const char *address);
 
 typedef struct osri_transport osri_transport;
 
 typedef struct osri_transport_ops {
     const char *name; /* "zmq", "sim" */
 
-    /* Accepts connections at endpoint, once in a transport's life. A port range "tcp://127.0.0.1:9100-9199" takes
-     * the first free port. ret_endpoint: OSRI_ENDPOINT_BYTES, what was bound.
-     * Errors: OSR_EADDRESS taken or not ours; OSR_EINVAL not an endpoint; OSR_EPERM the key check cannot
-     * be guaranteed (fails closed). */
+    /* Accepts connections at endpoint, once in a transport's life. A port range
+     * "tcp://127.0.0.1:9100-9199" takes the first free port. ret_endpoint: OSRI_ENDPOINT_BYTES,
+     * what was bound.
+     * Errors: OSR_EADDRESS taken or not ours; OSR_EINVAL not an endpoint; OSR_EPERM the key check
+     * cannot be guaranteed (fails closed). */
     osr_err (*listen)(osri_transport *transport, const char *endpoint, char *ret_endpoint);
 
     /* Starts a connection to whoever holds server_key at endpoint; OPENED or CLOSED follows.
@@ -71,7 +77,8 @@ typedef struct osri_transport_ops {
 
     /* Hands one frame over (copied). Errors: OSR_ECLOSED not an open connection (any more);
      * OSR_EFULL the transport takes no more now: nothing was sent; OSR_EINVAL too long or empty. */
-    osr_err (*send)(osri_transport *transport, osri_conn conn, const uint8_t *frame, size_t frame_bytes);
+    osr_err (*send)(osri_transport *transport, osri_conn conn, const uint8_t *frame,
+                    size_t frame_bytes);
 
     /* Ends a connection at once; frames not yet on the wire may be lost. `linger_ms` > 0 gives them
      * that long to leave, without blocking the caller. Unknown numbers are ignored. */

@@ -8,7 +8,6 @@
 /* Names travel, are printed and become parts of file names: a small alphabet that needs no quoting
  * anywhere. */
 
-
 static bool is_name_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

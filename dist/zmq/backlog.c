@@ -13,10 +13,10 @@
  * libzmq keeps at most RCVHWM whole messages of a connection and then stops reading. But it counts
  * a message when its last part is there: a message of endless parts is kept without any limit. The
  * kernel knows what came in, we know what we took; what lies between is in libzmq. For whole frames
- * that is at most 64 frames of 64 KiB and two buffers, less than BEHIND_BYTES_MAX.
+ * that is at most 64 frames of 128 KiB and some buffers, less than BEHIND_BYTES_MAX.
  * Bound: what a peer can send in LOOK_MS, and BEHIND_BYTES_MAX. */
 
-#define BEHIND_BYTES_MAX (UINT64_C(8) * 1024 * 1024)
+#define BEHIND_BYTES_MAX (UINT64_C(16) * 1024 * 1024)
 #define LOOK_MS 250
 #define SHORT_BYTES_MAX 255
 

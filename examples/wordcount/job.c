@@ -197,7 +197,7 @@ OSR_ON_INFO(job, worker_ready)
     }
     state->worker_count++;
     if (state->run != NULL) {
-        (void)plan_join(&state->run->plan, worker->os_pid);
+        (void)plan_join(&state->run->plan, worker->pid.node);
         job_kill_worker_ready(self, state, worker);
     }
     run_go_on(self, state);

@@ -70,7 +70,7 @@ static void execute(osr_self *self, job *state, const job_worker *victim)
     k->at_ns = osr_now(self);
     k->os_pid = victim->os_pid;
     (void)snprintf(k->node, sizeof(k->node), "%s", victim->node);
-    k->unrestarted = plan_doom(&r->plan, victim->os_pid);
+    k->unrestarted = plan_doom(&r->plan, victim->pid.node);
     if (kill((pid_t)victim->os_pid, SIGKILL) != 0) {
         job_problem(r, "cannot kill %s: %s", k->node, strerrordesc_np(errno));
     }
@@ -96,7 +96,7 @@ void job_kill_when_due(osr_self *self, job *state)
         give_up(self, state, "its OS process is not on this machine");
     } else {
         for (uint32_t i = 0; i < state->worker_count; i++) {
-            state->workers[i].killed |= state->workers[i].os_pid == victim->os_pid;
+            state->workers[i].killed |= state->workers[i].pid.node == victim->pid.node;
         }
         execute(self, state, victim);
     }

@@ -57,12 +57,12 @@ bool plan_is_finished(const plan *p)
 
 /* ---- workers ----------------------------------------------------------------------------- */
 
-uint32_t plan_join(plan *p, uint64_t os_pid)
+uint32_t plan_join(plan *p, uint64_t node)
 {
     if (p->worker_count == PLAN_WORKERS_MAX) {
         return PLAN_NOBODY;
     }
-    p->workers[p->worker_count] = (plan_worker){.os_pid = os_pid, .alive = true};
+    p->workers[p->worker_count] = (plan_worker){.node = node, .alive = true};
     return p->worker_count++;
 }
 
@@ -168,10 +168,10 @@ bool plan_may_kill(const plan *p)
     uint64_t first = 0;
     for (uint32_t i = 0; i < p->worker_count; i++) {
         if (is_working(&p->workers[i])) {
-            if (first != 0 && p->workers[i].os_pid != first) {
+            if (first != 0 && p->workers[i].node != first) {
                 return true;
             }
-            first = p->workers[i].os_pid;
+            first = p->workers[i].node;
         }
     }
     return false;
@@ -196,11 +196,11 @@ uint32_t plan_victim(const plan *p)
     return best;
 }
 
-uint32_t plan_doom(plan *p, uint64_t os_pid)
+uint32_t plan_doom(plan *p, uint64_t node)
 {
     uint32_t doomed = 0;
     for (uint32_t i = 0; i < p->worker_count; i++) {
-        if (p->workers[i].os_pid == os_pid && is_working(&p->workers[i])) {
+        if (p->workers[i].node == node && is_working(&p->workers[i])) {
             p->workers[i].doomed = true;
             doomed++;
         }

@@ -27,7 +27,7 @@ typedef struct plan_chunk {
 } plan_chunk;
 
 typedef struct plan_worker {
-    uint64_t os_pid; /* of its node */
+    uint64_t node; /* the id of its node: OS pids of several machines coincide */
     bool alive;
     bool doomed; /* its node is being killed: nothing of it counts any more */
     uint32_t held[CHUNKS_HELD_MAX];
@@ -53,7 +53,7 @@ bool plan_init(plan *p, const scan *files, bool kill_wanted);
 void plan_fini(plan *p);
 
 /* A worker joins; its number, or PLAN_NOBODY when there are too many. */
-uint32_t plan_join(plan *p, uint64_t os_pid);
+uint32_t plan_join(plan *p, uint64_t node);
 
 /* It is gone: what it holds waits again. Returns how many chunks that are. */
 uint32_t plan_leave(plan *p, uint32_t worker);
@@ -80,6 +80,6 @@ uint32_t plan_victim(const plan *p);
 bool plan_may_kill(const plan *p);
 
 /* The kill is decided: all workers of that OS process are doomed. Returns how many. */
-uint32_t plan_doom(plan *p, uint64_t os_pid);
+uint32_t plan_doom(plan *p, uint64_t node);
 
 #endif

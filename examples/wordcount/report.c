@@ -133,6 +133,12 @@ static uint32_t fill_top(const run *r, top_word *rows)
     return count;
 }
 
+/* OS pids of several machines coincide, so the names have to be the same too. */
+static bool is_row_of(const node_row *row, const job_worker *worker)
+{
+    return row->os_pid == worker->os_pid && strcmp(row->node.at, worker->node) == 0;
+}
+
 /* One row a node: its workers' chunks together. */
 static uint32_t fill_nodes(osr_self *self, const job *state, node_row *rows)
 {
@@ -144,14 +150,13 @@ static uint32_t fill_nodes(osr_self *self, const job *state, node_row *rows)
     for (uint32_t i = 0; i < state->worker_count; i++) {
         const job_worker *worker = &state->workers[i];
         uint32_t at = 1;
-        while (at < count && rows[at].os_pid != worker->os_pid) {
+        while (at < count && !is_row_of(&rows[at], worker)) {
             at++;
         }
         if (at == count) {
             rows[count++] = (node_row){.node = osr_str_of(worker->node), .os_pid = worker->os_pid};
         }
-        bool killed = worker->os_pid == r->kill.os_pid;
-        const char *fate = killed ? "killed" : worker->alive ? "" : "lost";
+        const char *fate = worker->killed ? "killed" : worker->alive ? "" : "lost";
         rows[at].fate = osr_str_of(fate);
         rows[at].chunks += r->plan.workers[i].counted;
     }

@@ -189,7 +189,7 @@ static void line_up(job *state)
 {
     job_forget_dead(state);
     for (uint32_t i = 0; i < state->worker_count; i++) {
-        (void)plan_join(&state->run->plan, state->workers[i].os_pid);
+        (void)plan_join(&state->run->plan, state->workers[i].pid.node);
     }
 }
 

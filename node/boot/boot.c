@@ -43,6 +43,7 @@ typedef struct boot {
     pthread_mutex_t mutex;
     osr_pid application; /* guarded_by: mutex; none: not yet, or no longer */
     int orders;          /* guarded_by: mutex; how often it has been told to end */
+    bool over;           /* guarded_by: mutex; the node is gone, the signal thread may end */
     bool hasty;          /* more than once before the application had ended */
 } boot;
 
@@ -113,6 +114,10 @@ static void *take_signals(void *argument)
             _exit(OSR_STATUS_FAILED);
         }
         (void)pthread_mutex_lock(&b->mutex);
+        if (b->over) {
+            (void)pthread_mutex_unlock(&b->mutex);
+            return NULL;
+        }
         b->orders += 1;
         if (!osr_pid_is_none(b->application)) {
             pass_order_locked(b);
@@ -122,7 +127,6 @@ static void *take_signals(void *argument)
         (void)alarm(b->orders > 1 ? STOP_S_HASTY : 0);
         (void)pthread_mutex_unlock(&b->mutex);
     }
-    return NULL;
 }
 
 static bool set_up_process(boot *b)
@@ -147,7 +151,10 @@ static bool set_up_process(boot *b)
 
 static void clean_up_process(boot *b)
 {
-    (void)pthread_cancel(b->signals); /* it waits in sigwait */
+    (void)pthread_mutex_lock(&b->mutex);
+    b->over = true;
+    (void)pthread_mutex_unlock(&b->mutex);
+    (void)pthread_kill(b->signals, SIGTERM); /* out of sigwait */
     (void)pthread_join(b->signals, NULL);
     (void)pthread_mutex_destroy(&b->mutex);
     osri_fault_thread_end();

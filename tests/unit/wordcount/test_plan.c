@@ -128,8 +128,8 @@ static void finish_but_first(uint32_t number)
     (void)hand_out_all();
 }
 
-/* The kill is due when a third of the chunks are done, not before, and takes one who holds a chunk and
- * has counted another. */
+/* The kill is due when a third of the chunks are done, not before, and takes one who holds a chunk
+ * and has counted another. */
 START_TEST(kill_is_due_at_a_third)
 {
     plan_for(63, 3, true);
@@ -174,7 +174,7 @@ START_TEST(few_chunks_are_killed_before_the_last)
         uint32_t victim = plan_victim(&p);
         ck_assert_uint_lt(victim, 3);
         ck_assert_uint_eq(p.workers[victim].held_count, count == 2 ? 1 : 0);
-        (void)plan_doom(&p, p.workers[victim].os_pid);
+        (void)plan_doom(&p, p.workers[victim].node);
         ck_assert_uint_eq(plan_leave(&p, victim), count == 2 ? 1 : 0);
         ck_assert_uint_eq(hand_out_all(), count);
         while (finish_one()) {
@@ -210,7 +210,7 @@ START_TEST(random_losses_leave_nothing_out)
         if (lose) {
             victim = victim != PLAN_NOBODY ? victim : (uint32_t)rand() % p.worker_count;
             if (p.workers[victim].alive) {
-                (void)plan_doom(&p, p.workers[victim].os_pid);
+                (void)plan_doom(&p, p.workers[victim].node);
                 (void)plan_leave(&p, victim);
                 ck_assert_uint_ne(plan_join(&p, 500 + losses++), PLAN_NOBODY);
             }
