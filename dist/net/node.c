@@ -29,6 +29,7 @@
 #define LEAVING_TURN_MS 20
 #define LEAVING_MS_MAX 1000
 #define LOOKUP_MS 2000
+#define REGISTER_ATTEMPTS 5
 
 typedef struct assembly {
     osr_node *node;
@@ -209,7 +210,7 @@ static osr_err register_name(assembly *all, const osr_dist_options *options, cha
                                            .labels = options->labels,
                                            .label_count = options->label_count,
                                            .hidden = options->hidden};
-    osr_err err;
+    osr_err err = OSR_ENOCONNECTION;
 
     if (all->endpoint[0] == '\0' || options->no_mapper) {
         return OSR_OK;
@@ -217,11 +218,18 @@ static osr_err register_name(assembly *all, const osr_dist_options *options, cha
     osri_address_public(all->endpoint, osr_node_name(all->node), public_endpoint);
     osri_address_mapper_host(all->endpoint, all->mapper_host);
     all->epmd.listen = all->mapper_host[0] == '\0' ? NULL : all->mapper_host;
-    err = osri_epmd_ensure(&all->epmd, ret_text, text_bytes);
-    if (err != OSR_OK) {
-        return err;
+    /* A mapper that answered may end before we are registered: it was about to, being idle. */
+    for (int attempt = 0; attempt < REGISTER_ATTEMPTS; attempt++) {
+        err = osri_epmd_ensure(&all->epmd, ret_text, text_bytes);
+        if (err != OSR_OK) {
+            return err;
+        }
+        err = osri_epmd_register(&all->epmd, &registration, &all->lease, ret_text, text_bytes);
+        if (err != OSR_ENOCONNECTION) {
+            return err;
+        }
     }
-    return osri_epmd_register(&all->epmd, &registration, &all->lease, ret_text, text_bytes);
+    return err;
 }
 
 static osr_err copy_labels(assembly *all, const osr_dist_options *options)

@@ -20,8 +20,8 @@ void osri_log_init(osri_log *log, const char *node, osr_log_level level, osr_log
                    void *sink_context);
 
 /* Writes "osier: node NAME: LEVEL: text\n", or "osier: LEVEL: text\n" without a node, if the level
- * is on. Control characters of the text become \n, \t, \xNN. A NULL log writes to standard error.
- * */
+ * is on. Control characters of the text become \n, \t, \xNN. A NULL log writes to standard
+ * error. */
 void osri_log_write(const osri_log *log, osr_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -7,28 +7,31 @@
 #include "osier/node.h"
 #include "osier/process.h"
 
-/* What a behaviour gives the runtime instead of a body that runs to its end: callbacks between which the
- * process holds no stack (DESIGN.md D2). Each callback runs on a lent stack as the process `self`, and
- * may suspend; the stack is the process's until the callback returns.
+/* What a behaviour gives the runtime instead of a body that runs to its end: callbacks between
+ * which the process holds no stack (DESIGN.md D2). Each callback runs on a lent stack as the
+ * process `self`, and may suspend; the stack is the process's until the callback returns.
  *
  * The process ends when a callback calls osri_process_stop() and returns, when start() or message()
- * returns an error other than OSR_OK, or on an exit signal that is not trapped. Then stop() is called
- * where stop_wanted says so, and everything owned is released. */
+ * returns an error other than OSR_OK, or on an exit signal that is not trapped. Then stop() is
+ * called where stop_wanted says so, and everything owned is released. */
 typedef struct osri_body_ops {
     const char *name; /* "gen_server": what tools show */
     size_t
         state_bytes; /* zeroed memory passed to each callback, freed with the process; may be 0 */
 
-    /* First. argument as given to osri_spawn_body(), a typed message body lent until start() returns. */
+    /* First. argument as given to osri_spawn_body(), a typed message body lent until start()
+     * returns. */
     osr_err (*start)(osr_self *self, void *state, const void *argument);
 
-    /* One message. The envelope is the runtime's and is freed after the call, unless osri_keep_current(). */
+    /* One message. The envelope is the runtime's and is freed after the call, unless
+     * osri_keep_current(). */
     osr_err (*message)(osr_self *self, void *state, const osr_message *message);
 
     /* Last, with the reason the process ends with; NULL = none. Not called when killed. */
     void (*stop)(osr_self *self, void *state, const osr_reason *reason);
 
-    /* The process's mailbox is empty and no message has arrived for idle_ms (see osri_process_idle_ms). */
+    /* The process's mailbox is empty and no message has arrived for idle_ms (see
+     * osri_process_idle_ms). */
     osr_err (*idle)(osr_self *self, void *state);
 
     /* Prints the state for `info`; NULL = not printable. Runs on a scheduler between callbacks. */
@@ -38,7 +41,8 @@ typedef struct osri_body_ops {
 typedef struct osri_spawn {
     const osri_body_ops *ops;
     const void *
-        configuration; /* constant, lent for the process's whole life; see osri_process_configuration() */
+        /* constant, lent for the process's whole life; see osri_process_configuration() */
+        configuration;
     const osr_type *argument_type; /* NULL = no argument */
     const void *argument;
     const osr_spawn_options *options; /* NULL = defaults; .node must be NULL */
@@ -51,15 +55,17 @@ typedef struct osri_exported_body {
     const void *configuration;
 } osri_exported_body;
 
-/* Asks a node to start an exported entry (options->node; NULL = this node) without waiting: the answer
- * is an osr_spawn_reply message; link and monitor (options) are set atomically with the spawn. A lost
- * node answers OSR_ENOCONNECTION. options->ret_monitor receives the monitor's reference at once. */
+/* Asks a node to start an exported entry (options->node; NULL = this node) without waiting: the
+ * answer is an osr_spawn_reply message; link and monitor (options) are set atomically with the
+ * spawn. A lost node answers OSR_ENOCONNECTION. options->ret_monitor receives the monitor's
+ * reference at once. */
 OSR_MUST_CHECK osr_err osri_spawn_request_async(osr_self *self, const char *entry,
                                                 const osr_type *argument_type, const void *argument,
                                                 const osr_spawn_options *options,
                                                 osr_ref *ret_request);
 
-/* Starts a process with a behaviour's body. self NULL: from outside the node (no link, no monitor). */
+/* Starts a process with a behaviour's body. self NULL: from outside the node (no link, no
+ * monitor). */
 OSR_MUST_CHECK osr_err osri_spawn_body(osr_node *node, osr_self *self, const osri_spawn *spawn,
                                        osr_pid *ret_pid);
 
@@ -71,9 +77,9 @@ const void *osri_process_configuration(const osr_self *self);
 /* The state memory of the running process. */
 void *osri_process_state(osr_self *self);
 
-/* When a handler leaves a request unanswered to answer later (OSR_NOREPLY): the runtime remembers that
- * its caller waits and tells it if the process ends. Without this or a reply, a request whose handler
- * returned is answered with a down (reason error, OSR_EFAILED). */
+/* When a handler leaves a request unanswered to answer later (OSR_NOREPLY): the runtime remembers
+ * that its caller waits and tells it if the process ends. Without this or a reply, a request whose
+ * handler returned is answered with a down (reason error, OSR_EFAILED). */
 osr_err osri_request_defer(osr_self *self);
 
 /* Calls idle() when nothing arrives for that long after the running callback returns; 0 = never.
@@ -83,7 +89,8 @@ void osri_process_idle_ms(osr_self *self, uint32_t idle_ms);
 /* A request to `to` and the wait for its answer: the one round trip under every call (OSR_REQUEST's
  * NAME_call, supervisor and shell calls). On OSR_OK *ret_reply is the reply, lent until the next
  * suspension point of this process... of the same kind; osr_keep() takes it over.
- * Errors: OSR_ETIMEDOUT; OSR_ENOPROC; OSR_ENOCONNECTION; OSR_ESELF; OSR_EFAILED the server ended while
+ * Errors: OSR_ETIMEDOUT; OSR_ENOPROC; OSR_ENOCONNECTION; OSR_ESELF; OSR_EFAILED the server ended
+ * while
  *   handling (ret_reason, when not NULL, gets why; its text is lent likewise); OSR_EEXIT. */
 OSR_MUST_CHECK osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type,
                                     const void *request, uint32_t timeout_ms,

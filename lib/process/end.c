@@ -6,8 +6,8 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* How a process runs on a lent stack, and how it ends. The order at the end is a promise (DESIGN.md §3, 7):
- * what it owned and its name are gone before anyone can learn of its death. */
+/* How a process runs on a lent stack, and how it ends. The order at the end is a promise (DESIGN.md
+ * §3, 7): what it owned and its name are gone before anyone can learn of its death. */
 
 static void current_drop(osr_self *self)
 {
@@ -48,8 +48,8 @@ static void start_body(osr_self *self)
     }
 }
 
-/* A handler returned without having answered or deferred: the caller need not wait for nothing. When the
- * process is about to end, the caller hears why at its end. */
+/* A handler returned without having answered or deferred: the caller need not wait for nothing.
+ * When the process is about to end, the caller hears why at its end. */
 static void answer_forgotten(osr_self *self)
 {
     if (self->request_ref == 0) {
@@ -292,7 +292,8 @@ static void answer_drop(osr_self *process)
 
 void osri_process_close(osr_self *process)
 {
-    /* acq_rel: acquire pairs with release in osri_process_push; release: who sees it closed sees the name gone */
+    /* acq_rel: acquire pairs with release in osri_process_push; release: who sees it closed sees
+     * the name gone */
     osri_envelope *newest =
         atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_acq_rel);
     osri_envelope *oldest = NULL;

@@ -7,7 +7,8 @@
 #include "lib/process/info.h"
 #include "lib/process/node.h"
 
-/* What tools learn of a process: by snapshot, from outside and without its help; by signal, from itself. */
+/* What tools learn of a process: by snapshot, from outside and without its help; by signal, from
+ * itself. */
 
 static void copy_text(char *ret, size_t bytes, const char *text)
 {
@@ -34,8 +35,8 @@ static void fill_locked(osr_self *process, osri_snapshot *ret)
     copy_text(ret->name, sizeof(ret->name), process->name);
 }
 
-/* False: nobody lives in the slot, or another than the one whose number it is (0: whoever has this generation).
- * The locks keep the name and what is constant in a process's life where they are. */
+/* False: nobody lives in the slot, or another than the one whose number it is (0: whoever has this
+ * generation). The locks keep the name and what is constant in a process's life where they are. */
 static bool fill(osr_self *process, uint64_t number, uint32_t generation, osri_snapshot *ret)
 {
     osr_node *node = process->node;

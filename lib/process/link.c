@@ -3,9 +3,10 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* Links, as Erlang's link protocol has them (reference: "Link Protocol" of the distribution protocol): each side
- * keeps an entry of its own; unlinking waits for an acknowledgement, so that an exit signal that was under
- * way when the link was removed is told from one of a link made again.
+/* Links, as Erlang's link protocol has them (reference: "Link Protocol" of the distribution
+ * protocol): each side keeps an entry of its own; unlinking waits for an acknowledgement, so that
+ * an exit signal that was under way when the link was removed is told from one of a link made
+ * again.
  *
  * Invariants
  *   L1  an entry that is not active has an unlink id; its exit signals are dropped.
@@ -59,7 +60,8 @@ static void link_asked(osr_self *process, osri_envelope *signal)
 {
     osri_link_entry *entry = entry_of(process, signal->from);
     if (entry == NULL && osri_link_add(process, signal->from) != OSR_OK) {
-        /* as if we had ended at once: the other side must not believe in a link that is not there */
+        /* as if we had ended at once: the other side must not believe in a link that is not there
+         */
         osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
         return;
     }

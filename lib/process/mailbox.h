@@ -9,12 +9,13 @@
 #include "lib/message/envelope.h"
 #include "osier/process.h"
 
-/* The messages that a process has and has not taken: what the owner reads, filled from the inbox that
- * everybody writes.
+/* The messages that a process has and has not taken: what the owner reads, filled from the inbox
+ * that everybody writes.
  *
  * Invariants
  *   M1  messages stand in the order in which they were pushed.
- *   M2  `unseen` points at the link to the first message that the receive in progress has not looked at; so a
+ *   M2 `unseen` points at the link to the first message that the receive in progress has not looked
+ *   at; so a
  *       selective receive looks at each message once a call, however often it is woken. */
 typedef struct osri_mailbox {
     osri_envelope *first;
@@ -45,8 +46,8 @@ osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const
 /* The first unseen one that match() accepts, yours; or NULL. */
 osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, void *context);
 
-/* Passes over unseen messages that are of none of the types (count 0: any type will do); whether there is
- * one then. */
+/* Passes over unseen messages that are of none of the types (count 0: any type will do); whether
+ * there is one then. */
 bool osri_mailbox_seek(osri_mailbox *mailbox, const osr_type *const *types, size_t count);
 
 /* A message as user code sees it. */

@@ -5,8 +5,9 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* Monitors: the watcher keeps what it watches by number, the watched one keeps its watchers; and the requests of
- * others that a process has taken to answer later, which are monitors until they are answered. */
+/* Monitors: the watcher keeps what it watches by number, the watched one keeps its watchers; and
+ * the requests of others that a process has taken to answer later, which are monitors until they
+ * are answered. */
 
 typedef struct watcher_key {
     osr_pid pid;

@@ -118,7 +118,8 @@ void osri_name_release(osr_node *node, osr_self *process);
 /* Puts a pinned process into the queue of its thread, and wakes that. Threads: any. */
 void osri_pinned_ready(osr_self *process);
 
-/* The time as somebody has read it last: some milliseconds behind while the node works. Costs a load. */
+/* The time as somebody has read it last: some milliseconds behind while the node works. Costs a
+ * load. */
 static inline uint64_t osri_node_coarse(const osr_node *node)
 {
     /* relaxed: alone it means something */

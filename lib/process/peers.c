@@ -5,8 +5,9 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* Who wants to hear of nodes that come and go, and the nodes that are there. A subscriber that comes late is
- * told of each node that is up, under the same lock under which the others are told: nobody misses one. */
+/* Who wants to hear of nodes that come and go, and the nodes that are there. A subscriber that
+ * comes late is told of each node that is up, under the same lock under which the others are told:
+ * nobody misses one. */
 
 #define SUBSCRIBED_VISIBLE ((void *)(uintptr_t)1)
 #define SUBSCRIBED_ALL ((void *)(uintptr_t)2)

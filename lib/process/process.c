@@ -8,7 +8,8 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* The inbox, and the turn of a process: what wakes it, what it waits for, when it gives itself up. */
+/* The inbox, and the turn of a process: what wakes it, what it waits for, when it gives itself up.
+ */
 
 bool osri_process_push(osr_self *process, osri_envelope *signal)
 {
@@ -18,8 +19,8 @@ bool osri_process_push(osr_self *process, osri_envelope *signal)
             return false;
         }
         signal->next = head == OSRI_INBOX_IDLE ? NULL : head;
-        /* release: the signal, for the owner's acquire in take_inbox; acquire: an idle process becomes
-         * ours with all its owner wrote before the release in osri_process_park */
+        /* release: the signal, for the owner's acquire in take_inbox; acquire: an idle process
+         * becomes ours with all its owner wrote before the release in osri_process_park */
     } while (!atomic_compare_exchange_weak_explicit(&process->inbox, &head, signal,
                                                     memory_order_acq_rel, memory_order_relaxed));
     if (head == OSRI_INBOX_IDLE) {
@@ -247,8 +248,8 @@ static void arm(osr_self *process, uint64_t due_ns)
         return; /* fires before, and is armed anew then */
     }
     if (process->armed_ns != UINT64_MAX && !osri_timer_cancel(&process->wait_timer)) {
-        /* it has fired meanwhile: its wake, which is still to come, must not be taken for the new one's.
-         * relaxed: it was set under the wheel's lock, which cancelling took */
+        /* it has fired meanwhile: its wake, which is still to come, must not be taken for the new
+         * one's. relaxed: it was set under the wheel's lock, which cancelling took */
         atomic_store_explicit(&process->timer_spent, false, memory_order_relaxed);
     }
     process->armed_ns = due_ns;

@@ -16,11 +16,12 @@
 
 /* The process: what `osr_self` points to, and a slot of the process table.
  *
- * Slots are type-stable: once mapped they stay mapped while the node lives, and inbox keeps its meaning, so
- * that any thread may push to any slot at any time and is refused where nobody lives (DESIGN.md D7).
+ * Slots are type-stable: once mapped they stay mapped while the node lives, and inbox keeps its
+ * meaning, so that any thread may push to any slot at any time and is refused where nobody lives
+ * (DESIGN.md D7).
  *
- * Ownership: at each moment at most one scheduler, run queue or pusher owns the fields marked "owner". It
- * passes with the run queue's lock, and through inbox:
+ * Ownership: at each moment at most one scheduler, run queue or pusher owns the fields marked
+ * "owner". It passes with the run queue's lock, and through inbox:
  *   NULL or a list      the process has an owner; others only push
  *   OSRI_INBOX_IDLE     nobody owns it; whoever replaces this mark owns it and must queue it
  *   OSRI_INBOX_CLOSED   nobody lives here; pushes are refused */
@@ -91,8 +92,8 @@ typedef struct osri_relations {
     uint64_t unlink_id; /* the last one used */
 } osri_relations;
 
-/* A push that needs no allocation: wakes the process so that it looks at its deadline and flags. Begins as
- * an envelope does. */
+/* A push that needs no allocation: wakes the process so that it looks at its deadline and flags.
+ * Begins as an envelope does. */
 typedef struct osri_wake {
     osri_envelope *next;
     uint8_t kind; /* OSRI_SIGNAL_WAKE */
@@ -194,8 +195,8 @@ OSR_MUST_CHECK osr_err osri_table_take(osr_node *node, osr_self **ret_process);
 /* Gives the slot of an ended process back under its next generation. Threads: any. */
 void osri_table_give(osr_self *process);
 
-/* Visits the processes, in order of spawn; one may have ended and another have taken its slot when it is
- * visited, which `number` tells. False: out of memory, nobody was visited. Threads: any. */
+/* Visits the processes, in order of spawn; one may have ended and another have taken its slot when
+ * it is visited, which `number` tells. False: out of memory, nobody was visited. Threads: any. */
 bool osri_table_visit(osr_node *node,
                       void (*visit)(void *context, osr_self *process, uint64_t number),
                       void *context);
@@ -206,11 +207,13 @@ void osri_table_close(osr_node *node);
 osr_err osri_table_init(osr_node *node, uint32_t processes_max);
 void osri_table_fini(osr_node *node);
 
-/* Pushes. On success takes it; refused: returns false and leaves it. Queues an idle process. Threads: any. */
+/* Pushes. On success takes it; refused: returns false and leaves it. Queues an idle process.
+ * Threads: any. */
 bool osri_process_push(osr_self *process, osri_envelope *signal);
 
-/* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end before this
- * returns: wait_timer fires under its wheel's lock, which osri_process_end() takes once more. */
+/* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end
+ * before this returns: wait_timer fires under its wheel's lock, which osri_process_end() takes once
+ * more. */
 void osri_process_wake(osr_self *process);
 
 /* Moves what has been pushed into the mailbox, and acts on signals that are not messages. Owner. */
@@ -226,12 +229,13 @@ bool osri_process_park(osr_self *process);
  * Errors: OSR_ETIMEDOUT; OSR_EEXIT. */
 osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns);
 
-/* It has been told to exit by this signal, whose body is an osr_reason: takes it. Only the first counts. Owner. */
+/* It has been told to exit by this signal, whose body is an osr_reason: takes it. Only the first
+ * counts. Owner. */
 void osri_process_exit_by(osr_self *process, osri_envelope *signal);
 
-/* Tells a process that is to exit so once more: OSR_EEXIT. One that comes here exit_ms after it was first
- * told, or for the OSRI_EXIT_TOLD_MAX-th time (the clock of a stepped node may stand still), does not
- * leave: it is abandoned, and this does not return. On its own stack. */
+/* Tells a process that is to exit so once more: OSR_EEXIT. One that comes here exit_ms after it was
+ * first told, or for the OSRI_EXIT_TOLD_MAX-th time (the clock of a stepped node may stand still),
+ * does not leave: it is abandoned, and this does not return. On its own stack. */
 #define OSRI_EXIT_TOLD_MAX 1000000u
 osr_err osri_process_leave(osr_self *self);
 
@@ -241,11 +245,12 @@ uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms);
 /* Runs what is to be run before it ends (stop(), defers). On its own stack, once. */
 void osri_process_clean(osr_self *self);
 
-/* From here on pushes are refused; what was pushed before gets the answer of a process that is gone. Owner. */
+/* From here on pushes are refused; what was pushed before gets the answer of a process that is
+ * gone. Owner. */
 void osri_process_close(osr_self *process);
 
-/* Ends it: everything owned is released, then links and monitors hear of it, then the slot is free. On
- * the scheduler's stack. Owner. */
+/* Ends it: everything owned is released, then links and monitors hear of it, then the slot is free.
+ * On the scheduler's stack. Owner. */
 void osri_process_end(osr_self *process);
 
 /* Sets the reason, unless there is one already. An allocation that fails leaves a bare code. */
@@ -256,8 +261,9 @@ const osr_reason *osri_process_reason(const osr_self *process);
 osri_relations *osri_process_relations(osr_self *process);
 void osri_relations_free(osr_self *process);
 
-/* Puts a message that the runtime itself made into the mailbox. When there is no memory for it the process is
- * told to exit with reason error, OSR_ENOMEM: no down or exit message is lost in silence. Owner. */
+/* Puts a message that the runtime itself made into the mailbox. When there is no memory for it the
+ * process is told to exit with reason error, OSR_ENOMEM: no down or exit message is lost in
+ * silence. Owner. */
 void osri_process_tell(osr_self *process, const osr_type *type, const void *body);
 
 /* The main function of every lent stack. argument: the process. */
@@ -281,8 +287,9 @@ void osri_request_drop(osr_self *process, osr_pid caller, uint64_t number);
 void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number,
                          const osr_reason *reason);
 
-/* Sends a request of any kind and waits for its answer: a REPLY, DOWN or SPAWN_REPLY, yours. On its own stack.
- * Errors: OSR_ETIMEDOUT, OSR_EEXIT: the other side has been told to forget it; OSR_ENOMEM. */
+/* Sends a request of any kind and waits for its answer: a REPLY, DOWN or SPAWN_REPLY, yours. On its
+ * own stack. Errors: OSR_ETIMEDOUT, OSR_EEXIT: the other side has been told to forget it;
+ * OSR_ENOMEM. */
 osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_route *route,
                           const osr_type *type, const void *body, uint64_t number,
                           uint64_t deadline_ns, osri_envelope **ret_answer);

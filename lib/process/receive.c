@@ -198,7 +198,8 @@ static osr_err error_of_down(const osr_reason *reason)
     }
 }
 
-/* The answers of requests live in their own place, so that the message in work stays valid during a call. */
+/* The answers of requests live in their own place, so that the message in work stays valid during a
+ * call. */
 static void hold_answer(osr_self *self, osri_envelope *answer)
 {
     osri_envelope_free(&self->held);

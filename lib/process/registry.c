@@ -5,8 +5,8 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* Names of this node: one name a process, one process a name. A name is gone before anyone can learn of its
- * process's end (DESIGN.md §3, promise 7). */
+/* Names of this node: one name a process, one process a name. A name is gone before anyone can
+ * learn of its process's end (DESIGN.md §3, promise 7). */
 
 #define NAME_BYTES_MAX 255
 
@@ -71,9 +71,10 @@ static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
     }
     osri_mutex_lock(&node->registry_mutex);
     osr_err err = OSR_ENOPROC;
-    /* A process releases its name under this lock after it has marked itself as exiting: it cannot keep a
-     * name that is given to it later. The generation is read last: as long as it is the same, state and inbox
-     * are not of a later process of the slot. acquire: keeps them before it */
+    /* A process releases its name under this lock after it has marked itself as exiting: it cannot
+     * keep a name that is given to it later. The generation is read last: as long as it is the
+     * same, state and inbox are not of a later process of the slot. acquire: keeps them before it
+     */
     bool lives =
         atomic_load_explicit(&process->state, memory_order_acquire) != OSRI_PROCESS_EXITING &&
         atomic_load_explicit(&process->inbox, memory_order_acquire) != OSRI_INBOX_CLOSED;

@@ -9,9 +9,10 @@
 #include "osier/node.h"
 #include "osier/process.h"
 
-/* Signals: everything that passes between processes, in one queue a receiver (DESIGN.md D7). A signal is an
- * envelope; its kind says what the receiver does with it, and its body is typed like any message's, so
- * that the distribution encodes all of them alike. The numbers travel: append, never reuse. */
+/* Signals: everything that passes between processes, in one queue a receiver (DESIGN.md D7). A
+ * signal is an envelope; its kind says what the receiver does with it, and its body is typed like
+ * any message's, so that the distribution encodes all of them alike. The numbers travel: append,
+ * never reuse. */
 typedef enum osri_signal_kind {
     OSRI_SIGNAL_MESSAGE =
         1, /* body: the user's. ref != 0: a request, whose sender waits for REPLY or DOWN */
@@ -48,19 +49,20 @@ OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
 OSR_STRUCT(osri_alive, (1, bool, alive));
 
-/* Makes a signal. body may be NULL (type then too). from: the sender's pid, or OSR_PID_NONE for the node. */
+/* Makes a signal. body may be NULL (type then too). from: the sender's pid, or OSR_PID_NONE for the
+ * node. */
 OSR_MUST_CHECK osr_err osri_signal_new(osri_signal_kind kind, osr_pid from, uint64_t ref,
                                        const osr_type *type, const void *body,
                                        osri_envelope **ret_signal);
 
-/* The same for a signal that somebody waits for and that must not be lost: asks for the memory some times, then
- * gives up with a line in the log and OSR_ENOMEM. */
+/* The same for a signal that somebody waits for and that must not be lost: asks for the memory some
+ * times, then gives up with a line in the log and OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_signal_new_sure(osr_node *node, osri_signal_kind kind, osr_pid from,
                                             uint64_t ref, const osr_type *type, const void *body,
                                             osri_envelope **ret_signal);
 
-/* Sends it, here or across the network; takes *signal whatever becomes of it and nulls it. Threads: any.
- * Errors: OSR_ENOPROC only for an unregistered bare name of this node. */
+/* Sends it, here or across the network; takes *signal whatever becomes of it and nulls it. Threads:
+ * any. Errors: OSR_ENOPROC only for an unregistered bare name of this node. */
 osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope **signal);
 
 /* Delivers a signal that is for this node, by pid or by name (pid none); for one that nobody can
@@ -68,9 +70,9 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
 void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal);
 
 /* Ends a signal that cannot arrive: whoever waits for something hears it — a LINK is answered by
- * LINK_EXIT, MONITOR, INFO and a request by DOWN, SPAWN by SPAWN_REPLY, UNLINK by UNLINK_ACK, all with
- * code — others are dropped and counted. `to` is the process it was meant for (its pid as far as known).
- * Takes it. Threads: any. */
+ * LINK_EXIT, MONITOR, INFO and a request by DOWN, SPAWN by SPAWN_REPLY, UNLINK by UNLINK_ACK, all
+ * with code — others are dropped and counted. `to` is the process it was meant for (its pid as far
+ * as known). Takes it. Threads: any. */
 void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_envelope **signal);
 
 /* ---- what the distribution hands the node (the only way out of lib) --------------------- */
@@ -87,16 +89,16 @@ typedef struct osri_peer {
 
 /* All any thread, none blocks. context is the distribution's own. */
 typedef struct osri_remote_ops {
-    /* Takes the signal, always. One that cannot be sent is refused (noconnection), now or later. Signals of
-     * one sender to one receiver keep their order. */
+    /* Takes the signal, always. One that cannot be sent is refused (noconnection), now or later.
+     * Signals of one sender to one receiver keep their order. */
     void (*send)(void *context, const osri_route *route, osri_envelope **signal);
     osr_err (*connect)(void *context, const char *node);
     osr_err (*disconnect)(void *context, const char *node);
     /* The name of a node that is or was known, or NULL; lives as long as the node. */
     const char *(*name_of)(void *context, uint64_t node_id);
     bool (*is_connected)(void *context, uint64_t node_id);
-    /* Writes the nodes now connected, in the order in which they came up, to at most max places; returns
-     * how many there are. */
+    /* Writes the nodes now connected, in the order in which they came up, to at most max places;
+     * returns how many there are. */
     size_t (*peers)(void *context, osri_peer *ret_peers, size_t max);
     void (*close)(void *context); /* the node stops: say goodbye, free context */
 } osri_remote_ops;
@@ -116,13 +118,14 @@ void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *cont
 /* NULL where the node has no distribution. */
 const osri_remote_ops *osri_node_remote(const osr_node *node, void **ret_context);
 
-/* The distribution tells the node: a peer is up, or gone (reason: "connection_closed", …). Subscribers hear it
- * after every signal the same thread delivered before. Threads: the distribution's owner. */
+/* The distribution tells the node: a peer is up, or gone (reason: "connection_closed", …).
+ * Subscribers hear it after every signal the same thread delivered before. Threads: the
+ * distribution's owner. */
 void osri_node_peer_up(osr_node *node, const osri_peer *peer);
 void osri_node_peer_down(osr_node *node, const osri_peer *peer, const char *reason);
 
-/* A SPAWN signal from another node, whose right to do so has been checked: starts the entry and answers.
- * Takes it. Threads: any. */
+/* A SPAWN signal from another node, whose right to do so has been checked: starts the entry and
+ * answers. Takes it. Threads: any. */
 void osri_node_spawn_requested(osr_node *node, osri_envelope **signal);
 
 #endif

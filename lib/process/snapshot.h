@@ -5,8 +5,9 @@
 
 #include "osier/node.h"
 
-/* What tools see of a process without its help: read from the table while it runs, so that it also answers
- * for a process that is stuck in a handler. Each field is true at some moment during the call. */
+/* What tools see of a process without its help: read from the table while it runs, so that it also
+ * answers for a process that is stuck in a handler. Each field is true at some moment during the
+ * call. */
 typedef enum osri_run_state {
     OSRI_PROCESS_IDLE,    /* waits for a message, holds no stack */
     OSRI_PROCESS_WAITING, /* waits inside a call, receive or sleep: holds a stack */

@@ -5,7 +5,8 @@
 
 #include "lib/process/node.h"
 
-/* The steps of a spawn, for those who start processes here and for those who ask for it by request. */
+/* The steps of a spawn, for those who start processes here and for those who ask for it by
+ * request. */
 
 /* What a process starts with, however it was asked for. */
 typedef struct osri_plan {
@@ -19,7 +20,8 @@ typedef struct osri_plan {
 } osri_plan;
 
 /* A process that is ours, has its name, and does not run yet. Takes plan->argument in any case.
- * Errors: OSR_ENOMEM; OSR_ELIMIT; OSR_ESTOPPED; OSR_ETAKEN; OSR_EINVAL a name or stack that cannot be. */
+ * Errors: OSR_ENOMEM; OSR_ELIMIT; OSR_ESTOPPED; OSR_ETAKEN; OSR_EINVAL a name or stack that cannot
+ * be. */
 OSR_MUST_CHECK osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan,
                                           osr_self **ret_process);
 

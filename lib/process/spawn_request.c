@@ -4,9 +4,12 @@
 #include "lib/message/codec.h"
 #include "lib/process/spawn.h"
 
-/* Starting processes by request: asking a node (this one too) for it, and doing what one was asked for. */
+/* Starting processes by request: asking a node (this one too) for it, and doing what one was asked
+ * for. */
 
-#define SPAWN_TIMEOUT_MS 10000 /* for an answer from another node; its connection's setup has 7 s */
+#define SPAWN_TIMEOUT_MS                                                                           \
+    10000 /* for an answer from another node; its connection's setup has 7 s  \
+                                */
 
 static osr_err encode_argument(const osr_type *type, const void *argument, osr_bin **ret_bin)
 {
@@ -155,8 +158,8 @@ osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argum
     return err;
 }
 
-/* The new process is linked and monitored by us from its first moment; our side of that is noted now,
- * before any signal of its own, which can only come after. */
+/* The new process is linked and monitored by us from its first moment; our side of that is noted
+ * now, before any signal of its own, which can only come after. */
 static void relate_remote(osr_self *process, const osri_spawn_entry *entry, osr_pid pid)
 {
     osr_err err = OSR_OK;

@@ -10,9 +10,9 @@
  *
  * Invariants
  *   S1  a slot that is free has a closed inbox; who pushes there is refused.
- *   S2  a generation is used once a slot; slots are reused oldest first; one whose generations are used up is
- *       never given out again, so a pid never means two processes (DESIGN.md D13).
- * Readers take no lock: page pointers are published with release and never change. */
+ *   S2  a generation is used once a slot; slots are reused oldest first; one whose generations are
+ * used up is never given out again, so a pid never means two processes (DESIGN.md D13). Readers
+ * take no lock: page pointers are published with release and never change. */
 
 osr_err osri_table_init(osr_node *node, uint32_t processes_max)
 {

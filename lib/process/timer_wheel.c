@@ -6,11 +6,11 @@
 #include <string.h>
 
 /* Invariants, under the lock
- *   W1  a live timer hangs in the place of the highest 6-bit digit in which its tick differs from the
- *       wheel's tick; so it moves down at most once a level, when the wheel reaches that digit's value.
- *   W2  a bit of occupied[] is set exactly where the place's list is not empty.
- *   W3  next_due_ns is at most the due time of every live timer. It may be early (a place of a higher
- *       level starts before its timers): the owner then wakes once for nothing and looks again. */
+ *   W1  a live timer hangs in the place of the highest 6-bit digit in which its tick differs from
+ * the wheel's tick; so it moves down at most once a level, when the wheel reaches that digit's
+ * value. W2  a bit of occupied[] is set exactly where the place's list is not empty. W3 next_due_ns
+ * is at most the due time of every live timer. It may be early (a place of a higher level starts
+ * before its timers): the owner then wakes once for nothing and looks again. */
 
 #define DIGIT_BITS 6
 #define DIGIT_MASK (OSRI_WHEEL_PLACES - 1)
@@ -139,7 +139,8 @@ void osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns)
     hang_locked(wheel, timer);
     uint64_t due = tick_of_due(due_ns) * OSRI_TICK_NS;
     if (due < atomic_load_explicit(&wheel->next_due_ns, memory_order_relaxed)) {
-        /* seq_cst: with the sleeper's mark in threads.c — the sleeper sees the time or we see the mark */
+        /* seq_cst: with the sleeper's mark in threads.c — the sleeper sees the time or we see the
+         * mark */
         atomic_store_explicit(&wheel->next_due_ns, due, memory_order_seq_cst);
     }
     osri_mutex_unlock(&wheel->mutex);

@@ -8,12 +8,13 @@
 
 #include "lib/core/mutex.h"
 
-/* Timers: a hierarchical wheel of 6 levels of 64 places, one tick a millisecond, so that starting and
- * cancelling cost the same whether ten or a million are live, and the next due time is found by looking at
- * six words. A timer fires never early: its due time is rounded up to the next tick.
+/* Timers: a hierarchical wheel of 6 levels of 64 places, one tick a millisecond, so that starting
+ * and cancelling cost the same whether ten or a million are live, and the next due time is found by
+ * looking at six words. A timer fires never early: its due time is rounded up to the next tick.
  *
- * Threads: any; each wheel has a lock, under which fire() runs. fire() must not start or cancel timers of
- * wheels, and must not block. Timers of one tick fire in the order in which they were started. */
+ * Threads: any; each wheel has a lock, under which fire() runs. fire() must not start or cancel
+ * timers of wheels, and must not block. Timers of one tick fire in the order in which they were
+ * started. */
 
 #define OSRI_WHEEL_LEVELS 6
 #define OSRI_WHEEL_PLACES 64
@@ -49,8 +50,8 @@ void osri_wheel_fini(osri_wheel *wheel);
 /* Starts a timer that is not live, to fire at due_ns (absolute). */
 void osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns);
 
-/* Takes a timer back. True when it had not fired: it will not, and nothing refers to it. False: it has
- * fired, completely, or was never started. */
+/* Takes a timer back. True when it had not fired: it will not, and nothing refers to it. False: it
+ * has fired, completely, or was never started. */
 bool osri_timer_cancel(osri_timer *timer);
 
 /* Fires what is due at now_ns. Returns how many. */

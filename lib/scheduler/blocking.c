@@ -3,8 +3,8 @@
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
-/* Helper threads for code that blocks: made on demand, up to a maximum; the rest waits in a queue. A node that is
- * stepped has no threads: the code runs at once, in the step. */
+/* Helper threads for code that blocks: made on demand, up to a maximum; the rest waits in a queue.
+ * A node that is stepped has no threads: the code runs at once, in the step. */
 
 #define HELPERS_MAX 16
 
@@ -45,8 +45,8 @@ osr_err osri_blocking_pool_new(osr_node *node)
     return OSR_OK;
 }
 
-/* The push is the last thing done with the process: whoever takes the signal may end it. It cannot have ended
- * before, since it does not go on without this signal. */
+/* The push is the last thing done with the process: whoever takes the signal may end it. It cannot
+ * have ended before, since it does not go on without this signal. */
 static void done(osr_self *process, osri_envelope *wake)
 {
     if (!osri_process_push(process, wake)) {

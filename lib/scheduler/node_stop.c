@@ -3,9 +3,9 @@
 #include "lib/process/snapshot.h"
 #include "lib/scheduler/scheduler.h"
 
-/* Stopping a node: roots first, so that supervisors end their children; then everybody; then kill. A process that
- * does not come to a suspension point cannot be ended: its thread, and with it the node's memory, is left
- * where it is. */
+/* Stopping a node: roots first, so that supervisors end their children; then everybody; then kill.
+ * A process that does not come to a suspension point cannot be ended: its thread, and with it the
+ * node's memory, is left where it is. */
 
 #define KILL_MS 1000
 #define KILL_EVERY_MS 20
@@ -50,8 +50,8 @@ static uint64_t alive(osr_node *node)
     return count;
 }
 
-/* One look at whether they are gone. False: nothing more happens by itself. A node that is stepped is stepped
- * here, on its own time, which may stand still. */
+/* One look at whether they are gone. False: nothing more happens by itself. A node that is stepped
+ * is stepped here, on its own time, which may stand still. */
 static bool wait_a_moment(osr_node *node, osr_parker *parker)
 {
     uint64_t due;
@@ -69,7 +69,8 @@ static uint64_t roots(osr_node *node)
     return atomic_load_explicit(&node->roots, memory_order_relaxed);
 }
 
-/* Until there is nobody left to wait for, the deadline, or nothing more happens. Whether all are gone. */
+/* Until there is nobody left to wait for, the deadline, or nothing more happens. Whether all are
+ * gone. */
 static bool drain(osr_node *node, osr_parker *parker, uint64_t (*left)(osr_node *node),
                   uint64_t deadline_ns)
 {

@@ -9,7 +9,8 @@
 static void count_add(osri_run_queue *queue, uint32_t change)
 {
     uint32_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
-    /* seq_cst: with the sleeper's mark in threads.c — a sleeper sees the process or we see the mark */
+    /* seq_cst: with the sleeper's mark in threads.c — a sleeper sees the process or we see the
+     * mark */
     atomic_store_explicit(&queue->count, count + change, memory_order_seq_cst);
 }
 

@@ -9,15 +9,18 @@
 #include "lib/process/process.h"
 #include "lib/scheduler/spinlock.h"
 
-/* Processes that are ready to run: a first-in first-out list a priority and one place, `next`, for the process
- * that was made ready last, which runs before the list so that a message is handled while it is warm.
+/* Processes that are ready to run: a first-in first-out list a priority and one place, `next`, for
+ * the process that was made ready last, which runs before the list so that a message is handled
+ * while it is warm.
  *
  * Invariants
  *   Q1  a process is in at most one run queue, once; being in it is being owned by it.
  *   Q2  the process in `next` inherits the budget of the one that made it ready, so two processes
- *       that wake each other cannot keep the lists waiting. One of high priority in its list goes before
+ *       that wake each other cannot keep the lists waiting. One of high priority in its list goes
+ *       before
  *       it, one of low priority is never put there.
- *   Q3  high goes before normal before low; but of OSRI_PRIORITY_SHARE processes that come from the lists one
+ *   Q3 high goes before normal before low; but of OSRI_PRIORITY_SHARE processes that come from the
+ *   lists one
  *       is taken from the lists below high, and of as many of these one from low: nobody starves.
  * Threads: any; thieves take from the lists first, then from `next`. */
 #define OSRI_PRIORITIES 3

@@ -7,9 +7,9 @@
 #include "lib/core/assert.h"
 #include "lib/core/once.h"
 
-/* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one first, so
- * that what comes from outside is never kept waiting; every other turn a process pinned to the thread),
- * the shared queue, the queues of others. */
+/* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one
+ * first, so that what comes from outside is never kept waiting; every other turn a process pinned
+ * to the thread), the shared queue, the queues of others. */
 
 #define TURNS_UNTIL_FAIR 64
 #define TURNS_UNTIL_CLOCK 16
@@ -59,8 +59,8 @@ void osri_worker_fini(osri_worker *worker)
     osri_stack_cache_fini(&worker->stacks);
 }
 
-/* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever pushes to it also
- * looks whether its new holder has gone to sleep. */
+/* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever
+ * pushes to it also looks whether its new holder has gone to sleep. */
 static osri_scheduler *scheduler_here(const osr_node *node)
 {
     osri_worker *worker = osri_worker_here();
@@ -101,7 +101,8 @@ void osri_pinned_ready(osr_self *process)
     osr_node *node = process->node;
     osri_run_queue_push(&home->pinned, process);
     if (home != osri_worker_here() && home->parker != NULL) {
-        /* whatever it waits for: it looks at its queue before it parks, and a parker keeps its token */
+        /* whatever it waits for: it looks at its queue before it parks, and a parker keeps its
+         * token */
         node->env->unpark(node->env->context, home->parker);
     }
 }
@@ -389,8 +390,8 @@ static uint64_t advance_timers(osri_scheduler *scheduler)
     if (due == UINT64_MAX) {
         return 0;
     }
-    /* The clock costs as much as a short turn: while nothing is near, the coarse one will do. It may lag, so
-     * the real one is read now and then all the same. */
+    /* The clock costs as much as a short turn: while nothing is near, the coarse one will do. It
+     * may lag, so the real one is read now and then all the same. */
     if (osri_node_coarse(scheduler->node) + NEAR_NS < due && scheduler->turns_until_clock-- != 0) {
         return 0;
     }

@@ -5,16 +5,21 @@
 
 #include "lib/process/node.h"
 
-/* Scheduling (DESIGN.md D8). A *scheduler* is a run queue and a timer wheel; a *worker* is a thread (or the
- * caller of osr_node_step()) that holds a scheduler and takes turns with it. A worker that is stuck in a
- * handler loses its scheduler to another worker and finishes its turn without one. Pinned processes belong
- * to a worker, not to a scheduler: they stay with the thread, which runs them without a scheduler too.
+/* Scheduling (DESIGN.md D8). A *scheduler* is a run queue and a timer wheel; a *worker* is a thread
+ * (or the caller of osr_node_step()) that holds a scheduler and takes turns with it. A worker that
+ * is stuck in a handler loses its scheduler to another worker and finishes its turn without one.
+ * Pinned processes belong to a worker, not to a scheduler: they stay with the thread, which runs
+ * them without a scheduler too.
  *
  * What is written by whom
- *   scheduler->holder    the worker that holds it, with OSRI_IN_TURN set while a process runs. The worker
- *                        sets and clears the mark; the watch thread replaces the whole word to take the
- *                        scheduler away from a worker in its turn. Whoever wins the exchange has it.
- *   queue, wheel         under the lock inside it, so that a worker that lost the scheduler may still push. */
+ *   scheduler->holder the worker that holds it, with OSRI_IN_TURN set while a process runs. The
+ *   worker
+ *                        sets and clears the mark; the watch thread replaces the whole word to take
+ *                        the
+ *                        scheduler away from a worker in its turn. Whoever wins the exchange has
+ *                        it.
+ *   queue, wheel under the lock inside it, so that a worker that lost the scheduler may still push.
+ *   */
 
 #define OSRI_TURN_MESSAGES 256 /* budget of a turn */
 #define OSRI_IN_TURN ((uintptr_t)1)
@@ -58,10 +63,12 @@ void osri_scheduler_fini(osri_scheduler *scheduler);
 void osri_worker_init(osri_worker *worker, osr_node *node, osri_scheduler *scheduler);
 void osri_worker_fini(osri_worker *worker);
 
-/* One turn: due timers, then one process. Returns whether there was something to do. Never blocks. */
+/* One turn: due timers, then one process. Returns whether there was something to do. Never
+ * blocks. */
 bool osri_scheduler_turn(osri_worker *worker);
 
-/* One turn of a process that is pinned to this worker, which holds no scheduler. False: there is none. */
+/* One turn of a process that is pinned to this worker, which holds no scheduler. False: there is
+ * none. */
 bool osri_worker_turn_pinned(osri_worker *worker);
 
 /* Whether there may be something for this scheduler to do. */
@@ -83,7 +90,8 @@ void osri_threads_count(osr_node *node, osri_counter counter, uint64_t *total);
 /* Whether a process that does not return keeps a thread of a node that has been stopped. */
 bool osri_node_is_stuck(osr_node *node);
 
-/* Ends the threads' work without waiting for them: for a node with a handler that does not return. */
+/* Ends the threads' work without waiting for them: for a node with a handler that does not
+ * return. */
 void osri_threads_let_go(osr_node *node);
 
 /* Prints a process's pid for the fault handler. Async-signal-safe. */

@@ -6,8 +6,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-/* A lock for sections of a few instructions without a call in them. After a short spin it yields, so that
- * a holder that lost its core gets it back. */
+/* A lock for sections of a few instructions without a call in them. After a short spin it yields,
+ * so that a holder that lost its core gets it back. */
 typedef struct osri_spinlock {
     atomic_flag taken;
 } osri_spinlock;

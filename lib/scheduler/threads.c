@@ -7,11 +7,13 @@
 #include "lib/core/once.h"
 #include "lib/scheduler/scheduler.h"
 
-/* The threads of a node: one worker a scheduler, spare workers, and the watch thread, which sees turns that last.
+/* The threads of a node: one worker a scheduler, spare workers, and the watch thread, which sees
+ * turns that last.
  *
- * Sleeping without losing a wake-up: a worker sets `sleeping` (seq_cst), then looks for work once more, then
- * parks. Who makes work counts it in a run queue (seq_cst), then looks for a sleeper. One of the two sees the
- * other. A cleared mark and an unpark always go together, and a parker keeps one token.
+ * Sleeping without losing a wake-up: a worker sets `sleeping` (seq_cst), then looks for work once
+ * more, then parks. Who makes work counts it in a run queue (seq_cst), then looks for a sleeper.
+ * One of the two sees the other. A cleared mark and an unpark always go together, and a parker
+ * keeps one token.
  *
  * The watch thread sleeps while every scheduler does, so an idle node costs nothing. */
 
@@ -126,8 +128,8 @@ static bool offer(osri_worker *worker, bool is_spare)
     return may;
 }
 
-/* Without a scheduler: runs what is pinned here, until the watch thread hands one over or the node stops. While
- * a pinned process runs, which may take long, no scheduler comes. */
+/* Without a scheduler: runs what is pinned here, until the watch thread hands one over or the node
+ * stops. While a pinned process runs, which may take long, no scheduler comes. */
 static void wait_for_scheduler(osri_worker *worker)
 {
     osri_threads *threads = worker->node->threads;
@@ -294,7 +296,8 @@ static void hand_over(osri_scheduler *scheduler)
     if (spare == NULL) {
         return;
     }
-    /* acq_rel: acquire pairs with release in run(); release: pairs with the failed exchange there */
+    /* acq_rel: acquire pairs with release in run(); release: pairs with the failed exchange there
+     */
     if (!atomic_compare_exchange_strong_explicit(&scheduler->holder, &holder, (uintptr_t)spare,
                                                  memory_order_acq_rel, memory_order_relaxed)) {
         spare_give_back(node, spare);
@@ -341,8 +344,8 @@ static void watch_main(void *argument)
     osri_threads *threads = node->threads;
     const osr_env *env = node->env;
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
-        /* Marked only for a sleep without an end: a nap that every wake of a worker cut short would take
-         * short turns for stuck ones. */
+        /* Marked only for a sleep without an end: a nap that every wake of a worker cut short would
+         * take short turns for stuck ones. */
         bool is_idle = all_asleep(node);
         if (is_idle) {
             atomic_store_explicit(&threads->watch_asleep, true, memory_order_seq_cst);

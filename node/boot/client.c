@@ -13,8 +13,8 @@
 
 #define NAME_BYTES 129
 
-/* The name has to differ from that of every other client a node may see, also from other machines.
- * */
+/* The name has to differ from that of every other client a node may see, also from other
+ * machines. */
 static void name_client(const char *what, char ret_name[NAME_BYTES])
 {
     uint32_t number = 0;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the same.
- * */
+/* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the
+ * same. */
 
 typedef struct parse {
     osri_flags *flags;

@@ -29,8 +29,8 @@ bool osri_arguments_parse(int argc, char **argv, osri_arguments *ret_arguments, 
     "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"              \
     "  --mapper-port PORT   the port mapper's port (default 4371)\n"
 
-/* For a command's end on wrong arguments: prints both to standard error, returns OSR_STATUS_USAGE.
- * */
+/* For a command's end on wrong arguments: prints both to standard error, returns
+ * OSR_STATUS_USAGE. */
 int osri_arguments_refuse(const char *command, const char *text, const char *usage);
 
 /* Opens a hidden node; on an error prints why and returns its status. */

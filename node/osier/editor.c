@@ -19,8 +19,8 @@
  * characters come through get_character(): so a lost connection or a signal ends a line that is
  * being typed, and libedit puts the terminal back as it does at the end of each line.
  *
- * libedit writes its own complaints (a terminal it does not know) to errors, which leads nowhere.
- * */
+ * libedit writes its own complaints (a terminal it does not know) to errors, which leads
+ * nowhere. */
 
 #define LINE_ROOM_MIN 256
 

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 
 /* Feeds a fuzz target the files of the directories given, where there is no libFuzzer: the empty
- * input, then each file whole and, up to PREFIX_BYTES_MAX, cut off after every byte. Each input is a
- * block of exactly its size on the heap, so that the address sanitizer sees a read past its end.
+ * input, then each file whole and, up to PREFIX_BYTES_MAX, cut off after every byte. Each input is
+ * a block of exactly its size on the heap, so that the address sanitizer sees a read past its end.
  * A file is named before it is tried. Fails if there was no file. */
 
 #include <dirent.h>

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# Files have their licence line, at most 700 lines, C at most 100 columns, no tabs, no white space at line ends, no
+# Files have their licence line, at most 700 lines (tests 800), C at most 100 columns, no tabs, no white space at line ends, no
 # notes to self, and header guards that say their path.
 . "$(dirname "$0")/house.sh"
 
 for file in run $(sources c h cc S sh txt cmake); do
     head -4 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || flaw "$file: no licence line"
-    [ "$(wc -l <"$file")" -le 700 ] || flaw "$file: more than 700 lines; split it"
+    case $file in
+    tests/*) limit=800 ;; # one table of cases reads better whole
+    *) limit=700 ;;
+    esac
+    [ "$(wc -l <"$file")" -le "$limit" ] || flaw "$file: more than $limit lines; split it"
     # the words are in pieces so that this file passes
     notes="TO""DO|FIX""ME|XX""X"
     found=$(awk -v notes="$notes" '

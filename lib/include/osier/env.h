@@ -4,8 +4,8 @@
 #define OSR_ENV_H
 
 /* The environment of a node: everything that is not deterministic. A node reads clocks, random
- * bytes and the state of its threads only here, so that a simulator can replay a run from one seed.
- * */
+ * bytes and the state of its threads only here, so that a simulator can replay a run from one
+ * seed. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +24,8 @@ typedef struct osr_parker osr_parker;
 typedef struct osr_env {
     void *context;
 
-    /* Nanoseconds on a clock that never goes back and stands still while the machine is suspended.
-     * */
+    /* Nanoseconds on a clock that never goes back and stands still while the machine is
+     * suspended. */
     uint64_t (*now_ns)(void *context);
 
     /* The same, but it counts on while the machine is suspended; for leases. */
@@ -66,8 +66,8 @@ typedef struct osr_env {
     void (*unpark)(void *context, osr_parker *parker);
 } osr_env;
 
-/* The real world: the system's clocks, getrandom, POSIX threads. Static, never freed. Threads: any.
- * */
+/* The real world: the system's clocks, getrandom, POSIX threads. Static, never freed. Threads:
+ * any. */
 OSR_API const osr_env *osr_env_real(void);
 
 OSR_END_DECLS

@@ -5,8 +5,9 @@
 
 /* Errors, and the marks that public declarations carry.
  *
- * Everything that can fail returns osr_err; 0 is OSR_OK. Outputs are written only on OSR_OK unless a
- * function says otherwise. The numbers are part of the wire format: they are appended to, never reused. */
+ * Everything that can fail returns osr_err; 0 is OSR_OK. Outputs are written only on OSR_OK unless
+ * a function says otherwise. The numbers are part of the wire format: they are appended to, never
+ * reused. */
 
 #define OSR_API __attribute__((visibility("default")))
 #define OSR_MUST_CHECK __attribute__((warn_unused_result))

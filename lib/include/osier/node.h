@@ -7,8 +7,8 @@
 #include "osier/log.h"
 #include "osier/process.h"
 
-/* A node as a value (DESIGN.md D1): process table, schedulers, names, timers. One OS process may hold
- * any number of them. */
+/* A node as a value (DESIGN.md D1): process table, schedulers, names, timers. One OS process may
+ * hold any number of them. */
 
 OSR_BEGIN_DECLS
 
@@ -28,27 +28,30 @@ typedef struct osr_node_options {
 
 /* Makes a node; nothing runs yet. options NULL = all defaults.
  * Ownership: free with osr_node_free().
- * Errors: OSR_ENOMEM; OSR_EINVAL a bad name; OSR_ETYPE two declarations of a message type contradict each
+ * Errors: OSR_ENOMEM; OSR_EINVAL a bad name; OSR_ETYPE two declarations of a message type
+ * contradict each
  *   other (the log names both places). */
 OSR_API OSR_MUST_CHECK osr_err osr_node_new(const osr_node_options *options, osr_node **ret_node);
 
-/* Starts the scheduler threads. Errors: OSR_ENOMEM, OSR_EIO no threads; OSR_ENOTSUP an env without threads. */
+/* Starts the scheduler threads. Errors: OSR_ENOMEM, OSR_EIO no threads; OSR_ENOTSUP an env without
+ * threads. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start(osr_node *node);
 
-/* Runs one scheduler turn without any thread, for simulators and embedders. Returns whether anything
- * was done; ret_next_due: when (ns, env's clock) there will be something to do unless a signal comes
- * from outside, UINT64_MAX for never. Threads: one at a time; not on a started node. */
+/* Runs one scheduler turn without any thread, for simulators and embedders. Returns whether
+ * anything was done; ret_next_due: when (ns, env's clock) there will be something to do unless a
+ * signal comes from outside, UINT64_MAX for never. Threads: one at a time; not on a started
+ * node. */
 OSR_API bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns);
 
-/* Ends every process with shutdown (then kill, after timeout_ms), waits for them, and stops the threads.
- * Threads: any outside the node. A node that never started is drained by stepping. */
+/* Ends every process with shutdown (then kill, after timeout_ms), waits for them, and stops the
+ * threads. Threads: any outside the node. A node that never started is drained by stepping. */
 OSR_API void osr_node_stop(osr_node *node, uint32_t timeout_ms);
 
 /* Frees a stopped (or never started) node and sets the pointer to NULL. */
 OSR_API void osr_node_free(osr_node **node);
 
-/* The node's name, its id (a pid's first part) and its creation, the number of this incarnation. The name lives as
- * long as the node. Threads: any. */
+/* The node's name, its id (a pid's first part) and its creation, the number of this incarnation.
+ * The name lives as long as the node. Threads: any. */
 OSR_API const char *osr_node_name(const osr_node *node);
 OSR_API uint64_t osr_node_id(const osr_node *node);
 OSR_API uint64_t osr_node_creation(const osr_node *node);
@@ -60,14 +63,16 @@ OSR_API OSR_MUST_CHECK osr_err osr_node_spawn(osr_node *node, const osr_entry *e
                                               const osr_spawn_options *options, osr_pid *ret_pid);
 
 /* Sends from outside the node. Threads: any. Errors as NAME_send(). */
-OSR_API osr_err osr_node_send(osr_node *node, osr_dest to, const osr_type *type, const void *message);
+OSR_API osr_err osr_node_send(osr_node *node, osr_dest to, const osr_type *type,
+                              const void *message);
 
-/* Sends an exit signal from outside the node, as osr_send_exit(). The reason is copied. Threads: any. */
+/* Sends an exit signal from outside the node, as osr_send_exit(). The reason is copied. Threads:
+ * any. */
 OSR_API osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason);
 
 /* Waits until the process has ended. Threads: any outside the node.
- * Errors: OSR_ETIMEDOUT; OSR_ENOTSUP on a node that is stepped. ret_reason: owned by the caller, whose
- * text is cut to fit; may be NULL. */
+ * Errors: OSR_ETIMEDOUT; OSR_ENOTSUP on a node that is stepped. ret_reason: owned by the caller,
+ * whose text is cut to fit; may be NULL. */
 typedef struct osr_ended {
     uint32_t code;
     int32_t error;
@@ -81,9 +86,9 @@ OSR_API osr_node *osr_self_node(const osr_self *self);
 
 /* Counters, all since the node was made; at quiescence sent = received + dropped + queued. */
 typedef struct osr_node_counters {
-    uint64_t processes;      /* alive now */
+    uint64_t processes; /* alive now */
     uint64_t spawned;
-    uint64_t messages_sent;  /* accepted by this node's senders, and arrived from other nodes */
+    uint64_t messages_sent; /* accepted by this node's senders, and arrived from other nodes */
     uint64_t messages_received;
     uint64_t messages_dropped;
     uint64_t messages_forwarded; /* handed to the distribution */

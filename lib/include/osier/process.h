@@ -15,8 +15,8 @@
  * and is called by that process only (debug builds assert it); so "Threads" is not said again.
  *
  * A *suspension point* may let other processes run and may resume on another thread: hold no mutex
- * across it and read errno before it. From the moment a process has been told to exit, each suspension
- * point returns OSR_EEXIT at once; leave by your own clean-up path (DESIGN.md D5). */
+ * across it and read errno before it. From the moment a process has been told to exit, each
+ * suspension point returns OSR_EEXIT at once; leave by your own clean-up path (DESIGN.md D5). */
 
 OSR_BEGIN_DECLS
 
@@ -65,7 +65,11 @@ typedef struct osr_entry {
     const struct osri_exported_body *body; /* a behaviour instead of run(); NULL here */
 } osr_entry;
 
-typedef enum osr_priority { OSR_PRIORITY_NORMAL = 0, OSR_PRIORITY_LOW, OSR_PRIORITY_HIGH } osr_priority;
+typedef enum osr_priority {
+    OSR_PRIORITY_NORMAL = 0,
+    OSR_PRIORITY_LOW,
+    OSR_PRIORITY_HIGH
+} osr_priority;
 
 typedef struct osr_spawn_options {
     size_t size;          /* set by OSR_SPAWN() */
@@ -96,8 +100,8 @@ typedef struct osr_spawn_options {
     {                                                                                              \
         return entry##_osr_body(self, (const argument_type *)argument);                            \
     }                                                                                              \
-    static const osr_entry entry##_osr_entry = {#entry, &argument_type##_osr_type,                 \
-                                                entry##_osr_run, __FILE__, __LINE__, NULL};              \
+    static const osr_entry entry##_osr_entry = {                                                   \
+        #entry, &argument_type##_osr_type, entry##_osr_run, __FILE__, __LINE__, NULL};             \
     OSRI_UNUSED static inline osr_err entry##_spawn(osr_self *self, const argument_type *argument, \
                                                     const osr_spawn_options *options,              \
                                                     osr_pid *ret_pid)                              \
@@ -109,16 +113,18 @@ typedef struct osr_spawn_options {
 
 /* Lets other nodes that may (role spawn) start this entry by its name. File scope. */
 #define OSR_EXPORT(entry)                                                                          \
-    __attribute__((used, retain, section("osr_entries"))) static const osr_entry                   \
-        *const entry##_osr_exported = &entry##_osr_entry
+    __attribute__((used, retain,                                                                   \
+                   section("osr_entries"))) static const osr_entry *const entry##_osr_exported =   \
+        &entry##_osr_entry
 
-/* Starts a process. With options->node it asks that node and waits (suspension point) for the answer
- * at most the node's connection deadline; else it does not suspend.
+/* Starts a process. With options->node it asks that node and waits (suspension point) for the
+ * answer at most the node's connection deadline; else it does not suspend.
  * argument: of entry->argument's type, copied; NULL where that is NULL.
  * Errors: OSR_ENOMEM; OSR_ELIMIT process table full; OSR_ETAKEN the name; OSR_EEXIT;
  *   remote: OSR_ENOCONNECTION, OSR_ENOTFOUND not exported there, OSR_EPERM no role. */
-OSR_API OSR_MUST_CHECK osr_err osr_spawn(osr_self *self, const osr_entry *entry, const void *argument,
-                                         const osr_spawn_options *options, osr_pid *ret_pid);
+OSR_API OSR_MUST_CHECK osr_err osr_spawn(osr_self *self, const osr_entry *entry,
+                                         const void *argument, const osr_spawn_options *options,
+                                         osr_pid *ret_pid);
 
 /* The same for an entry known by name only, on options->node. argument_type NULL: no argument. */
 OSR_API OSR_MUST_CHECK osr_err osr_spawn_named(osr_self *self, const char *entry,
@@ -127,9 +133,10 @@ OSR_API OSR_MUST_CHECK osr_err osr_spawn_named(osr_self *self, const char *entry
 
 /* ---- sending and receiving ------------------------------------------------------------- */
 
-/* Sends are NAME_send(self, dest, &message), made by OSR_MESSAGE: the message is copied; to a process
- * that does not exist (any more) it is silently dropped, as in Erlang. They return OSR_ENOPROC only for
- * an unregistered bare name of this node, OSR_ENOMEM, OSR_EINVAL over 16 MiB. Not a suspension point. */
+/* Sends are NAME_send(self, dest, &message), made by OSR_MESSAGE: the message is copied; to a
+ * process that does not exist (any more) it is silently dropped, as in Erlang. They return
+ * OSR_ENOPROC only for an unregistered bare name of this node, OSR_ENOMEM, OSR_EINVAL over 16 MiB.
+ * Not a suspension point. */
 
 /* A received message. Everything in it is lent until the next receive of this process, or until the
  * handler returns. */
@@ -142,8 +149,7 @@ typedef struct osr_message {
 
 /* The body as TYPE, or NULL when the message is of another type:
  *     const tick *t = OSR_AS(tick, &message); */
-#define OSR_AS(type_, message)                                                                     \
-    ((const type_ *)osri_message_as((message), type_##_osr_type.id))
+#define OSR_AS(type_, message) ((const type_ *)osri_message_as((message), type_##_osr_type.id))
 OSR_API const void *osri_message_as(const osr_message *message, uint32_t type_id);
 
 /* The oldest message of any type. Suspension point.
@@ -151,18 +157,20 @@ OSR_API const void *osri_message_as(const osr_message *message, uint32_t type_id
 OSR_API OSR_MUST_CHECK osr_err osr_receive(osr_self *self, uint32_t timeout_ms,
                                            osr_message *ret_message);
 
-/* The oldest message of one of the types; others stay, in order. Suspension point. Errors as above. */
+/* The oldest message of one of the types; others stay, in order. Suspension point. Errors as
+ * above. */
 OSR_API OSR_MUST_CHECK osr_err osr_receive_of(osr_self *self, const osr_type *const *types,
                                               size_t count, uint32_t timeout_ms,
                                               osr_message *ret_message);
 
-/* The oldest message that match() accepts; each waiting message is offered once a call. match() must
- * not suspend. Suspension point. Errors as above. */
+/* The oldest message that match() accepts; each waiting message is offered once a call. match()
+ * must not suspend. Suspension point. Errors as above. */
 typedef bool osr_match(void *context, const osr_message *message);
 OSR_API OSR_MUST_CHECK osr_err osr_receive_where(osr_self *self, osr_match *match, void *context,
                                                  uint32_t timeout_ms, osr_message *ret_message);
 
-/* Who waits for the answer to a request. A value: may be kept, sent, and answered by any process. */
+/* Who waits for the answer to a request. A value: may be kept, sent, and answered by any
+ * process. */
 typedef struct osr_caller {
     osr_pid pid;
     uint64_t ref;
@@ -181,7 +189,8 @@ OSR_API osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *
 /* ---- links, monitors, exits ------------------------------------------------------------ */
 
 /* Messages the runtime sends. */
-OSR_MESSAGE(osr_exited, 0x02, (1, pid, from), (2, of(osr_reason), reason)); /* to a trapping process */
+/* to a trapping process */
+OSR_MESSAGE(osr_exited, 0x02, (1, pid, from), (2, of(osr_reason), reason));
 OSR_MESSAGE(osr_down, 0x03, (1, ref, monitor), (2, pid, pid), (3, str, name), (4, str, node),
             (5, of(osr_reason), reason));
 OSR_MESSAGE(osr_timeout, 0x04, (1, ref, timer));
@@ -198,15 +207,16 @@ OSR_API OSR_MUST_CHECK osr_err osr_link(osr_self *self, osr_pid pid);
 /* Removes the link: no exit of it arrives after this returns. Not a suspension point. */
 OSR_API osr_err osr_unlink(osr_self *self, osr_pid pid);
 
-/* Asks for one osr_down message when the process ends, does not exist, or its node is lost. Monitors
- * stack; monitoring oneself never fires. Not a suspension point. */
+/* Asks for one osr_down message when the process ends, does not exist, or its node is lost.
+ * Monitors stack; monitoring oneself never fires. Not a suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor);
 
 /* Ends a monitor; returns whether it was still there. A down message that is already in the mailbox
  * stays, unless flush. Not a suspension point. */
 OSR_API bool osr_demonitor(osr_self *self, osr_ref monitor, bool flush);
 
-/* From now on exit signals, other than kill, arrive as osr_exited messages. Returns the old setting. */
+/* From now on exit signals, other than kill, arrive as osr_exited messages. Returns the old
+ * setting. */
 OSR_API bool osr_trap_exit(osr_self *self, bool on);
 
 /* Sends an exit signal (Erlang's exit/2): ignored by others when normal; OSR_REASON_KILL cannot be
@@ -214,7 +224,8 @@ OSR_API bool osr_trap_exit(osr_self *self, bool on);
 OSR_API osr_err osr_send_exit(osr_self *self, osr_pid pid, const osr_reason *reason);
 
 /* Sets the reason with which this process ends when it returns (an error it returns otherwise).
- * The reason is copied. Returns OSR_EEXIT, so that a body can write: return osr_fail(self, &reason); */
+ * The reason is copied. Returns OSR_EEXIT, so that a body can write: return osr_fail(self,
+ * &reason); */
 OSR_API osr_err osr_fail(osr_self *self, const osr_reason *reason);
 
 /* Ends the process here and now: its C frames are abandoned, nothing of them is cleaned up; what it
@@ -269,7 +280,8 @@ OSR_API osr_err osr_yield(osr_self *self);
  * The timer goes with the process. Errors: OSR_ENOMEM. Not a suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer);
 
-/* Cancels; true and the remaining ms (ret may be NULL) when it had not fired. Not a suspension point. */
+/* Cancels; true and the remaining ms (ret may be NULL) when it had not fired. Not a suspension
+ * point. */
 OSR_API bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms);
 
 /* ---- memory and clean-up --------------------------------------------------------------- */
@@ -278,18 +290,21 @@ OSR_API bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remai
 OSR_API void *osr_alloc(osr_self *self, size_t bytes);
 OSR_API void osr_free(osr_self *self, void *block);
 
-/* Runs clean(argument) when the process ends, last deferred first, however it ends; on the process's
- * stack, where it must not suspend. Errors: OSR_ENOMEM (clean has not been run). */
-OSR_API OSR_MUST_CHECK osr_err osr_defer(osr_self *self, void (*clean)(void *argument), void *argument);
+/* Runs clean(argument) when the process ends, last deferred first, however it ends; on the
+ * process's stack, where it must not suspend. Errors: OSR_ENOMEM (clean has not been run). */
+OSR_API OSR_MUST_CHECK osr_err osr_defer(osr_self *self, void (*clean)(void *argument),
+                                         void *argument);
 
-/* Takes the message last received out of the runtime's hands: its body stays valid until it is given
- * back by osr_free(self, body) or the process ends. Errors: OSR_EINVAL not the last one received. */
+/* Takes the message last received out of the runtime's hands: its body stays valid until it is
+ * given back by osr_free(self, body) or the process ends. Errors: OSR_EINVAL not the last one
+ * received. */
 OSR_API OSR_MUST_CHECK osr_err osr_keep(osr_self *self, const osr_message *message,
                                         const void **ret_body);
 
-/* Runs code that blocks (files, DNS, locks) on a helper thread, while other processes go on. Returns
- * when it is done; it is not interrupted by exit signals. run() must not use self. Suspension point.
- * Errors: OSR_ENOMEM; OSR_EEXIT when told to exit (run() has then completed, or never started). */
+/* Runs code that blocks (files, DNS, locks) on a helper thread, while other processes go on.
+ * Returns when it is done; it is not interrupted by exit signals. run() must not use self.
+ * Suspension point. Errors: OSR_ENOMEM; OSR_EEXIT when told to exit (run() has then completed, or
+ * never started). */
 OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *argument),
                                             void *argument);
 
@@ -299,8 +314,8 @@ OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *ar
  * with a nodeup for each that is connected. Not a suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden);
 
-/* Starts to connect to the node called name; nodeup or nothing follows. Errors: OSR_ENOTSUP the node
- * was started without distribution; OSR_EINVAL not a node name. Not a suspension point. */
+/* Starts to connect to the node called name; nodeup or nothing follows. Errors: OSR_ENOTSUP the
+ * node was started without distribution; OSR_EINVAL not a node name. Not a suspension point. */
 OSR_API osr_err osr_connect(osr_self *self, const char *node);
 
 /* Closes the connection: nodedown with reason disconnect. Errors: OSR_ENOTFOUND not connected. */
@@ -308,7 +323,8 @@ OSR_API osr_err osr_disconnect(osr_self *self, const char *node);
 
 /* ---- log ------------------------------------------------------------------------------- */
 
-/* One line of the process's, with its pid and label. Level as in osier/log.h. Not a suspension point. */
+/* One line of the process's, with its pid and label. Level as in osier/log.h. Not a suspension
+ * point. */
 OSR_API void osr_log_self(osr_self *self, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -216,8 +216,9 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 
 #define OSRI_SERVER_ENTRY(server, argument_type)                                                   \
     OSRI_UNUSED static const osr_entry server##_osr_entry = {                                      \
-        #server, argument_type, NULL, __FILE__, __LINE__,                                          \
-        (const struct osri_exported_body *)(const void *)&server##_osr_server}
+        #server,  argument_type,                                                                   \
+        NULL,     __FILE__,                                                                        \
+        __LINE__, (const struct osri_exported_body *)(const void *)&server##_osr_server}
 
 /* Lets supervisors and spawns of other nodes start this server by its name. File scope. */
 #define OSR_EXPORT_SERVER(server) OSR_EXPORT(server)
@@ -315,7 +316,7 @@ OSR_API void osr_continue(osr_self *self);
 #define OSRI_SERVER_STATE(server) OSRI_UNUSED static const osr_type server##_osr_type
 #define OSRI_SERVER_STATE_TYPE(server) &server##_osr_type
 #define OSRI_REPLIES_MATCH(declared, handled)                                                      \
-    _Static_assert(_Generic((declared *)0, handled *: 1, default: 0),                              \
+    _Static_assert(_Generic((declared *)0, handled * : 1, default : 0),                            \
                    "the handler's reply is not the one that OSR_REQUEST declares for the request")
 #endif
 

@@ -180,6 +180,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_supervisor_which_children(osr_self *self, osr
                                                              uint32_t timeout_ms,
                                                              const osr_children **ret_children);
 
+/* How many children there are, by kind. Suspension point. Errors: as osr_which_children_call(). */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_count_children(osr_self *self, osr_dest to,
                                                              uint32_t timeout_ms,
                                                              osr_child_counts *ret_counts);

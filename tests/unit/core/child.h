@@ -85,8 +85,8 @@ static inline int child_matches(const char *line, const char *expected)
     return 0;
 }
 
-/* The output is one such line; only a sanitizer's remarks, which begin with "==", may precede it.
- * */
+/* The output is one such line; only a sanitizer's remarks, which begin with "==", may precede
+ * it. */
 static inline void child_assert_line(const child_end *end, const char *expected)
 {
     const char *line = end->output;

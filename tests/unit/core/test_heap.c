@@ -126,8 +126,8 @@ static void run_threads(void *(*run)(void *argument), void *blocks[THREADS][BLOC
     }
 }
 
-/* Blocks that one thread takes and another gives back leave nothing, whichever threads have ended.
- * */
+/* Blocks that one thread takes and another gives back leave nothing, whichever threads have
+ * ended. */
 START_TEST(counters_add_up_across_threads)
 {
     static void *blocks[THREADS][BLOCKS];

@@ -46,8 +46,8 @@ static void fault_in_process(void)
     touch(0x40);
 }
 
-/* The line says node, process, name, handler, message, signal and address; then the signal kills.
- * */
+/* The line says node, process, name, handler, message, signal and address; then the signal
+ * kills. */
 START_TEST(fault_names_what_was_running)
 {
     child_end end;

@@ -244,7 +244,8 @@ static bool is_connected(unsigned from, unsigned to)
     return ops->is_connected(context, osr_node_id(nodes[to].node));
 }
 
-/* A dial of the other side that lost the tie may still be under way and win now: it is ended too. */
+/* A dial of the other side that lost the tie may still be under way and win now: it is ended too.
+ */
 static void disconnect_until_apart(void)
 {
     void *context;

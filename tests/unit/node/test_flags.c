@@ -12,7 +12,7 @@
 static osri_flags flags;
 static char text[256];
 
-/* Parses the words after the program's name, separated by blanks; words lives as long as the test. */
+/* Parses the words after the name of the program, separated by blanks. */
 static osr_err parse(const char *line)
 {
     static char words[512];

@@ -8,7 +8,8 @@
 
 #include "tests/support/node_fixture.h"
 
-/* What the tests of processes share: a message that says what to do, and short names for common steps. */
+/* What the tests of processes share: a message that says what to do, and short names for common
+ * steps. */
 
 OSR_MESSAGE(note, 0x7001, (1, i64, n), (2, pid, from));
 OSR_MESSAGE(other_note, 0x7002, (1, i64, n));

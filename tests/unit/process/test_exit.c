@@ -314,7 +314,8 @@ static osr_err deferred(osr_self *self)
     return OSR_OK;
 }
 
-/* Defers run, last first, and memory goes, whether it returns, leaves by osr_exit() or is killed. */
+/* Defers run, last first, and memory goes, whether it returns, leaves by osr_exit() or is killed.
+ */
 START_TEST(clean_ups_run_last_first_on_every_kind_of_end)
 {
     node_fixture_run(deferred);

@@ -10,7 +10,8 @@
 #include "lib/process/body.h"
 #include "tests/unit/process/process_kit.h"
 
-/* What a memory fault leaves behind: one line that names the process. Each in an OS process of its own. */
+/* What a memory fault leaves behind: one line that names the process. Each in an OS process of its
+ * own. */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -99,7 +100,8 @@ static void expect(const char *text, const char *part)
     ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in: %s", part, text);
 }
 
-/* A stack overflow names the process, its handler, the message, the size and the option that raises it. */
+/* A stack overflow names the process, its handler, the message, the size and the option that raises
+ * it. */
 START_TEST(a_stack_overflow_names_what_to_raise)
 {
     char text[2048];

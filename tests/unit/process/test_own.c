@@ -70,8 +70,8 @@ static osr_err abandoned(osr_self *self)
     return OSR_OK;
 }
 
-/* One that does not leave within exit_ms of being told is abandoned, with its clean-ups run, also where the clock
- * stands still. */
+/* One that does not leave within exit_ms of being told is abandoned, with its clean-ups run, also
+ * where the clock stands still. */
 START_TEST(one_that_does_not_leave_is_abandoned)
 {
     node_fixture_run(abandoned);
@@ -144,7 +144,8 @@ static osr_err fired_but_unseen(osr_self *self)
     return OSR_OK;
 }
 
-/* A timer that has fired and waits in the inbox can no longer be cancelled, and is not lost by trying. */
+/* A timer that has fired and waits in the inbox can no longer be cancelled, and is not lost by
+ * trying. */
 START_TEST(cancelling_a_fired_timer_does_not_lose_it)
 {
     node_fixture_run(fired_but_unseen);

@@ -57,8 +57,8 @@ static osr_err late_subscriber(osr_self *self)
     return OSR_OK;
 }
 
-/* A late subscriber hears of each visible node that is up, in the order in which they came, then of each change,
- * and of nothing after it has unsubscribed. */
+/* A late subscriber hears of each visible node that is up, in the order in which they came, then of
+ * each change, and of nothing after it has unsubscribed. */
 START_TEST(a_late_subscriber_misses_nothing)
 {
     node_fixture_run(late_subscriber);
@@ -101,7 +101,8 @@ static osr_err order_with_messages(osr_self *self)
     return OSR_OK;
 }
 
-/* A nodeup stands before what the same thread delivers after it, a nodedown behind what it delivered before. */
+/* A nodeup stands before what the same thread delivers after it, a nodedown behind what it
+ * delivered before. */
 START_TEST(nodeup_first_nodedown_last)
 {
     node_fixture_run(order_with_messages);

@@ -260,7 +260,8 @@ static osr_pid start_answering(osr_self *self)
     return pid;
 }
 
-static osr_err ask(osr_self *self, osr_pid pid, int64_t n, uint32_t timeout_ms, osr_message *ret_reply)
+static osr_err ask(osr_self *self, osr_pid pid, int64_t n, uint32_t timeout_ms,
+                   osr_message *ret_reply)
 {
     question q = {.n = n};
     return osri_request(self, osr_to(pid), &question_osr_type, &q, timeout_ms, ret_reply, NULL);

@@ -34,7 +34,8 @@ static void step_all(osr_node *node)
     }
 }
 
-/* The table takes as many processes as it was made for, not one more, and one again when one has ended. */
+/* The table takes as many processes as it was made for, not one more, and one again when one has
+ * ended. */
 START_TEST(the_table_has_a_limit)
 {
     osr_node *node = small_node(3);

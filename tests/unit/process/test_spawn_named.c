@@ -35,10 +35,10 @@ static osr_err spawns(osr_self *self)
     CHECK_OK(self, hunter_spawn(self, &(note){0}, OSR_SPAWN(.link = true), &pid));
     for (int i = 0; i < ROUNDS; i++) {
         osr_ref monitor;
-        CHECK_OK(self, target_spawn(self, &(note){0},
-                                    OSR_SPAWN(.name = "target", .monitor = true,
-                                              .ret_monitor = &monitor),
-                                    &pid));
+        CHECK_OK(self,
+                 target_spawn(self, &(note){0},
+                              OSR_SPAWN(.name = "target", .monitor = true, .ret_monitor = &monitor),
+                              &pid));
         OSR_CHECK(self, next_down(self) == OSR_REASON_KILLED);
     }
     return OSR_OK;

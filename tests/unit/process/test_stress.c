@@ -9,9 +9,9 @@
 #include "lib/process/node.h"
 #include "tests/unit/process/process_kit.h"
 
-/* Random processes doing random things to each other on all cores, and the accounts afterwards: each monitor and
- * each link has fired exactly once, each message is received or dropped, nothing is left. The seed is printed;
- * STRESS_SEED sets it, STRESS_STEPS how much each process does. */
+/* Random processes doing random things to each other on all cores, and the accounts afterwards:
+ * each monitor and each link has fired exactly once, each message is received or dropped, nothing
+ * is left. The seed is printed; STRESS_SEED sets it, STRESS_STEPS how much each process does. */
 
 #define WORKERS 40
 #define NAMES 8
@@ -240,7 +240,8 @@ static void check_accounts(osr_node *node, uint64_t blocks_before)
                       atomic_load(&timers_fired) + atomic_load(&timers_cancelled));
 }
 
-/* Everybody does everything to everybody: each link, monitor and timer fires exactly once, no message is lost. */
+/* Everybody does everything to everybody: each link, monitor and timer fires exactly once, no
+ * message is lost. */
 START_TEST(random_lives_leave_accounts_that_balance)
 {
     osr_node *node;

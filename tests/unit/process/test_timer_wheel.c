@@ -79,8 +79,8 @@ static void check_all(void)
     uint64_t earliest = UINT64_MAX;
     for (size_t i = 0; i < TIMERS; i++) {
         probe *p = &probes[i];
-        bool in_time = p->live ? p->due_ns + MS > now_ns
-                               : p->fired_ns == 0 || p->fired_ns >= p->due_ns;
+        bool in_time =
+            p->live ? p->due_ns + MS > now_ns : p->fired_ns == 0 || p->fired_ns >= p->due_ns;
         if (!in_time) { /* a check macro for each of millions would take a minute */
             ck_abort_msg("timer %zu due at %llu is %s at %llu", i, (unsigned long long)p->due_ns,
                          p->live ? "live" : "fired", (unsigned long long)now_ns);
@@ -129,7 +129,8 @@ START_TEST(any_mix_of_starts_cancels_and_jumps_fires_each_timer_once_in_time)
 }
 END_TEST
 
-/* Timers of one tick fire in the order in which they were started, whatever level they came from. */
+/* Timers of one tick fire in the order in which they were started, whatever level they came from.
+ */
 START_TEST(timers_of_one_tick_fire_in_order_of_start)
 {
     uint64_t due = now_ns + 5000 * MS;

@@ -55,7 +55,8 @@ START_TEST(the_list_is_first_in_first_out)
 }
 END_TEST
 
-/* The one made ready last runs first and inherits; the one it displaces goes to the end of the list. */
+/* The one made ready last runs first and inherits; the one it displaces goes to the end of the
+ * list. */
 START_TEST(next_runs_before_the_list)
 {
     bool inherits;

@@ -70,7 +70,8 @@ OSR_ENTRY(naps, note)
     return OSR_OK;
 }
 
-/* With one scheduler, handlers that do not return do not stop the others, as often as it happens. */
+/* With one scheduler, handlers that do not return do not stop the others, as often as it happens.
+ */
 START_TEST(an_endless_handler_loses_its_scheduler)
 {
     for (int i = 0; i < 3; i++) {
@@ -300,7 +301,8 @@ OSR_ENTRY(holds_its_thread, note)
     return OSR_OK;
 }
 
-/* A pinned process whose thread has lost its scheduler goes on there without one; the others go on elsewhere. */
+/* A pinned process whose thread has lost its scheduler goes on there without one; the others go on
+ * elsewhere. */
 START_TEST(a_pinned_process_goes_on_without_a_scheduler)
 {
     osr_pid held = start(&holds_its_thread_osr_entry, 0, OSR_SPAWN(.pinned = true));

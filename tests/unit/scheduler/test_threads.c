@@ -75,7 +75,8 @@ OSR_ENTRY(naps, note)
     return osr_sleep(self, 5);
 }
 
-/* Failing to make a spare thread uses none up: when threads can be had again, a scheduler is handed over. */
+/* Failing to make a spare thread uses none up: when threads can be had again, a scheduler is handed
+ * over. */
 START_TEST(spares_that_could_not_be_made_are_tried_again)
 {
     osr_node *node = node_new(1, OSR_LOG_ERROR);
@@ -153,7 +154,8 @@ OSR_ENTRY(leaves_orphans, note)
     return osr_sleep(self, 20);
 }
 
-/* Who has lost its parent and is linked to nobody is told to exit too, and not waited for until the time is up. */
+/* Who has lost its parent and is linked to nobody is told to exit too, and not waited for until the
+ * time is up. */
 START_TEST(stop_ends_orphans_without_waiting_for_the_time_to_be_up)
 {
     osr_node *node = node_new(2, OSR_LOG_ERROR);
@@ -192,7 +194,8 @@ OSR_ENTRY(lets_go, note)
     return OSR_OK;
 }
 
-/* A process in osr_blocking() is told to exit when the blocking code has returned, and then ends. */
+/* A process in osr_blocking() is told to exit when the blocking code has returned, and then ends.
+ */
 START_TEST(stop_waits_for_blocking_code)
 {
     osr_node *node = node_new(1, OSR_LOG_ERROR);
