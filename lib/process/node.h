@@ -14,6 +14,7 @@
 #include "lib/process/process.h"
 #include "lib/scheduler/run_queue.h"
 #include "lib/scheduler/stack.h"
+#include "lib/trace/counters.h"
 
 /* The node: everything that its processes share. */
 
@@ -21,21 +22,6 @@
 #define OSRI_SCHEDULERS_MAX 256
 #define OSRI_PROCESSES_DEFAULT (1024 * 1024)
 #define OSRI_ENDED_MAX 1024 /* ends of processes started from outside that nobody asked for yet */
-
-/* What is counted, each by whoever does it. */
-typedef enum osri_counter {
-    OSRI_COUNT_SENT,
-    OSRI_COUNT_RECEIVED,
-    OSRI_COUNT_DROPPED,
-    OSRI_COUNT_FORWARDED,
-    OSRI_COUNT_SPAWNED,
-    OSRI_COUNT_ENDED,
-    OSRI_COUNTERS,
-} osri_counter;
-
-typedef struct osri_counters {
-    _Atomic(uint64_t) value[OSRI_COUNTERS];
-} osri_counters;
 
 typedef struct osri_table {
     osri_mutex mutex;           /* OSRI_RANK_TABLE */
@@ -90,9 +76,6 @@ struct osr_node {
     osri_worker *stepper;    /* the worker of osr_node_step() */
     osri_blocking_pool *blocking;
 };
-
-/* Adds one, cheaply on a worker's own thread. Threads: any. */
-void osri_count(osr_node *node, osri_counter counter);
 
 /* A number that no other reference of this node has. Threads: any. */
 uint64_t osri_reference_next(osr_node *node);

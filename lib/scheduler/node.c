@@ -6,34 +6,16 @@
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
-/* The node as a whole: made, started, stepped, counted, freed. */
+/* The node as a whole: made, started, stepped, freed. */
 
 #define REFERENCES_BLOCK 4096
 #define NAME_DEFAULT "nonode@nohost"
 
 /* ---- numbers --------------------------------------------------------------------------- */
 
-static osri_worker *worker_of(const osr_node *node)
-{
-    osri_worker *worker = osri_worker_here();
-    return worker != NULL && worker->node == node ? worker : NULL;
-}
-
-void osri_count(osr_node *node, osri_counter counter)
-{
-    osri_worker *worker = worker_of(node);
-    if (worker != NULL) { /* one writer: no need for an exchange */
-        _Atomic(uint64_t) *value = &worker->counters.value[counter];
-        uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
-        atomic_store_explicit(value, now + 1, memory_order_relaxed);
-    } else {
-        atomic_fetch_add_explicit(&node->outside.value[counter], 1, memory_order_relaxed);
-    }
-}
-
 uint64_t osri_reference_next(osr_node *node)
 {
-    osri_worker *worker = worker_of(node);
+    osri_worker *worker = osri_worker_of(node);
     if (worker == NULL) {
         return atomic_fetch_add_explicit(&node->references, 1, memory_order_relaxed) + 1;
     }
@@ -43,22 +25,6 @@ uint64_t osri_reference_next(osr_node *node)
         worker->reference_end = worker->reference_next + REFERENCES_BLOCK;
     }
     return worker->reference_next++;
-}
-
-void osr_node_count(osr_node *node, osr_node_counters *ret_counters)
-{
-    uint64_t total[OSRI_COUNTERS];
-    for (int i = 0; i < OSRI_COUNTERS; i++) {
-        total[i] = atomic_load_explicit(&node->outside.value[i], memory_order_relaxed);
-        total[i] += atomic_load_explicit(&node->stepper->counters.value[i], memory_order_relaxed);
-        osri_threads_count(node, (osri_counter)i, &total[i]);
-    }
-    ret_counters->spawned = total[OSRI_COUNT_SPAWNED];
-    ret_counters->processes = total[OSRI_COUNT_SPAWNED] - total[OSRI_COUNT_ENDED];
-    ret_counters->messages_sent = total[OSRI_COUNT_SENT];
-    ret_counters->messages_received = total[OSRI_COUNT_RECEIVED];
-    ret_counters->messages_dropped = total[OSRI_COUNT_DROPPED];
-    ret_counters->messages_forwarded = total[OSRI_COUNT_FORWARDED];
 }
 
 /* ---- made and freed -------------------------------------------------------------------- */

@@ -84,6 +84,13 @@ void osri_threads_wake_one(osr_node *node);
 /* Wakes this one, if it sleeps. */
 void osri_threads_wake(osri_scheduler *scheduler);
 
+/* This thread's worker, if it is one of this node's; else NULL. As above. */
+static inline osri_worker *osri_worker_of(const osr_node *node)
+{
+    osri_worker *worker = osri_worker_here();
+    return worker != NULL && worker->node == node ? worker : NULL;
+}
+
 /* Adds what the workers have counted. */
 void osri_threads_count(osr_node *node, osri_counter counter, uint64_t *total);
 

@@ -23,7 +23,7 @@ static const char usage[] =
     "usage: osier nodes [FLAG]...\n"
     "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each "
     "answers.\n"
-    "  --check              exit with 0 only if all answer\n" OSRI_ARGUMENTS_HELP;
+    "  --check              exit with 0 only if there are nodes and all answer\n" OSRI_ARGUMENTS_HELP;
 
 static void join_labels(const osri_epmd_record *record, char ret_text[LABELS_BYTES])
 {
@@ -129,7 +129,7 @@ static int list(const osri_arguments *arguments)
     if (count == 0) {
         (void)puts("no node is registered on this machine; osier demo up starts some");
         osri_epmd_list_free(&records, count);
-        return OSR_STATUS_OK;
+        return arguments->check ? OSR_STATUS_FAILED : OSR_STATUS_OK;
     }
     int status = check_all(arguments, records, count);
     osri_epmd_list_free(&records, count);

@@ -82,14 +82,10 @@ ok "so is one that is no secret" ends_with 78
 
 # another cluster's secret
 mkdir -m 700 "$world/other"
-OSIER_HOME=$world/other OSIER_EPMD_PORT=$((OSIER_EPMD_PORT + 1)) bounded 20 counter --name other --listen "$listen" \
-    --ready-fd 3 3>"$world/other.ready" 2>"$world/other.log" &
-pids="$pids $!"
-until_true 20 grep -q READY "$world/other.ready"
+OSIER_HOME=$world/other start other counter --no-mapper
 run osier exec --secret "$world/other/cluster.secret" store ps
 ok "another secret does not get in" ends_with 69
 ok "and the reason is given" complains 'no connection to store@localhost'
-OSIER_EPMD_PORT=$((OSIER_EPMD_PORT + 1)) osier-epmd --stop >/dev/null 2>&1 || true
 
 kill -s STOP "$store"
 run osier nodes --check

@@ -32,7 +32,7 @@ end_world()
     for pid in $pids; do
         wait "$pid" 2>/dev/null || true
     done
-    osier-epmd --stop >/dev/null 2>&1 || true
+    osier-epmd stop >/dev/null 2>&1 || true
     rm -rf "$world"
 }
 trap end_world EXIT
@@ -57,6 +57,9 @@ until_true()
     done
 }
 
+is_up() { grep -q "^READY $node@" "$world/$node.ready"; }
+is_up_or_gone() { is_up || gone "$pid"; }
+
 # start NAME PROGRAM [FLAG…]: starts a node and waits until it is up; its process id is in $pid, what it says in
 # $world/NAME.log.
 start()
@@ -70,7 +73,7 @@ start()
         3>"$world/$node.ready" 2>"$world/$node.log" </dev/null &
     pid=$!
     pids="$pids $pid"
-    if ! until_true 20 grep -q "^READY $node@" "$world/$node.ready"; then
+    if ! until_true 20 is_up_or_gone || ! is_up; then
         echo "$node is not up:"
         cat "$world/$node.log"
         exit 1

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/trace/counters.h"
+
+#include "lib/scheduler/scheduler.h"
+
+void osri_count(osr_node *node, osri_counter counter)
+{
+    osri_worker *worker = osri_worker_of(node);
+    if (worker != NULL) { /* one writer: no need for an exchange */
+        _Atomic(uint64_t) *value = &worker->counters.value[counter];
+        uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
+        atomic_store_explicit(value, now + 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&node->outside.value[counter], 1, memory_order_relaxed);
+    }
+}
+
+void osr_node_count(osr_node *node, osr_node_counters *ret_counters)
+{
+    uint64_t total[OSRI_COUNTERS];
+    for (int i = 0; i < OSRI_COUNTERS; i++) {
+        total[i] = atomic_load_explicit(&node->outside.value[i], memory_order_relaxed);
+        total[i] += atomic_load_explicit(&node->stepper->counters.value[i], memory_order_relaxed);
+        osri_threads_count(node, (osri_counter)i, &total[i]);
+    }
+    ret_counters->spawned = total[OSRI_COUNT_SPAWNED];
+    ret_counters->processes = total[OSRI_COUNT_SPAWNED] - total[OSRI_COUNT_ENDED];
+    ret_counters->messages_sent = total[OSRI_COUNT_SENT];
+    ret_counters->messages_received = total[OSRI_COUNT_RECEIVED];
+    ret_counters->messages_dropped = total[OSRI_COUNT_DROPPED];
+    ret_counters->messages_forwarded = total[OSRI_COUNT_FORWARDED];
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_TRACE_COUNTERS_H
+#define OSR_TRACE_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "osier/node.h"
+
+/* What a node counts: each worker for itself, so that counting costs no exchange; whoever asks adds
+ * up. When nothing is under way, sent = received + dropped + queued: the tests hold every node
+ * against that. */
+
+/* What is counted, each by whoever does it. */
+typedef enum osri_counter {
+    OSRI_COUNT_SENT,
+    OSRI_COUNT_RECEIVED,
+    OSRI_COUNT_DROPPED,
+    OSRI_COUNT_FORWARDED,
+    OSRI_COUNT_SPAWNED,
+    OSRI_COUNT_ENDED,
+    OSRI_COUNTERS,
+} osri_counter;
+
+typedef struct osri_counters {
+    _Atomic(uint64_t) value[OSRI_COUNTERS];
+} osri_counters;
+
+/* Adds one, cheaply on a worker's own thread. Threads: any. */
+void osri_count(osr_node *node, osri_counter counter);
+
+#endif
