@@ -23,7 +23,8 @@ static const char usage[] =
     "usage: osier nodes [FLAG]...\n"
     "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each "
     "answers.\n"
-    "  --check              exit with 0 only if there are nodes and all answer\n" OSRI_ARGUMENTS_HELP;
+    "  --check              exit with 0 only if there are nodes and all "
+    "answer\n" OSRI_ARGUMENTS_HELP;
 
 static void join_labels(const osri_epmd_record *record, char ret_text[LABELS_BYTES])
 {

@@ -82,7 +82,9 @@ ok "so is one that is no secret" ends_with 78
 
 # another cluster's secret
 mkdir -m 700 "$world/other"
-OSIER_HOME=$world/other start other counter --no-mapper
+OSIER_HOME=$world/other
+start other counter --no-mapper
+OSIER_HOME=$world/home
 run osier exec --secret "$world/other/cluster.secret" store ps
 ok "another secret does not get in" ends_with 69
 ok "and the reason is given" complains 'no connection to store@localhost'
