@@ -156,7 +156,8 @@ static uint32_t fill_nodes(osr_self *self, const job *state, node_row *rows)
         if (at == count) {
             rows[count++] = (node_row){.node = osr_str_of(worker->node), .os_pid = worker->os_pid};
         }
-        const char *fate = worker->killed ? "killed" : worker->alive ? "" : "lost";
+        bool killed = worker->os_pid == r->kill.os_pid && strcmp(worker->node, r->kill.node) == 0;
+        const char *fate = killed ? "killed" : worker->alive ? "" : "lost";
         rows[at].fate = osr_str_of(fate);
         rows[at].chunks += r->plan.workers[i].counted;
     }

@@ -37,6 +37,9 @@ sort "$work/seen" | comm -13 - "$work/counted" | grep . && wrong "the report nam
 ok "the report names processes that were seen alive"
 
 victim=$(sed -n 's/^killed \(worker.\)@localhost.*/\1/p' "$work/run.out")
+says run.out "$victim@localhost, killed\$" || wrong "the table of nodes does not say who was killed"
+says run.out 'worker3@localhost, lost$' || wrong "the table of nodes does not say who was lost"
+ok "the table of nodes tells the killed from the lost"
 awk -F '\t' -v victim="$victim@localhost" '
     $6 >= 2 { again++; if ($4 == victim || $4 == "worker3@localhost") bad = 1 }
     END { exit bad || again < 3 }' "$work/out/report.tsv" || wrong "what the dead held was not done again elsewhere"

@@ -92,4 +92,12 @@ ok "and says why" grep -q 'mute has not answered within 5 s' "$world/slow"
 
 ok "each command is in the log" grep -q 'notice: shell: exec-.*: call counter counter_add{by: 5}' "$world/store.log"
 ok "the node lives" alive "$store"
+
+# its handler cannot be ended, and the node ends all the same when it is told so twice
+told_to_end() { kill -s TERM "$store" 2>/dev/null; gone "$store"; }
+ok "a second signal ends a node whose handler does not return" until_true 10 told_to_end
+status=0
+wait "$store" || status=$?
+ok "as a failure" ends_with 1
+ok "that is explained" grep -q '^busy: a handler does not return' "$world/store.log"
 finish
