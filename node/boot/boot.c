@@ -122,6 +122,7 @@ static void *take_signals(void *argument)
         if (!osr_pid_is_none(b->application)) {
             pass_order_locked(b);
         } else if (b->orders > 1) {
+            complain(b, "another signal has ended it before its processes were done");
             _exit(OSR_STATUS_FAILED);
         }
         (void)alarm(b->orders > 1 ? STOP_S_HASTY : 0);
@@ -255,7 +256,7 @@ static int wait_for_end(boot *b, osr_pid application)
         return OSR_STATUS_OK;
     }
     if (orders > 1) {
-        complain(b, "a second signal has ended it before its processes were done");
+        complain(b, "another signal has ended it before its processes were done");
         return OSR_STATUS_FAILED;
     }
     (void)fprintf(stderr, "%s: the application %s has ended: %s\n", b->program, b->app->name,
