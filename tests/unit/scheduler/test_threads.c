@@ -8,7 +8,7 @@
 /* Starting and stopping a node's threads. */
 
 /* One test leaves threads behind on purpose. */
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "report_thread_leaks=0";
