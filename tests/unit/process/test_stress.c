@@ -64,14 +64,16 @@ typedef struct account {
     uint64_t monitors, links, timers; /* that have not fired yet */
     osr_pid victims[16];              /* linked and monitored since they began */
     uint32_t count;
-    osr_pid dead; /* its down, and so its exit, has been heard */
+    osr_pid dead; /* its own down, and so its exit, has been heard */
 } account;
 
 static void hear(account *own, const osr_message *message)
 {
     if (OSR_AS(osr_down, message) != NULL) {
         own->monitors -= 1;
-        own->dead = OSR_AS(osr_down, message)->pid;
+        if (OSR_AS(osr_down, message)->reason.code != OSR_REASON_NOPROC) {
+            own->dead = OSR_AS(osr_down, message)->pid;
+        } /* else it was already closed, and its exit may still be under way */
         atomic_fetch_add(&monitors_fired, 1);
     } else if (OSR_AS(osr_exited, message) != NULL) {
         own->links -= 1;
