@@ -34,7 +34,7 @@ typedef struct osr_node_options {
 OSR_API OSR_MUST_CHECK osr_err osr_node_new(const osr_node_options *options, osr_node **ret_node);
 
 /* Starts the scheduler threads. Errors: OSR_ENOMEM, OSR_EIO no threads; OSR_ENOTSUP an env without
- * threads. */
+ * threads; OSR_EINVAL it has been started before. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start(osr_node *node);
 
 /* Runs one scheduler turn without any thread, for simulators and embedders. Returns whether
@@ -47,7 +47,8 @@ OSR_API bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns);
  * threads. Threads: any outside the node. A node that never started is drained by stepping. */
 OSR_API void osr_node_stop(osr_node *node, uint32_t timeout_ms);
 
-/* Frees a stopped (or never started) node and sets the pointer to NULL. */
+/* Frees a stopped (or never started) node and sets the pointer to NULL.
+ * The memory of a node that stopped with a handler that does not return stays. */
 OSR_API void osr_node_free(osr_node **node);
 
 /* The node's name, its id (a pid's first part) and its creation, the number of this incarnation.
@@ -70,7 +71,8 @@ OSR_API osr_err osr_node_send(osr_node *node, osr_dest to, const osr_type *type,
  * any. */
 OSR_API osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason);
 
-/* Waits until the process has ended. Threads: any outside the node.
+/* Waits until a process that osr_node_spawn() or osr_node_start_server() started has ended; for
+ * any other it waits in vain. Threads: any outside the node.
  * Errors: OSR_ETIMEDOUT; OSR_ENOTSUP on a node that is stepped. ret_reason: owned by the caller,
  * whose text is cut to fit; may be NULL. */
 typedef struct osr_ended {

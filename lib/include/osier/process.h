@@ -77,7 +77,7 @@ typedef struct osr_spawn_options {
     const char *label;    /* shown by tools, need not be unique; copied, cut to 31 bytes */
     const char *node;     /* spawn on this node: the entry must be exported there; NULL = here */
     uint32_t stack_bytes; /* 0 = 64 KiB */
-    uint32_t exit_ms;     /* time to return after an exit signal; 0 = 1,000 */
+    uint32_t exit_ms;     /* time to return after the first OSR_EEXIT; 0 = 1,000 */
     bool link;            /* atomically linked to the spawner */
     bool monitor;         /* atomically monitored by the spawner: see ret_monitor */
     bool pinned;          /* stays on one thread */
@@ -121,6 +121,7 @@ typedef struct osr_spawn_options {
  * answer at most the node's connection deadline; else it does not suspend.
  * argument: of entry->argument's type, copied; NULL where that is NULL.
  * Errors: OSR_ENOMEM; OSR_ELIMIT process table full; OSR_ETAKEN the name; OSR_EEXIT;
+ *   OSR_EINVAL a stack over 8 MiB, or no argument where the entry has one; OSR_ESTOPPED;
  *   remote: OSR_ENOCONNECTION, OSR_ENOTFOUND not exported there, OSR_EPERM no role. */
 OSR_API OSR_MUST_CHECK osr_err osr_spawn(osr_self *self, const osr_entry *entry,
                                          const void *argument, const osr_spawn_options *options,
