@@ -46,7 +46,12 @@ static void look_up(osri_resolve_job *job)
     memset(&hints, 0, sizeof hints);
     hints.ai_family = job->ipv6 ? AF_UNSPEC : AF_INET;
     hints.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(job->host, NULL, &hints, &found) != 0) {
+    int missing = getaddrinfo(job->host, NULL, &hints, &found);
+    if (missing != 0 && strcmp(job->host, "localhost") == 0) {
+        /* it is loopback also on a system without /etc/hosts (RFC 6761, 6.3) */
+        missing = getaddrinfo("127.0.0.1", NULL, &hints, &found);
+    }
+    if (missing != 0) {
         return;
     }
     job->found = found && getnameinfo(found->ai_addr, found->ai_addrlen, job->address,
