@@ -13,11 +13,13 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "dist/identity/files.h"
+#include "dist/identity/node_files.h"
 #include "epmd/client.h"
 #include "epmd/path.h"
 #include "epmd/server.h"
@@ -31,6 +33,7 @@ typedef struct settings {
     const char *listen;
     const char *secret_path;
     const char *cluster;
+    osri_production_files production; /* no authority: development */
     uint32_t idle_exit_s;
     int ready_fd; /* -1: none */
     bool daemon;
@@ -51,6 +54,10 @@ static const char usage[] =
     "  --listen ADDRESS    address for other machines (127.0.0.1)\n"
     "  --secret FILE       the cluster's secret (~/.osier/cluster.secret, made on first use)\n"
     "  --cluster NAME      the cluster's name (dev)\n"
+    "  --authority FILE --key FILE --certificate FILE --revoked FILE\n"
+    "                      production, instead of a secret: files made by osier keys; the "
+    "certificate has\n"
+    "                      the roles join and mapper\n"
     "  --daemon            run in the background\n"
     "  --idle-exit SECONDS stop when no node has been registered for so long\n"
     "  --ready-fd N        report READY, RUNNING or ERROR and the reason on this descriptor\n"
@@ -96,6 +103,18 @@ static bool apply_option(settings *s, int option, const char *value)
         s->cluster = value;
         good = osri_cluster_name_check(value, strlen(value)) == OSR_OK;
         break;
+    case 'A':
+        s->production.authority = value;
+        break;
+    case 'K':
+        s->production.key = value;
+        break;
+    case 'C':
+        s->production.certificate = value;
+        break;
+    case 'R':
+        s->production.revoked = value;
+        break;
     case 'd':
         s->daemon = true;
         break;
@@ -118,6 +137,10 @@ static int parse_options(int argc, char **argv, settings *s)
         {"listen", required_argument, NULL, 'l'},
         {"secret", required_argument, NULL, 's'},
         {"cluster", required_argument, NULL, 'c'},
+        {"authority", required_argument, NULL, 'A'},
+        {"key", required_argument, NULL, 'K'},
+        {"certificate", required_argument, NULL, 'C'},
+        {"revoked", required_argument, NULL, 'R'},
         {"daemon", no_argument, NULL, 'd'},
         {"idle-exit", required_argument, NULL, 'i'},
         {"ready-fd", required_argument, NULL, 'r'},
@@ -319,9 +342,35 @@ static int serve(const settings *s, const osri_identity *identity)
     return EXIT_SUCCESS;
 }
 
+static osr_err load_identity(const settings *s, osri_identity *ret_identity, char *text,
+                             size_t text_bytes)
+{
+    static osri_revocations revocations; /* lent to the identity */
+    uint8_t secret[OSRI_SECRET_BYTES];
+
+    if (s->production.authority != NULL && (s->secret_path != NULL || s->cluster != NULL)) {
+        snprintf(text, text_bytes,
+                 "an authority or a secret, not both; leave --secret and --cluster out");
+        return OSR_EINVAL;
+    }
+    if (s->production.authority != NULL) {
+        return osri_identity_production(&s->production, NULL, OSRI_ROLE_JOIN | OSRI_ROLE_MAPPER,
+                                        (uint64_t)time(NULL), &revocations, ret_identity, text,
+                                        text_bytes);
+    }
+    osr_err err = osri_secret_load(s->secret_path, secret, text, text_bytes);
+    if (err == OSR_OK) {
+        err = osri_identity_mapper(secret, s->cluster, ret_identity);
+        sodium_memzero(secret, sizeof(secret));
+        if (err != OSR_OK) {
+            snprintf(text, text_bytes, "the cluster's name is not one");
+        }
+    }
+    return err;
+}
+
 static int run(settings *s)
 {
-    uint8_t secret[OSRI_SECRET_BYTES];
     osri_identity identity;
     char text[TEXT_BYTES] = "";
 
@@ -329,14 +378,9 @@ static int run(settings *s)
     if (s->daemon) {
         close_inherited(s->ready_fd);
     }
-    osr_err err = osri_secret_load(s->secret_path, secret, text, sizeof(text));
+    osr_err err = load_identity(s, &identity, text, sizeof(text));
     if (err != OSR_OK) {
         return fail(s, err, text);
-    }
-    err = osri_identity_mapper(secret, s->cluster, &identity);
-    sodium_memzero(secret, sizeof(secret));
-    if (err != OSR_OK) {
-        return fail(s, err, "the cluster's name is not one");
     }
     if (s->daemon && !go_background(s)) {
         return fail(s, OSR_ELIMIT, "cannot go into the background");

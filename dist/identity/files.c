@@ -15,6 +15,8 @@
 
 #include <sodium.h>
 
+#include "dist/identity/text_file.h"
+
 /* Files of keys, and the shared secret.
  *
  * Invariants
@@ -27,7 +29,6 @@
 #define PATH_BYTES 4096
 #define SECRET_HEADER "# osier-secret-1"
 #define SECRET_KEY "secret"
-#define SECRET_TEXT_BYTES 128
 
 static osr_err fail(osr_err err, char *text, size_t bytes, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -157,52 +158,6 @@ osr_err osri_file_read(const char *path, mode_t mode_forbidden, char *ret_data, 
     return err;
 }
 
-static bool starts_with(const char *line, size_t bytes, const char *prefix)
-{
-    return bytes >= strlen(prefix) && memcmp(line, prefix, strlen(prefix)) == 0;
-}
-
-static bool decode_value(const char *value, size_t value_bytes, uint8_t *ret_value, size_t bytes)
-{
-    size_t decoded = 0;
-
-    while (value_bytes > 0 && *value == ' ') {
-        value++;
-        value_bytes--;
-    }
-    while (value_bytes > 0 && (value[value_bytes - 1] == ' ' || value[value_bytes - 1] == '\r')) {
-        value_bytes--;
-    }
-    return sodium_base642bin(ret_value, bytes, value, value_bytes, NULL, &decoded, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
-           decoded == bytes;
-}
-
-osr_err osri_file_field(const char *data, const char *header, const char *key, uint8_t *ret_value,
-                        size_t bytes)
-{
-    bool found = false;
-
-    for (size_t number = 0; *data != '\0'; number++) {
-        size_t line_bytes = strcspn(data, "\n");
-        if (number == 0 &&
-            (line_bytes != strlen(header) || !starts_with(data, line_bytes, header))) {
-            return OSR_EPROTO;
-        }
-        size_t key_bytes = strlen(key);
-        if (starts_with(data, line_bytes, key) && line_bytes > key_bytes &&
-            data[key_bytes] == ':') {
-            if (found ||
-                !decode_value(data + key_bytes + 1, line_bytes - key_bytes - 1, ret_value, bytes)) {
-                return OSR_EPROTO;
-            }
-            found = true;
-        }
-        data += line_bytes + (data[line_bytes] == '\n');
-    }
-    return found ? OSR_OK : OSR_EPROTO;
-}
-
 static osr_err home_directory(char *ret_path, size_t bytes, char *text, size_t text_bytes)
 {
     const char *own = getenv("OSIER_HOME");
@@ -243,55 +198,19 @@ osr_err osri_secret_path(char *ret_path, size_t bytes, char *ret_text, size_t te
     return OSR_OK;
 }
 
-static bool write_whole(int descriptor, const char *data, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t done = write(descriptor, data, bytes);
-        if (done < 0 && errno != EINTR) {
-            return false;
-        }
-        data += done > 0 ? done : 0;
-        bytes -= done > 0 ? (size_t)done : 0;
-    }
-    return fsync(descriptor) == 0;
-}
-
-static bool write_secret(int descriptor)
-{
-    uint8_t secret[OSRI_SECRET_BYTES];
-    char encoded[sodium_base64_ENCODED_LEN(OSRI_SECRET_BYTES, sodium_base64_VARIANT_ORIGINAL)];
-    char text[SECRET_TEXT_BYTES];
-
-    randombytes_buf(secret, sizeof(secret));
-    sodium_bin2base64(encoded, sizeof(encoded), secret, sizeof(secret),
-                      sodium_base64_VARIANT_ORIGINAL);
-    int bytes = snprintf(text, sizeof(text), SECRET_HEADER "\n" SECRET_KEY ": %s\n", encoded);
-    bool good = write_whole(descriptor, text, (size_t)bytes);
-    sodium_memzero(secret, sizeof(secret));
-    sodium_memzero(encoded, sizeof(encoded));
-    sodium_memzero(text, sizeof(text));
-    return good;
-}
-
 /* Makes the secret unless it exists by now. */
 static osr_err create_secret(const char *path, char *text, size_t text_bytes)
 {
-    char fresh[PATH_BYTES + 32];
+    uint8_t secret[OSRI_SECRET_BYTES];
+    osri_text_file file;
 
-    snprintf(fresh, sizeof(fresh), "%s.%08x%08x", path, randombytes_random(), randombytes_random());
-    int descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return fail(OSR_EIO, text, text_bytes, "%s: cannot be made: %s", path, strerror(errno));
-    }
-    /* fchmod: an unusual umask must not take our own access away */
-    bool good = fchmod(descriptor, 0600) == 0 && write_secret(descriptor);
-    good = close(descriptor) == 0 && good;
-    good = good && (link(fresh, path) == 0 || errno == EEXIST);
-    osr_err err =
-        good ? OSR_OK
-             : fail(OSR_EIO, text, text_bytes, "%s: cannot be made: %s", path, strerror(errno));
-    unlink(fresh);
-    return err;
+    randombytes_buf(secret, sizeof(secret));
+    osri_text_file_begin(&file, SECRET_HEADER);
+    osri_text_file_add_bin(&file, SECRET_KEY, secret, sizeof(secret));
+    osr_err err = osri_text_file_write(&file, path, 0600, false, text, text_bytes);
+    sodium_memzero(secret, sizeof(secret));
+    sodium_memzero(file.data, file.bytes);
+    return err == OSR_ETAKEN ? OSR_OK : err;
 }
 
 static osr_err read_secret(const char *path, uint8_t ret_secret[OSRI_SECRET_BYTES], char *text,
@@ -301,7 +220,8 @@ static osr_err read_secret(const char *path, uint8_t ret_secret[OSRI_SECRET_BYTE
     osr_err err = osri_file_read(path, 077, data, sizeof(data), text, text_bytes);
 
     if (err == OSR_OK &&
-        osri_file_field(data, SECRET_HEADER, SECRET_KEY, ret_secret, OSRI_SECRET_BYTES) != OSR_OK) {
+        (!osri_text_begins(data, SECRET_HEADER) ||
+         osri_text_value_bin_exact(data, SECRET_KEY, ret_secret, OSRI_SECRET_BYTES) != OSR_OK)) {
         err = fail(OSR_EPROTO, text, text_bytes,
                    "%s: not a secret file (it begins with \"" SECRET_HEADER "\", then \"" SECRET_KEY
                    ": \" and 32 bytes in base64); move it away to have a new one made",

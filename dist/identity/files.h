@@ -45,10 +45,4 @@ OSR_MUST_CHECK osr_err osri_directory_prepare(const char *path, mode_t mode_forb
 OSR_MUST_CHECK osr_err osri_file_read(const char *path, mode_t mode_forbidden, char *ret_data,
                                       size_t bytes, char *ret_text, size_t text_bytes);
 
-/* The base64 value of `key` in a file's text whose first line must be `header`; exactly `bytes`
- * bytes.
- * Errors: OSR_EPROTO another header, no such key, twice, or not such a value. */
-OSR_MUST_CHECK osr_err osri_file_field(const char *data, const char *header, const char *key,
-                                       uint8_t *ret_value, size_t bytes);
-
 #endif

@@ -231,7 +231,7 @@ static osri_identity_fault check_origin(const osri_identity *self, const osri_ce
         print(
             text, bytes,
             "certificate of \"%s\" is signed by another authority (ours has key %02x%02x%02x%02x); "
-            "both nodes need the same cluster.secret",
+            "both nodes need the same cluster.secret or authority.pub",
             c->name, key[0], key[1], key[2], key[3]);
         return OSRI_IDENTITY_AUTHORITY;
     }
@@ -259,6 +259,12 @@ osri_identity_fault osri_identity_check(const osri_identity *self,
     }
     if (fault == OSRI_IDENTITY_GOOD) {
         fault = check_validity(&c, now_s, ret_text, text_bytes);
+    }
+    if (fault == OSRI_IDENTITY_GOOD && self->revocations != NULL &&
+        osri_revocations_has(self->revocations, c.serial)) {
+        print(ret_text, text_bytes, "certificate of \"%s\" is revoked (serial %llu)", c.name,
+              (unsigned long long)c.serial);
+        fault = OSRI_IDENTITY_REVOKED;
     }
     if (fault == OSRI_IDENTITY_GOOD) {
         fault = check_roles(&c, roles_needed, ret_text, text_bytes);

@@ -3,7 +3,7 @@
 #ifndef OSR_DIST_IDENTITY_H
 #define OSR_DIST_IDENTITY_H
 
-#include "dist/identity/certificate.h"
+#include "dist/identity/authority.h"
 
 /* Who a node is: its key pair, its certificate, and the authority by which it knows its peers.
  * Pure: no clock, no file, no randomness of its own.
@@ -18,8 +18,9 @@ typedef struct osri_identity {
     osri_signed_certificate certificate_signed;
     uint8_t key_secret[32]; /* CURVE secret key of certificate.key */
     uint8_t authority_public[32];
-    uint8_t mapper_public[32]; /* CURVE public key of the cluster's port mappers */
+    uint8_t mapper_public[32]; /* CURVE public key of the cluster's port mappers; 0: not known */
     uint64_t creation;         /* 64 random bits a start; compare for equality only */
+    const osri_revocations *revocations; /* lent; NULL: nothing is revoked */
 } osri_identity;
 
 /* What a development identity is made from. */
@@ -61,13 +62,15 @@ typedef enum osri_identity_fault {
     OSRI_IDENTITY_KEY = 21,
     OSRI_IDENTITY_VALIDITY = 22,
     OSRI_IDENTITY_AUTHORITY = 23,
+    OSRI_IDENTITY_REVOKED = 24,
     OSRI_IDENTITY_ROLE = 25,
 } osri_identity_fault;
 
 /* Checks another's certificate, in this order: shape, cluster, signature, that it belongs to the
- * key which the connection has proven, validity (give or take OSRI_CERTIFICATE_SKEW_S), and that it
- * has all of roles_needed. On a fault ret_text (bytes > 0) is one line for both logs, free of
- * control characters, and ret_certificate is not written. self: cluster and authority. */
+ * key which the connection has proven, validity (give or take OSRI_CERTIFICATE_SKEW_S), that it is
+ * not revoked, and that it has all of roles_needed. On a fault ret_text (bytes > 0) is one line for
+ * both logs, free of control characters, and ret_certificate is not written. self: cluster,
+ * authority and what is revoked. */
 OSR_MUST_CHECK osri_identity_fault osri_identity_check(const osri_identity *self,
                                                        const osri_signed_certificate *theirs,
                                                        const uint8_t proven_key[32], uint64_t now_s,

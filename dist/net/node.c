@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dist/identity/files.h"
+#include "dist/identity/node_files.h"
 #include "dist/net/address.h"
 #include "dist/net/admission.h"
 #include "dist/net/gate.h"
@@ -35,6 +36,7 @@ typedef struct assembly {
     osr_node *node;
     const osr_env *env;
     osri_identity identity;
+    osri_revocations revocations; /* lent to identity */
     osri_epmd_options epmd;
     osri_admission admission;
     osri_gate refusals;        /* of the key-checking thread */
@@ -134,9 +136,50 @@ const char *osr_dist_endpoint(const osr_node *node)
 
 /* ---- starting ---------------------------------------------------------------------------- */
 
+/* From the files of an authority: its cluster, our key and certificate. */
+static osr_err load_production(assembly *all, const osr_dist_options *options, char *ret_text,
+                               size_t text_bytes)
+{
+    const osri_production_files files = {.authority = options->authority,
+                                         .key = options->key,
+                                         .certificate = options->certificate,
+                                         .revoked = options->revoked,
+                                         .mapper_certificate = options->mapper_certificate};
+    uint64_t now_s = all->env->wall_ms(all->env->context) / 1000;
+
+    if (options->secret != NULL) {
+        return fail(OSR_EINVAL, ret_text, text_bytes,
+                    "a node has an authority or a secret, not both; leave --secret out");
+    }
+    osr_err err = osri_identity_production(
+        &files, osr_node_name(all->node),
+        OSRI_ROLE_JOIN | (options->hidden ? (uint32_t)OSRI_ROLE_HIDDEN : 0), now_s,
+        &all->revocations, &all->identity, ret_text, text_bytes);
+    if (err != OSR_OK) {
+        return err;
+    }
+    all->identity.creation = osr_node_creation(all->node);
+    if (options->cluster != NULL &&
+        strcmp(options->cluster, all->identity.certificate.cluster) != 0) {
+        return fail(OSR_EINVAL, ret_text, text_bytes,
+                    "%s: belongs to cluster \"%s\", not \"%s\"; leave --cluster out",
+                    options->authority, all->identity.certificate.cluster, options->cluster);
+    }
+    return OSR_OK;
+}
+
 static osr_err load_identity(assembly *all, const osr_dist_options *options, char *ret_text,
                              size_t text_bytes)
 {
+    if (options->authority != NULL) {
+        return load_production(all, options, ret_text, text_bytes);
+    }
+    if (options->key != NULL || options->certificate != NULL || options->revoked != NULL ||
+        options->mapper_certificate != NULL) {
+        return fail(OSR_EINVAL, ret_text, text_bytes,
+                    "a key or certificate without its authority; add --authority FILE "
+                    "(authority.pub)");
+    }
     uint8_t secret[OSRI_SECRET_BYTES];
     osri_identity_request request = {.secret = secret,
                                      .cluster = options->cluster,
@@ -220,7 +263,9 @@ static osr_err register_name(assembly *all, const osr_dist_options *options, cha
     all->epmd.listen = all->mapper_host[0] == '\0' ? NULL : all->mapper_host;
     /* A mapper that answered may end before we are registered: it was about to, being idle. */
     for (int attempt = 0; attempt < REGISTER_ATTEMPTS; attempt++) {
-        err = osri_epmd_ensure(&all->epmd, ret_text, text_bytes);
+        /* in production the mapper has a key that no node has, and is the operator's to start */
+        err = options->authority != NULL ? OSR_OK
+                                         : osri_epmd_ensure(&all->epmd, ret_text, text_bytes);
         if (err != OSR_OK) {
             return err;
         }

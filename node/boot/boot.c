@@ -166,14 +166,16 @@ static void clean_up_process(boot *b)
 static osr_err start_dist(boot *b, char *ret_text, size_t text_bytes)
 {
     const osri_flags *f = &b->flags;
-    return osr_dist_start(b->node,
-                          OSR_DIST(.listen = f->listen, .cluster = f->cluster, .secret = f->secret,
-                                   .labels = f->labels, .label_count = f->label_count,
-                                   .joins = f->joins, .join_count = f->join_count,
-                                   .tick_ms = f->tick_ms, .mapper_port = f->mapper_port,
-                                   .mapper_idle_exit_s = f->mapper_idle_exit_s,
-                                   .no_mapper = f->no_mapper, .hidden = f->hidden),
-                          ret_text, text_bytes);
+    return osr_dist_start(
+        b->node,
+        OSR_DIST(.listen = f->listen, .cluster = f->cluster, .secret = f->secret,
+                 .authority = f->authority, .key = f->key, .certificate = f->certificate,
+                 .revoked = f->revoked, .mapper_certificate = f->mapper_certificate,
+                 .labels = f->labels, .label_count = f->label_count, .joins = f->joins,
+                 .join_count = f->join_count, .tick_ms = f->tick_ms, .mapper_port = f->mapper_port,
+                 .mapper_idle_exit_s = f->mapper_idle_exit_s, .no_mapper = f->no_mapper,
+                 .hidden = f->hidden),
+        ret_text, text_bytes);
 }
 
 static int start_node(boot *b)

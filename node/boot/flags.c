@@ -62,6 +62,36 @@ static bool set_secret(parse *p, const char *value)
     return value[0] != '\0';
 }
 
+static bool set_authority(parse *p, const char *value)
+{
+    p->flags->authority = value;
+    return value[0] != '\0';
+}
+
+static bool set_key(parse *p, const char *value)
+{
+    p->flags->key = value;
+    return value[0] != '\0';
+}
+
+static bool set_certificate(parse *p, const char *value)
+{
+    p->flags->certificate = value;
+    return value[0] != '\0';
+}
+
+static bool set_revoked(parse *p, const char *value)
+{
+    p->flags->revoked = value;
+    return value[0] != '\0';
+}
+
+static bool set_mapper_certificate(parse *p, const char *value)
+{
+    p->flags->mapper_certificate = value;
+    return value[0] != '\0';
+}
+
 static bool add(const char **list, uint32_t *count, const char *value)
 {
     if (*count == OSRI_FLAG_LIST_MAX || value[0] == '\0') {
@@ -153,6 +183,11 @@ static const flag flags[] = {
     {"--label", "a word (at most 16)", set_label},
     {"--cluster", "a cluster's name", set_cluster},
     {"--secret", "a file", set_secret},
+    {"--authority", "a file", set_authority},
+    {"--key", "a file", set_key},
+    {"--certificate", "a file", set_certificate},
+    {"--revoked", "a file", set_revoked},
+    {"--mapper-certificate", "a file", set_mapper_certificate},
     {"--schedulers", "a number from 0 to 256", set_schedulers},
     {"--mapper-port", "a port number", set_mapper_port},
     {"--mapper-idle-exit", "a number of seconds", set_idle_exit},
@@ -176,6 +211,10 @@ const char *osri_flags_help(void)
            "  --hidden             not shown to other nodes\n"
            "  --cluster NAME       which cluster it belongs to (default dev)\n"
            "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"
+           "  --authority FILE     production: authority.pub, with --key node.key and\n"
+           "                       --certificate node.cert (osier keys makes them)\n"
+           "  --revoked FILE       certificates that no longer count: revoked.crl\n"
+           "  --mapper-certificate FILE  the port mappers' own, to ask those of other machines\n"
            "  --no-mapper          do not register at the port mapper\n"
            "  --mapper-port PORT   the port mapper's port (default 4371)\n"
            "  --mapper-idle-exit S a mapper started for this node ends S seconds after its last "

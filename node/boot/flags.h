@@ -17,6 +17,11 @@ typedef struct osri_flags {
     const char *listen;
     const char *cluster;
     const char *secret;
+    const char *authority;
+    const char *key;
+    const char *certificate;
+    const char *revoked;
+    const char *mapper_certificate;
     const char *joins[OSRI_FLAG_LIST_MAX];
     uint32_t join_count;
     const char *labels[OSRI_FLAG_LIST_MAX];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/keys/keys.h"
 #include "node/osier/commands.h"
 #include "node/shell/version.h"
 #include "osier/main.h"
@@ -29,6 +30,7 @@ static const command commands[] = {
     {"nodes", "the nodes of this machine, and whether they answer", osri_osier_nodes},
     {"shell", "a shell in a node: processes, state, calls", osri_osier_shell},
     {"exec", "one command of that shell, for scripts", osri_osier_exec},
+    {"keys", "the cluster's secret, the authority, certificates", osri_command_keys},
     {"help", "this list", help},
     {"version", "which Osier this is", version},
 };

@@ -18,6 +18,13 @@ typedef struct osr_dist_options {
     const char *listen;  /* NULL: OSR_LISTEN_DEFAULT; "" : accept nobody (clients) */
     const char *cluster; /* NULL: "dev" */
     const char *secret;  /* a file; NULL: $OSIER_HOME or ~/.osier, /cluster.secret */
+    /* Production: files made by `osier keys`. With an authority the secret is never looked at, the
+     * cluster is the authority's, and no port mapper is started: the operator's is used. */
+    const char *authority;          /* authority.pub; NULL: development */
+    const char *key;                /* node.key */
+    const char *certificate;        /* node.cert, which names the node */
+    const char *revoked;            /* revoked.crl; NULL: nothing is revoked */
+    const char *mapper_certificate; /* the mappers'; NULL: only this machine's is asked */
     const char *const *labels;
     uint32_t label_count;
     const char *const *joins; /* nodes to stay connected with, "name@host" */

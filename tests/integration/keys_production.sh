@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Osier authors
+
+# A cluster with an authority, made by `osier keys` as the manual says: nodes find each other, nothing is made of a
+# secret, and whoever has not the right files is told which and why.
+# shellcheck source=tests/integration/shell_world.sh
+. "$(dirname "$0")/shell_world.sh"
+
+keys=$world/keys
+mkdir "$keys"
+printf 'correct horse battery\n' >"$keys/passphrase"
+chmod 600 "$keys/passphrase"
+sealed="--authority $keys/authority.key --passphrase-file $keys/passphrase"
+
+run osier keys authority --cluster prod --dir "$keys" --passphrase-file "$keys/passphrase"
+ok "an authority is made" ends_with 0
+for name in mapper a b; do
+    mkdir "$keys/$name"
+    run osier keys new --name "$name@localhost" --dir "$keys/$name"
+    ok "a key for $name" ends_with 0
+    roles=join,spawn,host,supervise,shell-read,shell-write
+    [ "$name" != mapper ] || roles=join,mapper
+    # shellcheck disable=SC2086 # words
+    run osier keys issue $sealed --request "$keys/$name/node.req" --out "$keys/$name/node.cert" --roles "$roles"
+    ok "a certificate for $name" says "may $roles"
+done
+
+files() { echo "--authority $keys/authority.pub --key $keys/$1/node.key --certificate $keys/$1/node.cert"; }
+
+# shellcheck disable=SC2046 # words
+osier-epmd $(files mapper) >"$world/mapper.log" 2>&1 &
+pids="$pids $!"
+ok "a mapper with a certificate is ready" until_true 20 grep -q READY "$world/mapper.log"
+
+# shellcheck disable=SC2046 # words
+start a counter $(files a)
+# shellcheck disable=SC2046 # words
+start b counter $(files b) --join a@localhost --log info
+ok "one node finds the other by its name" until_true 20 grep -q 'a@localhost is up' "$world/b.log"
+ok "no secret is made" test ! -e "$OSIER_HOME/cluster.secret"
+
+# shellcheck disable=SC2046 # words
+run counter --name c $(files b)
+ok "a certificate is for one name" complains 'names "b@localhost" but the node is "c@localhost"'
+run counter --name b --authority "$keys/authority.pub"
+ok "an authority alone is not enough" complains 'add --key FILE'
+run counter --name b --key "$keys/b/node.key"
+ok "a key alone is not enough" complains 'add --authority FILE'
+# shellcheck disable=SC2086 # words
+run osier keys revoke $sealed --revoked "$keys/revoked.crl" "$keys/b/node.cert"
+ok "a certificate is revoked" says 'version 1, 1 revoked'
+# shellcheck disable=SC2046 # words
+run counter --name b $(files b) --revoked "$keys/revoked.crl"
+ok "and then no node starts with it" complains 'is revoked'
+# shellcheck disable=SC2046 # words
+run osier keys check --name a@localhost $(files a)
+ok "check says good of good files" says '^good: '
+
+finish
