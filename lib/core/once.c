@@ -100,9 +100,17 @@ static void put_process(report *line, const osri_fault_context *context)
     put(line, ": ");
 }
 
+static void describe_process(void)
+{
+    if (my_context.describe != NULL && my_context.process != NULL) {
+        my_context.describe(my_context.process, &my_context);
+    }
+}
+
 static void begin_line(report *line)
 {
     line->used = 0;
+    describe_process();
     put(line, "osier: ");
     if (my_context.node != NULL) {
         put(line, "node ");

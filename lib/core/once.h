@@ -18,10 +18,12 @@
  * "not known". The owner thread alone writes; its signal handler reads. */
 typedef struct osri_fault_context {
     const char *node;
-    /* Prints the running process's pid: async-signal-safe, always terminates. NULL: no process
-     * runs. */
+    /* Fills in the fields below from `process` when they are needed: a switch then costs one store.
+     * Async-signal-safe. NULL: they stand here already. */
+    void (*describe)(const void *process, struct osri_fault_context *context);
+    const void *process; /* the one that runs; NULL: none */
+    /* Prints its pid: async-signal-safe, always terminates. NULL: no process runs. */
     void (*process_print)(const void *process, char *ret_text, size_t bytes);
-    const void *process;
     const char *name;      /* registered name */
     const char *handler;   /* e.g. "counter" */
     const char *message;   /* type of the message in work */

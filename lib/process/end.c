@@ -108,7 +108,7 @@ static void run_body(osr_self *self)
         }
         handle(self, message);
     }
-    if (goes_on(self) && self->idle_due_ns != UINT64_MAX && self->mailbox.first == NULL &&
+    if (goes_on(self) && self->idle_due_ns != UINT64_MAX && osri_mailbox_is_empty(&self->mailbox) &&
         osri_node_now(self->node) >= self->idle_due_ns) {
         idle(self);
     }
@@ -138,6 +138,7 @@ void osri_process_clean(osr_self *self)
 void osri_process_main(void *argument)
 {
     osr_self *self = argument;
+    osri_process_arrive(self);
     if (self->exiting && self->ops == NULL) {
         self->ending = true;
     } else if (self->ops == NULL) {
@@ -292,10 +293,11 @@ static void answer_drop(osr_self *process)
 
 void osri_process_close(osr_self *process)
 {
-    /* acq_rel: acquire pairs with release in osri_process_push; release: who sees it closed sees
-     * the name gone */
+    /* seq_cst: acquire pairs with release in osri_process_push; release: who sees it closed sees
+     * the name gone; and see osri_name_release() */
     osri_envelope *newest =
-        atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_acq_rel);
+        atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_seq_cst);
+    osri_name_release(process->node, process); /* one that it was given since */
     osri_envelope *oldest = NULL;
     while (newest != NULL) {
         osri_envelope *next = newest->next;

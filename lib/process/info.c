@@ -42,13 +42,16 @@ static bool fill(osr_self *process, uint64_t number, uint32_t generation, osri_s
     osr_node *node = process->node;
     osri_mutex_lock(&node->registry_mutex);
     osri_mutex_lock(&node->table.mutex);
-    /* acquire: pairs with release in process_run(): what was set at spawn */
-    uint64_t here = atomic_load_explicit(&process->number, memory_order_acquire);
+    atomic_store_explicit(&node->table.looking, true, memory_order_seq_cst);
+    /* seq_cst: see S4 in table.c; acquire: pairs with release in osri_spawn_run(): what was set at
+     * spawn */
+    uint64_t here = atomic_load_explicit(&process->number, memory_order_seq_cst);
     bool is_it = here != 0 && (number != 0 ? here == number
                                            : osri_process_pid(process).generation == generation);
     if (is_it) {
         fill_locked(process, ret);
     }
+    atomic_store_explicit(&node->table.looking, false, memory_order_release);
     osri_mutex_unlock(&node->table.mutex);
     osri_mutex_unlock(&node->registry_mutex);
     return is_it;

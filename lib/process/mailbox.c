@@ -2,7 +2,10 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "lib/process/mailbox.h"
 
-/* See mailbox.h for the invariants. */
+/* See mailbox.h for the invariants. An index is an improvement only: where there is no memory for
+ * it, the list goes on. */
+
+/* ---- the list -------------------------------------------------------------------------- */
 
 /* Removes the envelope that *link points to. */
 static osri_envelope *unhang(osri_mailbox *mailbox, osri_envelope **link)
@@ -29,54 +32,169 @@ static bool is_of(const osri_envelope *envelope, const osr_type *const *types, s
     return false;
 }
 
-void osri_mailbox_append(osri_mailbox *mailbox, osri_envelope *envelope)
+/* ---- from list to index and back ------------------------------------------------------- */
+
+/* Everything into an index; what was unseen is unseen still. */
+static void index_all(osri_mailbox *mailbox)
+{
+    osri_mailbox_index *index = osri_mailbox_index_new();
+    uint64_t unseen = 0;
+    for (osri_envelope *at = mailbox->first; index != NULL && at != NULL; at = at->next) {
+        if (&at->next == mailbox->unseen) {
+            unseen = index->end + 1;
+        }
+        if (!osri_mailbox_index_append(index, at)) {
+            osri_mailbox_index_free(index);
+            index = NULL;
+        }
+    }
+    if (index == NULL) {
+        return;
+    }
+    mailbox->first = NULL;
+    mailbox->last_link = &mailbox->first;
+    mailbox->index = index;
+    index->unseen = unseen;
+}
+
+/* Back into a list, and behind it one more. */
+static void list_all(osri_mailbox *mailbox, osri_envelope *last)
+{
+    osri_mailbox_index *index = mailbox->index;
+    osri_mailbox_init(mailbox);
+    for (uint64_t place = index->begin; place != index->end; place++) {
+        osri_envelope *envelope = osri_mailbox_index_at(index, place);
+        if (envelope != NULL) {
+            osri_mailbox_append(mailbox, envelope);
+        }
+        if (place < index->unseen) {
+            mailbox->unseen = mailbox->last_link;
+        }
+    }
+    osri_mailbox_index_free(index);
+    osri_mailbox_append(mailbox, last);
+}
+
+void osri_mailbox_append_indexed(osri_mailbox *mailbox, osri_envelope *envelope)
 {
     envelope->next = NULL;
-    *mailbox->last_link = envelope;
-    mailbox->last_link = &envelope->next;
+    if (!osri_mailbox_index_append(mailbox->index, envelope)) {
+        list_all(mailbox, envelope);
+    }
 }
+
+static osri_envelope *take_at(osri_mailbox *mailbox, uint64_t place)
+{
+    osri_envelope *envelope = osri_mailbox_index_take(mailbox->index, place);
+    if (osri_mailbox_index_is_empty(mailbox->index)) {
+        osri_mailbox_index_free(mailbox->index);
+        osri_mailbox_init(mailbox);
+    }
+    return envelope;
+}
+
+/* ---- what receives ask ----------------------------------------------------------------- */
 
 osri_envelope *osri_mailbox_take(osri_mailbox *mailbox)
 {
+    if (mailbox->index != NULL) {
+        return take_at(mailbox, mailbox->index->begin);
+    }
     return mailbox->first == NULL ? NULL : unhang(mailbox, &mailbox->first);
 }
 
-void osri_mailbox_rewind(osri_mailbox *mailbox)
+/* The oldest of the types. */
+static bool find_of(osri_mailbox_index *index, const osr_type *const *types, size_t count,
+                    uint64_t *ret_place)
 {
-    mailbox->unseen = &mailbox->first;
+    bool found = osri_mailbox_index_find(index, types[0]->id, ret_place);
+    for (size_t i = 1; i < count; i++) {
+        uint64_t place;
+        if (osri_mailbox_index_find(index, types[i]->id, &place) &&
+            (!found || place < *ret_place)) {
+            *ret_place = place;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* The next place with a message that has not been seen. */
+static bool find_unseen(osri_mailbox *mailbox, uint64_t *ret_place)
+{
+    osri_mailbox_index *index = mailbox->index;
+    uint64_t place = index->unseen < index->begin ? index->begin : index->unseen;
+    while (place < index->end && osri_mailbox_index_at(index, place) == NULL) {
+        place += 1;
+    }
+    index->unseen = place;
+    *ret_place = place;
+    return place < index->end;
+}
+
+/* In the list; false: all have been seen, or so many passed over that an index is in place now. */
+static bool seek_in_list(osri_mailbox *mailbox, const osr_type *const *types, size_t count)
+{
+    int passed = 0;
+    while (*mailbox->unseen != NULL && count != 0 && !is_of(*mailbox->unseen, types, count)) {
+        mailbox->unseen = &(*mailbox->unseen)->next;
+        if (++passed == OSRI_MAILBOX_PASSED_MAX) {
+            index_all(mailbox);
+            if (mailbox->index != NULL) {
+                return false;
+            }
+            passed = 0;
+        }
+    }
+    return *mailbox->unseen != NULL;
 }
 
 bool osri_mailbox_seek(osri_mailbox *mailbox, const osr_type *const *types, size_t count)
 {
-    while (*mailbox->unseen != NULL && count != 0 && !is_of(*mailbox->unseen, types, count)) {
-        mailbox->unseen = &(*mailbox->unseen)->next;
+    uint64_t place;
+    if (mailbox->index == NULL) {
+        bool found = seek_in_list(mailbox, types, count);
+        if (mailbox->index == NULL) {
+            return found;
+        }
     }
-    return *mailbox->unseen != NULL;
+    return count == 0 ? find_unseen(mailbox, &place)
+                      : find_of(mailbox->index, types, count, &place);
 }
 
 osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const *types,
                                     size_t count)
 {
-    return osri_mailbox_seek(mailbox, types, count) ? unhang(mailbox, mailbox->unseen) : NULL;
+    uint64_t place;
+    if (mailbox->index == NULL && seek_in_list(mailbox, types, count)) {
+        return unhang(mailbox, mailbox->unseen);
+    }
+    return mailbox->index != NULL && find_of(mailbox->index, types, count, &place)
+               ? take_at(mailbox, place)
+               : NULL;
+}
+
+static bool is_match(osr_match *match, void *context, const osri_envelope *envelope)
+{
+    osr_message message;
+    osri_message_of(envelope, &message);
+    return match(context, &message);
 }
 
 osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, void *context)
 {
-    while (*mailbox->unseen != NULL) {
-        osr_message message;
-        osri_message_of(*mailbox->unseen, &message);
-        if (match(context, &message)) {
+    uint64_t place;
+    while (mailbox->index != NULL && find_unseen(mailbox, &place)) {
+        if (is_match(match, context, osri_mailbox_index_at(mailbox->index, place))) {
+            return take_at(mailbox, place);
+        }
+        mailbox->index->unseen = place + 1;
+    }
+    while (mailbox->index == NULL && *mailbox->unseen != NULL) {
+        if (is_match(match, context, *mailbox->unseen)) {
             return unhang(mailbox, mailbox->unseen);
         }
         mailbox->unseen = &(*mailbox->unseen)->next;
     }
     return NULL;
-}
-
-void osri_message_of(const osri_envelope *envelope, osr_message *ret_message)
-{
-    ret_message->type = envelope->type;
-    ret_message->body = osri_envelope_body(envelope);
-    ret_message->from = envelope->from;
-    ret_message->ref = envelope->ref;
 }

@@ -7,20 +7,26 @@
 #include <stddef.h>
 
 #include "lib/message/envelope.h"
+#include "lib/process/mailbox_index.h"
 #include "osier/process.h"
 
 /* The messages that a process has and has not taken: what the owner reads, filled from the inbox
- * that everybody writes.
+ * that everybody writes. A list, which is all that most processes ever need; once a receive by type
+ * has passed over OSRI_MAILBOX_PASSED_MAX messages an index, until the mailbox is empty.
  *
  * Invariants
  *   M1  messages stand in the order in which they were pushed.
- *   M2 `unseen` points at the link to the first message that the receive in progress has not looked
- *   at; so a
- *       selective receive looks at each message once a call, however often it is woken. */
+ *   M2  what is unseen is what the receive in progress has not looked at; so a selective receive
+ *       looks at each message once a call, however often it is woken.
+ *   M3  with an index the list is empty. */
+
+#define OSRI_MAILBOX_PASSED_MAX 64
+
 typedef struct osri_mailbox {
     osri_envelope *first;
     osri_envelope **last_link; /* where the next one is hung */
-    osri_envelope **unseen;
+    osri_envelope **unseen;    /* the link to the first that is unseen */
+    osri_mailbox_index *index; /* NULL: none */
 } osri_mailbox;
 
 static inline void osri_mailbox_init(osri_mailbox *mailbox)
@@ -28,18 +34,44 @@ static inline void osri_mailbox_init(osri_mailbox *mailbox)
     mailbox->first = NULL;
     mailbox->last_link = &mailbox->first;
     mailbox->unseen = &mailbox->first;
+    mailbox->index = NULL;
 }
 
+static inline bool osri_mailbox_is_empty(const osri_mailbox *mailbox)
+{
+    return mailbox->first == NULL && mailbox->index == NULL;
+}
+
+/* Behind what an index holds. */
+void osri_mailbox_append_indexed(osri_mailbox *mailbox, osri_envelope *envelope);
+
 /* Owns the envelope from now on. */
-void osri_mailbox_append(osri_mailbox *mailbox, osri_envelope *envelope);
+static inline void osri_mailbox_append(osri_mailbox *mailbox, osri_envelope *envelope)
+{
+    if (mailbox->index != NULL) {
+        osri_mailbox_append_indexed(mailbox, envelope);
+        return;
+    }
+    envelope->next = NULL;
+    *mailbox->last_link = envelope;
+    mailbox->last_link = &envelope->next;
+}
 
 /* The oldest, yours; or NULL. */
 osri_envelope *osri_mailbox_take(osri_mailbox *mailbox);
 
 /* The next receive begins at the oldest message. */
-void osri_mailbox_rewind(osri_mailbox *mailbox);
+static inline void osri_mailbox_rewind(osri_mailbox *mailbox)
+{
+    if (mailbox->index != NULL) {
+        mailbox->index->unseen = mailbox->index->begin;
+    } else {
+        mailbox->unseen = &mailbox->first;
+    }
+}
 
-/* The first unseen message that is of one of the types, yours; or NULL: all have been seen. */
+/* The first unseen message that is of one of the types, yours; or NULL: all have been seen. Costs
+ * as many steps as there are types, plus at most OSRI_MAILBOX_PASSED_MAX. */
 osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const *types,
                                     size_t count);
 
@@ -51,6 +83,12 @@ osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, 
 bool osri_mailbox_seek(osri_mailbox *mailbox, const osr_type *const *types, size_t count);
 
 /* A message as user code sees it. */
-void osri_message_of(const osri_envelope *envelope, osr_message *ret_message);
+static inline void osri_message_of(const osri_envelope *envelope, osr_message *ret_message)
+{
+    ret_message->type = envelope->type;
+    ret_message->body = osri_envelope_body(envelope);
+    ret_message->from = envelope->from;
+    ret_message->ref = envelope->ref;
+}
 
 #endif

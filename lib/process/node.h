@@ -23,17 +23,28 @@
 #define OSRI_PROCESSES_DEFAULT (1024 * 1024)
 #define OSRI_ENDED_MAX 1024 /* ends of processes started from outside that nobody asked for yet */
 
+/* Slots in the hands of one worker, so that spawns and ends take no lock; or, under the table's
+ * mutex, of the threads that are none. */
+typedef struct osri_slot_cache {
+    osr_self *ready;       /* to be taken, through queue_next */
+    osr_self *given_first; /* to be given back, oldest first, through queue_next */
+    osr_self *given_last;
+    uint32_t given_count;
+    _Atomic(uint64_t) taken, given; /* how often; written by the holder */
+} osri_slot_cache;
+
 typedef struct osri_table {
     osri_mutex mutex;           /* OSRI_RANK_TABLE */
     _Atomic(osr_self *) *pages; /* release on store: pairs with acquire in osri_table_at */
     uint32_t page_count;
     uint32_t slots_max;
-    uint32_t slots_used;  /* guarded_by: mutex */
-    osr_self *free_first; /* guarded_by: mutex; oldest first, through queue_next */
-    osr_self *free_last;  /* guarded_by: mutex */
-    bool closed;          /* guarded_by: mutex */
-    uint64_t spawned;     /* guarded_by: mutex */
-    uint64_t alive;       /* guarded_by: mutex */
+    uint32_t slots_used;       /* guarded_by: mutex */
+    osr_self *free_first;      /* guarded_by: mutex; oldest first, through queue_next */
+    osr_self *free_last;       /* guarded_by: mutex */
+    osri_slot_cache outside;   /* guarded_by: mutex */
+    atomic_bool closed;        /* no slot is given out any more */
+    atomic_bool looking;       /* written under mutex: somebody reads what is constant in lives */
+    _Atomic(uint64_t) spawned; /* births so far */
 } osri_table;
 
 typedef struct osri_scheduler osri_scheduler;
@@ -80,8 +91,32 @@ struct osr_node {
 /* A number that no other reference of this node has. Threads: any. */
 uint64_t osri_reference_next(osr_node *node);
 
+/* How many processes there are; none is missed that was taken before the table was closed. Threads:
+ * any. */
+uint64_t osri_table_alive(osr_node *node);
+
+/* The worker ends: what it has goes back. */
+void osri_slot_cache_fini(osr_node *node, osri_slot_cache *cache);
+
+/* What the workers' caches have taken, or given. Threads: any. */
+uint64_t osri_workers_sum_slots(osr_node *node, bool given);
+
 /* Puts a process that is ours into a run queue. Threads: any. */
 void osri_process_ready(osr_self *process);
+
+/* The same for one that was just made. */
+void osri_process_ready_new(osr_self *process);
+
+/* The same, behind what waits already. */
+void osri_process_ready_later(osr_self *process);
+
+/* Suspends the running process: switches to the scheduler, or to a process that has what it waits
+ * for. Returns when it is resumed. On its own stack. */
+void osri_process_step_aside(osr_self *self);
+
+/* To be called first when a process goes on or begins on its stack: parks the one that passed the
+ * thread on to it, if one did. */
+void osri_process_arrive(osr_self *self);
 
 /* Starts a timer on a wheel that somebody watches. Threads: any. */
 void osri_node_timer(osr_node *node, osri_timer *timer, uint64_t due_ns);

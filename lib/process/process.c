@@ -11,18 +11,41 @@
 /* The inbox, and the turn of a process: what wakes it, what it waits for, when it gives itself up.
  */
 
+static void message_arrived(osr_self *process, osri_envelope *message);
+static void refuse_stranger(osr_self *process, osri_envelope *signal);
+static bool is_stranger(const osr_self *process, const osri_envelope *signal);
+
+/* A message for an idle process: nothing is in its inbox that would have to come before it, and it
+ * is ours now, so the message goes where the owner reads. Looked at only now, whose it is: another
+ * one may have come to live here since it was sent. */
+static void put_directly(osr_self *process, osri_envelope *message)
+{
+    if (is_stranger(process, message)) {
+        refuse_stranger(process, message);
+    } else {
+        message_arrived(process, message);
+    }
+}
+
 bool osri_process_push(osr_self *process, osri_envelope *signal)
 {
     osri_envelope *head = atomic_load_explicit(&process->inbox, memory_order_relaxed);
-    do {
+    for (;;) {
         if (head == OSRI_INBOX_CLOSED) {
             return false;
         }
+        bool direct = head == OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE;
         signal->next = head == OSRI_INBOX_IDLE ? NULL : head;
         /* release: the signal, for the owner's acquire in take_inbox; acquire: an idle process
          * becomes ours with all its owner wrote before the release in osri_process_park */
-    } while (!atomic_compare_exchange_weak_explicit(&process->inbox, &head, signal,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+        if (atomic_compare_exchange_weak_explicit(&process->inbox, &head, direct ? NULL : signal,
+                                                  memory_order_acq_rel, memory_order_relaxed)) {
+            if (direct) {
+                put_directly(process, signal);
+            }
+            break;
+        }
+    }
     if (head == OSRI_INBOX_IDLE) {
         osri_process_ready(process);
     }
@@ -170,6 +193,13 @@ static bool is_stranger(const osr_self *process, const osri_envelope *signal)
            atomic_load_explicit(&process->generation, memory_order_relaxed);
 }
 
+static void refuse_stranger(osr_self *process, osri_envelope *signal)
+{
+    osr_pid to = osri_process_pid(process);
+    to.generation = signal->to_generation;
+    osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
+}
+
 static void down_arrived(osr_self *process, osri_envelope *signal)
 {
     if (signal->ref == process->awaited && process->awaited != 0) {
@@ -232,9 +262,7 @@ void osri_process_drain(osr_self *process)
         if (signal == (osri_envelope *)(void *)&process->wake) {
             wake_seen(process);
         } else if (is_stranger(process, signal)) {
-            osr_pid to = osri_process_pid(process);
-            to.generation = signal->to_generation;
-            osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
+            refuse_stranger(process, signal);
         } else {
             signal_arrived(process, signal);
         }
@@ -258,7 +286,7 @@ static void arm(osr_self *process, uint64_t due_ns)
 
 static bool is_idle_due(osr_self *process)
 {
-    if (process->idle_due_ns == UINT64_MAX || process->mailbox.first != NULL) {
+    if (process->idle_due_ns == UINT64_MAX || !osri_mailbox_is_empty(&process->mailbox)) {
         return false;
     }
     if (osri_node_now(process->node) >= process->idle_due_ns) {
@@ -293,6 +321,14 @@ static bool is_resumable(osr_self *process)
     return process->exiting || process->timed_out;
 }
 
+bool osri_process_has_come(osr_self *process)
+{
+    if (process->wait == OSRI_WAIT_REPLY) {
+        return process->answer != NULL;
+    }
+    return process->wait == OSRI_WAIT_MESSAGE && osri_mailbox_seek(&process->mailbox, NULL, 0);
+}
+
 bool osri_process_is_ready(osr_self *process)
 {
     if (process->stack != NULL) {
@@ -307,7 +343,7 @@ bool osri_process_is_ready(osr_self *process)
     if (process->exiting) {
         return !process->clean && process->defers != NULL;
     }
-    return !process->started || process->mailbox.first != NULL || is_idle_due(process);
+    return !process->started || !osri_mailbox_is_empty(&process->mailbox) || is_idle_due(process);
 }
 
 uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms)
@@ -328,9 +364,8 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
     self->wait = wait;
     self->deadline_ns = deadline_ns;
     self->timed_out = false;
-    osri_fiber *resumer = self->resumer;
-    self->resumer = NULL;
-    osri_fiber_switch(&self->stack->fiber, resumer);
+    osri_process_step_aside(self);
+    osri_process_arrive(self);
     self->wait = OSRI_WAIT_NONE;
     if (self->exiting) {
         return osri_process_leave(self);

@@ -144,12 +144,12 @@ struct osr_self {
     osri_defer *defers;
     osri_block *blocks; /* of osr_alloc() */
     osri_block *kept;   /* of osr_keep() */
-    char *name;         /* guarded by the node's registry lock too: owner writes under it */
+    char *name;         /* guarded by the node's registry lock */
+    atomic_bool named;  /* name is not NULL; written under that lock */
 
     struct osri_worker *home; /* a pinned process that has run: the thread it stays on; else NULL */
-    osri_fault_context *fault; /* of the thread it runs on; NULL while it does not run */
-    osri_stack *stack;         /* lent; NULL between callbacks */
-    osri_fiber *resumer;       /* the scheduler's fiber, while running */
+    osri_stack *stack;        /* lent; NULL between callbacks */
+    osri_fiber *resumer;      /* the scheduler's fiber, while running */
     osri_wait wait;
     uint64_t deadline_ns;  /* of the wait; UINT64_MAX = none */
     uint64_t idle_due_ns;  /* when idle() is due; UINT64_MAX = never */
@@ -221,6 +221,9 @@ void osri_process_drain(osr_self *process);
 
 /* Whether it has something to do now. Owner. */
 bool osri_process_is_ready(osr_self *process);
+
+/* Whether what it waits for has come, and nothing else is to be done for it. Owner. */
+bool osri_process_has_come(osr_self *process);
 
 /* Gives up ownership. False: something has been pushed, it is still ours. Owner. */
 bool osri_process_park(osr_self *process);
@@ -321,9 +324,6 @@ static inline void osri_process_message_gone(osr_self *process)
 static inline void osri_process_handling(osr_self *process, const osr_type *type)
 {
     atomic_store_explicit(&process->handling, type, memory_order_relaxed);
-    if (process->fault != NULL) {
-        process->fault->message = type == NULL ? NULL : type->name;
-    }
 }
 
 /* A message goes from the mailbox into user code's hands. Owner. */

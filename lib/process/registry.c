@@ -36,7 +36,20 @@ static osr_err add_locked(osr_node *node, const char *name, osr_self *process)
         return OSR_ENOMEM;
     }
     process->name = copy;
+    /* seq_cst: with the closed inbox, see osri_name_release() */
+    atomic_store_explicit(&process->named, true, memory_order_seq_cst);
     return OSR_OK;
+}
+
+static char *take_name_locked(osr_node *node, osr_self *process)
+{
+    char *name = process->name;
+    process->name = NULL;
+    atomic_store_explicit(&process->named, false, memory_order_relaxed);
+    if (name != NULL) {
+        (void)osri_map_remove(&node->names, name, strlen(name));
+    }
+    return name;
 }
 
 osr_err osri_name_register(osr_node *node, const char *name, osr_self *process)
@@ -51,16 +64,29 @@ osr_err osri_name_register(osr_node *node, const char *name, osr_self *process)
     return err;
 }
 
+/* Most processes have no name, and their end takes no lock for it. One that is given a name by
+ * another process while it ends: the other sets `named` and then looks at the inbox, the end closes
+ * the inbox and then looks at `named`, both seq_cst; so one of the two takes the name away again.
+ * */
 void osri_name_release(osr_node *node, osr_self *process)
 {
-    osri_mutex_lock(&node->registry_mutex);
-    char *name = process->name;
-    process->name = NULL;
-    if (name != NULL) {
-        (void)osri_map_remove(&node->names, name, strlen(name));
+    if (!atomic_load_explicit(&process->named, memory_order_seq_cst)) {
+        return;
     }
+    osri_mutex_lock(&node->registry_mutex);
+    char *name = take_name_locked(node, process);
     osri_mutex_unlock(&node->registry_mutex);
     osri_heap_strfree(name);
+}
+
+/* Whether this life of the slot goes on. The generation is read last: as long as it is the same,
+ * state and inbox are not of a later process of the slot. */
+static bool lives(const osr_self *process, uint32_t generation)
+{
+    /* acquire: keeps it before the generation; seq_cst: see osri_name_release() */
+    return atomic_load_explicit(&process->state, memory_order_acquire) != OSRI_PROCESS_EXITING &&
+           atomic_load_explicit(&process->inbox, memory_order_seq_cst) != OSRI_INBOX_CLOSED &&
+           atomic_load_explicit(&process->generation, memory_order_relaxed) == generation;
 }
 
 static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
@@ -71,18 +97,16 @@ static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
     }
     osri_mutex_lock(&node->registry_mutex);
     osr_err err = OSR_ENOPROC;
-    /* A process releases its name under this lock after it has marked itself as exiting: it cannot
-     * keep a name that is given to it later. The generation is read last: as long as it is the
-     * same, state and inbox are not of a later process of the slot. acquire: keeps them before it
-     */
-    bool lives =
-        atomic_load_explicit(&process->state, memory_order_acquire) != OSRI_PROCESS_EXITING &&
-        atomic_load_explicit(&process->inbox, memory_order_acquire) != OSRI_INBOX_CLOSED;
-    if (lives &&
-        atomic_load_explicit(&process->generation, memory_order_relaxed) == pid.generation) {
+    char *late = NULL;
+    if (lives(process, pid.generation)) {
         err = add_locked(node, name, process);
     }
+    if (err == OSR_OK && !lives(process, pid.generation)) {
+        late = take_name_locked(node, process);
+        err = OSR_ENOPROC;
+    }
     osri_mutex_unlock(&node->registry_mutex);
+    osri_heap_strfree(late);
     return err;
 }
 
@@ -100,10 +124,9 @@ osr_err osr_unregister(osr_self *self, const char *name)
     osr_node *node = self->node;
     char *copy = NULL;
     osri_mutex_lock(&node->registry_mutex);
-    osr_self *process = osri_map_remove(&node->names, name, strlen(name));
+    osr_self *process = osri_map_get(&node->names, name, strlen(name));
     if (process != NULL) {
-        copy = process->name;
-        process->name = NULL;
+        copy = take_name_locked(node, process);
     }
     osri_mutex_unlock(&node->registry_mutex);
     osri_heap_strfree(copy);

@@ -47,7 +47,6 @@ static void life_init(osr_self *process)
     process->defers = NULL;
     process->blocks = process->kept = NULL;
     process->home = NULL;
-    process->fault = NULL;
     process->stack = NULL;
     process->resumer = NULL;
     process->wait = OSRI_WAIT_NONE;
@@ -115,7 +114,7 @@ void osri_spawn_run(osr_self *process)
     }
     /* release: pairs with acquire in fill(), info.c */
     atomic_store_explicit(&process->number, process->birth, memory_order_release);
-    osri_process_ready(process);
+    osri_process_ready_new(process);
 }
 
 void osri_spawn_undo(osr_self *process)

@@ -20,7 +20,13 @@
 
 OSRI_NO_SANITIZE void osri_fiber_switch(osri_fiber *from, osri_fiber *to)
 {
+    osri_fiber_pass(from, to, from);
+}
+
+OSRI_NO_SANITIZE void osri_fiber_pass(osri_fiber *from, osri_fiber *to, osri_fiber *home)
+{
     to->resumer = from;
+    to->home = home;
     osri_asan_leave(from, to);
     osri_tsan_switch(to);
     osri_context_jump(&from->context, to->context);
@@ -35,7 +41,7 @@ OSRI_NO_SANITIZE static void run_fiber(void *argument)
     for (;;) {
         self->run(self->argument);
         self->is_done = true;
-        osri_fiber_switch(self, self->resumer);
+        osri_fiber_switch(self, self->home);
     }
 }
 

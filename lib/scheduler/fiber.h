@@ -19,6 +19,7 @@ struct osri_stack;
 typedef struct osri_fiber {
     void *context;              /* where to go on, while suspended */
     struct osri_fiber *resumer; /* who switched here last */
+    struct osri_fiber *home;    /* who goes on when run returns */
     void (*run)(void *argument);
     void *argument;
     const void *stack_low; /* the thread's own: learnt by AddressSanitizer's first switch */
@@ -53,6 +54,10 @@ void osri_fiber_fini(osri_fiber *fiber);
  * floating-point control words; the signal mask stays with the thread (with ucontext, it goes with
  * the fiber). */
 void osri_fiber_switch(osri_fiber *from, osri_fiber *to);
+
+/* The same, but when `to` is done, `home` goes on instead of `from`: for a fiber that steps aside
+ * for another one without a detour over the thread's own. */
+void osri_fiber_pass(osri_fiber *from, osri_fiber *to, osri_fiber *home);
 
 /* True when run has returned. Ask after the switch to it came back. */
 static inline bool osri_fiber_is_done(const osri_fiber *fiber)

@@ -42,14 +42,6 @@ static void stop_process(void *context, osr_self *process, uint64_t number)
     (void)osr_node_exit(order->node, who.pid, &reason);
 }
 
-static uint64_t alive(osr_node *node)
-{
-    osri_mutex_lock(&node->table.mutex);
-    uint64_t count = node->table.alive;
-    osri_mutex_unlock(&node->table.mutex);
-    return count;
-}
-
 /* One look at whether they are gone. False: nothing more happens by itself. A node that is stepped
  * is stepped here, on its own time, which may stand still. */
 static bool wait_a_moment(osr_node *node, osr_parker *parker)
@@ -78,7 +70,7 @@ static bool drain(osr_node *node, osr_parker *parker, uint64_t (*left)(osr_node 
     while (left(node) != 0 && osri_node_now(node) < deadline_ns && goes_on) {
         goes_on = wait_a_moment(node, parker);
     }
-    return alive(node) == 0;
+    return osri_table_alive(node) == 0;
 }
 
 /* Kills again and again: what was being spawned when we looked is there now. */
@@ -88,7 +80,8 @@ static bool kill_all(osr_node *node, osr_parker *parker)
     bool gone = false;
     for (uint32_t ms = 0; ms < KILL_MS && !gone; ms += KILL_EVERY_MS) {
         (void)osri_table_visit(node, stop_process, &order);
-        gone = drain(node, parker, alive, osri_node_now(node) + KILL_EVERY_MS * OSRI_TICK_NS);
+        gone = drain(node, parker, osri_table_alive,
+                     osri_node_now(node) + KILL_EVERY_MS * OSRI_TICK_NS);
     }
     return gone;
 }
@@ -114,7 +107,7 @@ static bool end_processes(osr_node *node, osr_parker *parker, uint32_t timeout_m
     if (!gone) {
         order.roots_only = false;
         (void)osri_table_visit(node, stop_process, &order);
-        gone = drain(node, parker, alive, deadline_ns) || kill_all(node, parker);
+        gone = drain(node, parker, osri_table_alive, deadline_ns) || kill_all(node, parker);
     }
     return gone;
 }
@@ -142,5 +135,5 @@ void osr_node_stop(osr_node *node, uint32_t timeout_ms)
 
 bool osri_node_is_stuck(osr_node *node)
 {
-    return node->threads != NULL && alive(node) != 0;
+    return node->threads != NULL && osri_table_alive(node) != 0;
 }

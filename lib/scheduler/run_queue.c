@@ -14,6 +14,13 @@ static void count_add(osri_run_queue *queue, uint32_t change)
     atomic_store_explicit(&queue->count, count + change, memory_order_seq_cst);
 }
 
+static void high_add(osri_run_queue *queue, uint32_t change)
+{
+    /* relaxed: a hint; who misses it takes `next` once more before it */
+    uint32_t high = atomic_load_explicit(&queue->high, memory_order_relaxed);
+    atomic_store_explicit(&queue->high, high + change, memory_order_relaxed);
+}
+
 static void append_locked(osri_run_queue *queue, osr_self *process)
 {
     osri_run_list *list = &queue->lists[process->priority];
@@ -24,13 +31,16 @@ static void append_locked(osri_run_queue *queue, osr_self *process)
         list->first = process;
     }
     list->last = process;
+    if (process->priority == OSR_PRIORITY_HIGH) {
+        high_add(queue, 1);
+    }
 }
 
 void osri_run_queue_init(osri_run_queue *queue)
 {
     memset(queue, 0, sizeof(*queue));
     atomic_flag_clear(&queue->lock.taken);
-    queue->until_below = queue->until_low = OSRI_PRIORITY_SHARE;
+    queue->until_below = queue->until_low = queue->until_listed = OSRI_PRIORITY_SHARE;
 }
 
 void osri_run_queue_push(osri_run_queue *queue, osr_self *process)
@@ -43,17 +53,48 @@ void osri_run_queue_push(osri_run_queue *queue, osr_self *process)
 
 void osri_run_queue_push_next(osri_run_queue *queue, osr_self *process)
 {
-    osri_spinlock_lock(&queue->lock);
     if (process->priority == OSR_PRIORITY_LOW) {
-        append_locked(queue, process);
+        osri_run_queue_push(queue, process);
+        return;
+    }
+    /* seq_cst: release for who takes it; and with the sleeper's mark, as in count_add */
+    osr_self *before = atomic_exchange_explicit(&queue->next, process, memory_order_seq_cst);
+    if (before != NULL) {
+        osri_run_queue_push(queue, before);
+    }
+}
+
+void osri_run_queue_push_new(osri_run_queue *queue, osr_self *process)
+{
+    if (process->priority != OSR_PRIORITY_NORMAL ||
+        atomic_load_explicit(&queue->count, memory_order_relaxed) < OSRI_FRESH_MIN) {
+        osri_run_queue_push_next(queue, process);
+        return;
+    }
+    /* seq_cst: as in osri_run_queue_push_next */
+    osr_self *before = atomic_exchange_explicit(&queue->next, process, memory_order_seq_cst);
+    if (before == NULL) {
+        return;
+    }
+    osri_spinlock_lock(&queue->lock);
+    if (before->priority == OSR_PRIORITY_NORMAL) {
+        before->queue_next = queue->fresh;
+        queue->fresh = before;
     } else {
-        if (queue->next != NULL) {
-            append_locked(queue, queue->next);
-        }
-        queue->next = process;
+        append_locked(queue, before);
     }
     count_add(queue, 1);
     osri_spinlock_unlock(&queue->lock);
+}
+
+osr_self *osri_run_queue_take_next(osri_run_queue *queue)
+{
+    if (atomic_load_explicit(&queue->next, memory_order_relaxed) == NULL ||
+        atomic_load_explicit(&queue->high, memory_order_relaxed) != 0) {
+        return NULL;
+    }
+    /* acquire: pairs with the exchange in osri_run_queue_push_next */
+    return atomic_exchange_explicit(&queue->next, NULL, memory_order_acquire);
 }
 
 static osr_self *take_first_locked(osri_run_queue *queue, osr_priority priority)
@@ -65,6 +106,28 @@ static osr_self *take_first_locked(osri_run_queue *queue, osr_priority priority)
         if (list->first == NULL) {
             list->last = NULL;
         }
+        process->queue_next = NULL;
+        if (priority == OSR_PRIORITY_HIGH) {
+            high_add(queue, UINT32_MAX);
+        }
+    }
+    return process;
+}
+
+static osr_self *take_normal_locked(osri_run_queue *queue)
+{
+    osr_self *process = queue->fresh;
+    if (process != NULL && queue->until_listed > 0) {
+        queue->until_listed -= 1;
+        queue->fresh = process->queue_next;
+        process->queue_next = NULL;
+        return process;
+    }
+    queue->until_listed = OSRI_PRIORITY_SHARE;
+    process = take_first_locked(queue, OSR_PRIORITY_NORMAL);
+    if (process == NULL && queue->fresh != NULL) {
+        process = queue->fresh;
+        queue->fresh = process->queue_next;
         process->queue_next = NULL;
     }
     return process;
@@ -78,7 +141,7 @@ static osr_self *take_below_high_locked(osri_run_queue *queue)
         process = take_first_locked(queue, OSR_PRIORITY_LOW);
     }
     if (process == NULL) {
-        process = take_first_locked(queue, OSR_PRIORITY_NORMAL);
+        process = take_normal_locked(queue);
         queue->until_low -= process != NULL && queue->until_low > 0;
     }
     return process != NULL ? process : take_first_locked(queue, OSR_PRIORITY_LOW);
@@ -100,45 +163,44 @@ static osr_self *take_locked(osri_run_queue *queue)
 
 osr_self *osri_run_queue_pop(osri_run_queue *queue, bool *ret_inherits)
 {
-    *ret_inherits = false;
-    if (!osri_run_queue_any(queue)) {
-        return NULL;
+    osr_self *process = osri_run_queue_take_next(queue);
+    *ret_inherits = process != NULL;
+    if (process != NULL || !osri_run_queue_any(queue)) {
+        return process;
     }
     osri_spinlock_lock(&queue->lock);
-    osr_self *process = NULL;
-    if (queue->next != NULL && queue->lists[OSR_PRIORITY_HIGH].first == NULL) {
-        process = queue->next;
-        queue->next = NULL;
-        *ret_inherits = true;
-    } else {
-        process = take_locked(queue);
-    }
+    process = take_locked(queue);
     if (process != NULL) {
         count_add(queue, UINT32_MAX);
     }
     osri_spinlock_unlock(&queue->lock);
+    if (process == NULL) { /* high came and went meanwhile */
+        process = osri_run_queue_take_next(queue);
+        *ret_inherits = process != NULL;
+    }
     return process;
 }
 
-osr_self *osri_run_queue_steal(osri_run_queue *queue)
+osr_self *osri_run_queue_steal(osri_run_queue *queue, bool and_next)
 {
-    if (!osri_run_queue_any(queue)) {
-        return NULL;
+    osr_self *process = NULL;
+    if (osri_run_queue_any_listed(queue)) {
+        osri_spinlock_lock(&queue->lock);
+        process = take_locked(queue);
+        if (process != NULL) {
+            count_add(queue, UINT32_MAX);
+        }
+        osri_spinlock_unlock(&queue->lock);
     }
-    osri_spinlock_lock(&queue->lock);
-    osr_self *process = take_locked(queue);
-    if (process == NULL) {
-        process = queue->next;
-        queue->next = NULL;
+    if (process == NULL && and_next) {
+        /* acquire: pairs with the exchange in osri_run_queue_push_next */
+        process = atomic_exchange_explicit(&queue->next, NULL, memory_order_acquire);
     }
-    if (process != NULL) {
-        count_add(queue, UINT32_MAX);
-    }
-    osri_spinlock_unlock(&queue->lock);
     return process;
 }
 
 bool osri_run_queue_any(const osri_run_queue *queue)
 {
-    return atomic_load_explicit(&queue->count, memory_order_seq_cst) != 0;
+    return osri_run_queue_any_listed(queue) ||
+           atomic_load_explicit(&queue->next, memory_order_seq_cst) != NULL;
 }

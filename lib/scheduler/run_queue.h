@@ -22,7 +22,11 @@
  *   Q3 high goes before normal before low; but of OSRI_PRIORITY_SHARE processes that come from the
  *   lists one
  *       is taken from the lists below high, and of as many of these one from low: nobody starves.
- * Threads: any; thieves take from the lists first, then from `next`. */
+ *       Likewise one of OSRI_PRIORITY_SHARE of normal priority comes from the list, not from the
+ *       fresh.
+ *   Q4  a thief leaves `next` alone unless its queue's own turn lasts: two processes that wake each
+ *       other stay on one core.
+ * Threads: any. */
 #define OSRI_PRIORITIES 3
 #define OSRI_PRIORITY_SHARE 8
 
@@ -33,11 +37,14 @@ typedef struct osri_run_list {
 typedef struct osri_run_queue {
     osri_spinlock lock;
     osri_run_list lists[OSRI_PRIORITIES]; /* by osr_priority; guarded_by: lock */
-    osr_self *next;                       /* guarded_by: lock */
+    _Atomic(osr_self *) next;             /* any thread, by exchange */
+    _Atomic(uint32_t) high;               /* in the list of high; written under lock */
+    osr_self *fresh;       /* guarded_by: lock; new processes, newest first, through queue_next */
+    uint32_t until_listed; /* guarded_by: lock; fresh ones that may come before one from the list */
     uint32_t
         until_below; /* guarded_by: lock; processes that may come from high before one from below */
     uint32_t until_low;      /* guarded_by: lock */
-    _Atomic(uint32_t) count; /* written under lock; read without, as a hint */
+    _Atomic(uint32_t) count; /* in the lists; written under lock; read without, as a hint */
 } osri_run_queue;
 
 void osri_run_queue_init(osri_run_queue *queue);
@@ -45,14 +52,29 @@ void osri_run_queue_init(osri_run_queue *queue);
 /* At the end of its priority's list. */
 void osri_run_queue_push(osri_run_queue *queue, osr_self *process);
 
+/* A new process, as osri_run_queue_push_next(); but once OSRI_FRESH_MIN wait, what has to make room
+ * in `next` goes before them instead of behind: a tree of spawns is then walked depth first, on
+ * stacks that are warm, instead of all of it being alive at once (DESIGN.md D2). */
+#define OSRI_FRESH_MIN 32
+void osri_run_queue_push_new(osri_run_queue *queue, osr_self *process);
+
 /* Into `next`; what was there goes to the end of its list. */
 void osri_run_queue_push_next(osri_run_queue *queue, osr_self *process);
 
 /* The next process, or NULL. ret_inherits: it came from `next`. */
 osr_self *osri_run_queue_pop(osri_run_queue *queue, bool *ret_inherits);
 
-/* For a thief: the first of the lists, else `next`, or NULL. */
-osr_self *osri_run_queue_steal(osri_run_queue *queue);
+/* What is in `next`, if it is its turn; else NULL. Costs a load while there is nothing. */
+osr_self *osri_run_queue_take_next(osri_run_queue *queue);
+
+/* For a thief: the first of the lists, else, with and_next, what is in `next`; or NULL. */
+osr_self *osri_run_queue_steal(osri_run_queue *queue, bool and_next);
+
+/* Whether there may be something in the lists: what a thief may always take. */
+static inline bool osri_run_queue_any_listed(const osri_run_queue *queue)
+{
+    return atomic_load_explicit(&queue->count, memory_order_seq_cst) != 0;
+}
 
 /* Whether there may be something; exact for what was pushed before by this thread. */
 bool osri_run_queue_any(const osri_run_queue *queue);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/assert.h"
+#include "lib/core/list.h"
 #include "lib/core/once.h"
 
 /* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one
@@ -51,12 +52,15 @@ void osri_worker_init(osri_worker *worker, osr_node *node, osri_scheduler *sched
     worker->node = node;
     atomic_init(&worker->scheduler, scheduler);
     osri_run_queue_init(&worker->pinned);
+    worker->fault =
+        osri_fault_context_here(); /* of who makes it: the stepper's; a thread sets its own */
     osri_stack_cache_init(&worker->stacks, &node->stacks);
 }
 
 void osri_worker_fini(osri_worker *worker)
 {
     osri_stack_cache_fini(&worker->stacks);
+    osri_slot_cache_fini(worker->node, &worker->slots);
 }
 
 /* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever
@@ -75,7 +79,7 @@ static osri_scheduler *scheduler_here(const osr_node *node)
     return (holder & ~OSRI_IN_TURN) == (uintptr_t)worker ? scheduler : NULL;
 }
 
-void osri_process_ready(osr_self *process)
+static void ready(osr_self *process, bool is_new)
 {
     osr_node *node = process->node;
     osri_scheduler *scheduler = scheduler_here(node);
@@ -84,7 +88,11 @@ void osri_process_ready(osr_self *process)
         osri_pinned_ready(process);
     } else if (scheduler != NULL) {
         bool was_busy = osri_run_queue_any(&scheduler->queue);
-        osri_run_queue_push_next(&scheduler->queue, process);
+        if (is_new) {
+            osri_run_queue_push_new(&scheduler->queue, process);
+        } else {
+            osri_run_queue_push_next(&scheduler->queue, process);
+        }
         osri_threads_wake(scheduler);
         if (was_busy) { /* one alone runs here as soon as this turn ends */
             osri_threads_wake_one(node);
@@ -93,6 +101,25 @@ void osri_process_ready(osr_self *process)
         osri_run_queue_push(&node->injected, process);
         osri_threads_wake_one(node);
     }
+}
+
+void osri_process_ready(osr_self *process)
+{
+    ready(process, false);
+}
+
+void osri_process_ready_new(osr_self *process)
+{
+    ready(process, true);
+}
+
+void osri_process_ready_later(osr_self *process)
+{
+    osr_node *node = process->node;
+    osri_scheduler *scheduler = scheduler_here(node);
+    osri_process_set_state(process, OSRI_PROCESS_READY);
+    osri_run_queue_push(scheduler != NULL ? &scheduler->queue : &node->injected, process);
+    osri_threads_wake_one(node);
 }
 
 void osri_pinned_ready(osr_self *process)
@@ -136,29 +163,20 @@ static osri_stack *stack_of(osri_worker *worker, osr_self *process)
     return stack;
 }
 
-static void fault_context_set(osr_self *process)
+/* Async-signal-safe: only looks at what the running process's thread wrote. */
+void osri_process_describe(const void *process_, osri_fault_context *context)
 {
-    osri_fault_context *context = osri_fault_context_here();
-    process->fault = context;
-    context->node = process->node->name;
-    context->process = process;
+    const osr_self *process = process_;
+    const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
     context->name = process->label;
     context->handler = process->ops != NULL ? process->ops->name : process->entry->name;
-    const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
     context->message = type == NULL ? NULL : type->name;
-    context->stack_low = process->stack->low;
-    context->stack_bytes = process->stack->bytes;
-    context->guard_bytes = process->stack->guard_bytes;
-    context->process_print = osri_process_print; /* last: the rest is there */
-}
-
-static void fault_context_clear(osr_self *process)
-{
-    osri_fault_context *context = process->fault;
-    process->fault = NULL;
-    context->process_print = NULL; /* first: nothing of the rest is looked at without it */
-    context->process = NULL;
-    context->stack_low = NULL;
+    if (process->stack != NULL) {
+        context->stack_low = process->stack->low;
+        context->stack_bytes = process->stack->bytes;
+        context->guard_bytes = process->stack->guard_bytes;
+    }
+    context->process_print = osri_process_print;
 }
 
 /* Takes the mark off. False: the watch thread has given the scheduler to another worker. */
@@ -170,7 +188,30 @@ static bool turn_mark_off(osri_worker *worker, osri_scheduler *scheduler)
                                                    memory_order_acq_rel, memory_order_acquire);
 }
 
-/* Switches to it until it suspends or returns. Afterwards worker->scheduler may be NULL. */
+/* From here on the watch thread may take the scheduler. */
+static void turn_mark_on(osri_worker *worker, osri_scheduler *scheduler)
+{
+    /* release: pairs with acquire of the watch thread */
+    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker | OSRI_IN_TURN,
+                          memory_order_release);
+}
+
+/* What tools, the watch thread and the fault handler see of a process that begins to run. */
+static void show_running(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
+{
+    osri_process_set_state(process, OSRI_PROCESS_RUNNING);
+    worker->fault->process = process;
+    process->resumer = &worker->fiber;
+    if (scheduler != NULL) {
+        /* relaxed: hints for the watch thread */
+        uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
+        atomic_store_explicit(&scheduler->turns, turns + 1, memory_order_relaxed);
+        atomic_store_explicit(&scheduler->running, process, memory_order_relaxed);
+    }
+}
+
+/* Switches to it until somebody comes back: it, or another one that it passed the thread on to.
+ * Afterwards worker->scheduler may be NULL. */
 static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
     if (scheduler == NULL) { /* a pinned process on a thread without one */
@@ -179,20 +220,20 @@ static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *
         return;
     }
     process->budget = scheduler->budget;
-    /* release: pairs with acquire of the watch thread, which may take the scheduler from here on */
-    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker | OSRI_IN_TURN,
-                          memory_order_release);
+    turn_mark_on(worker, scheduler);
     osri_fiber_switch(&worker->fiber, &process->stack->fiber);
     if (turn_mark_off(worker, scheduler)) {
-        scheduler->budget = process->budget;
+        scheduler->budget = worker->running->budget;
     } else {
         atomic_store_explicit(&worker->scheduler, NULL, memory_order_relaxed);
     }
 }
 
-/* Runs it until it suspends or returns. False: there is no memory for a stack. */
-static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
+/* Runs it until it, or one that it passed the thread on to, suspends or returns: *process is then
+ * that one. False: there is no memory for a stack. */
+static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self **process_)
 {
+    osr_self *process = *process_;
     if (process->stack == NULL) {
         process->stack = stack_of(worker, process);
         if (process->stack == NULL) {
@@ -202,12 +243,12 @@ static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self *proces
     if (process->pinned) {
         process->home = worker;
     }
-    osri_process_set_state(process, OSRI_PROCESS_RUNNING);
-    fault_context_set(process);
-    process->resumer = &worker->fiber;
+    worker->running = process;
+    show_running(worker, scheduler, process);
     switch_to(worker, scheduler, process);
-    fault_context_clear(process);
-    osri_stack_check(process->stack);
+    worker->fault->process = NULL;
+    *process_ = worker->running;
+    osri_stack_check((*process_)->stack);
     return true;
 }
 
@@ -293,7 +334,7 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
             requeue(scheduler, process);
             return;
         }
-        if (!run(worker, scheduler, process)) {
+        if (!run(worker, scheduler, &process)) {
             no_stack(process);
             continue;
         }
@@ -304,14 +345,96 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
     }
 }
 
+/* ---- from one process to the next ------------------------------------------------------- */
+
+/* A process that is about to suspend looks into `next` itself. When one lies there that has only to
+ * be resumed, it passes the thread on to it, fiber to fiber; the one that goes on parks the one
+ * that stepped aside (osri_process_arrive), for until the switch its stack is in use.
+ *
+ * Signals other than messages, stacks to be lent, ends and pinned processes are the scheduler's own
+ * business: they take the way over its fiber. */
+
+static bool is_passable(osr_self *process)
+{
+    return process->stack != NULL && process->home == NULL && !process->exiting &&
+           (process->wait == OSRI_WAIT_MESSAGE || process->wait == OSRI_WAIT_REPLY) &&
+           /* acquire: as in osri_process_push */
+           atomic_load_explicit(&process->inbox, memory_order_acquire) == NULL &&
+           osri_process_has_come(process);
+}
+
+/* The process to go on with, with the turn's mark off; or NULL, with it as it was. */
+static osr_self *take_passable(osri_worker *worker, osri_scheduler *scheduler, int32_t budget)
+{
+    if (atomic_load_explicit(&scheduler->queue.next, memory_order_relaxed) == NULL ||
+        !turn_mark_off(worker, scheduler)) {
+        return NULL; /* or lost: the scheduler's fiber finds out, too */
+    }
+    osr_self *process = osri_run_queue_take_next(&scheduler->queue);
+    if (process != NULL && is_passable(process)) {
+        scheduler->budget = budget;
+        return process;
+    }
+    if (process != NULL) {
+        osri_run_queue_push_next(&scheduler->queue, process);
+    }
+    turn_mark_on(worker, scheduler);
+    return NULL;
+}
+
+void osri_process_step_aside(osr_self *self)
+{
+    osri_worker *worker = OSRI_LIST_ENTRY(self->resumer, osri_worker, fiber);
+    osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+    osr_self *process = NULL;
+    self->resumer = NULL;
+    if (scheduler != NULL && self->home == NULL && self->wait != OSRI_WAIT_TURN &&
+        self->budget > 1) {
+        process = take_passable(worker, scheduler, self->budget - 1);
+    }
+    if (process == NULL) {
+        osri_fiber_switch(&self->stack->fiber, &worker->fiber);
+        return;
+    }
+    worker->aside = self;
+    worker->running = process;
+    process->budget = scheduler->budget;
+    show_running(worker, scheduler, process);
+    turn_mark_on(worker, scheduler);
+    osri_fiber_pass(&self->stack->fiber, &process->stack->fiber, &worker->fiber);
+}
+
+void osri_process_arrive(osr_self *self)
+{
+    osri_worker *worker = OSRI_LIST_ENTRY(self->resumer, osri_worker, fiber);
+    osr_self *aside = worker->aside;
+    if (aside == NULL) {
+        return;
+    }
+    worker->aside = NULL;
+    osri_stack_check(aside->stack);
+    if (atomic_load_explicit(&aside->inbox, memory_order_relaxed) != NULL ||
+        osri_process_is_ready(aside) || !rest(aside)) {
+        osri_process_ready_later(aside);
+    }
+}
+
 /* ---- what to run ----------------------------------------------------------------------- */
+
+/* Whether the watch thread has seen its turn last, so that what lies in `next` waits for nothing.
+ * */
+static bool lasts(const osri_scheduler *scheduler)
+{
+    return atomic_load_explicit(&scheduler->lasts, memory_order_relaxed);
+}
 
 static osr_self *steal(osri_scheduler *scheduler)
 {
     osr_node *node = scheduler->node;
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
         osri_scheduler *victim = &node->schedulers[scheduler->victim % node->scheduler_count];
-        osr_self *process = victim == scheduler ? NULL : osri_run_queue_steal(&victim->queue);
+        osr_self *process =
+            victim == scheduler ? NULL : osri_run_queue_steal(&victim->queue, lasts(victim));
         if (process != NULL) {
             return process;
         }
@@ -373,11 +496,13 @@ static osr_self *next_process(osri_worker *worker, osri_scheduler *scheduler)
 bool osri_scheduler_has_work(const osri_scheduler *scheduler)
 {
     const osr_node *node = scheduler->node;
-    if (osri_run_queue_any(&node->injected)) {
+    if (osri_run_queue_any(&node->injected) || osri_run_queue_any(&scheduler->queue)) {
         return true;
     }
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
-        if (osri_run_queue_any(&node->schedulers[i].queue)) {
+        const osri_scheduler *other = &node->schedulers[i];
+        if (osri_run_queue_any_listed(&other->queue) ||
+            (lasts(other) && osri_run_queue_any(&other->queue))) {
             return true;
         }
     }
@@ -403,15 +528,11 @@ static uint64_t advance_timers(osri_scheduler *scheduler)
 bool osri_scheduler_turn(osri_worker *worker)
 {
     osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
-    uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
     uint64_t fired = advance_timers(scheduler);
     osr_self *process = next_process(worker, scheduler);
     if (process == NULL) {
         return fired != 0;
     }
-    /* relaxed: hints for the watch thread */
-    atomic_store_explicit(&scheduler->turns, turns + 1, memory_order_relaxed);
-    atomic_store_explicit(&scheduler->running, process, memory_order_relaxed);
     process_turn(worker, scheduler, process);
     if (atomic_load_explicit(&worker->scheduler, memory_order_relaxed) == scheduler) {
         scheduler->budget -=

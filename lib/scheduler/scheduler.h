@@ -36,6 +36,7 @@ struct osri_scheduler {
     _Atomic(uintptr_t) holder;
     _Atomic(uint64_t) turns;     /* writer: holder; the watch thread sees a turn that lasts */
     _Atomic(osr_self *) running; /* writer: holder */
+    atomic_bool lasts; /* writer: watch thread; its turn lasts: what is in `next` may be stolen */
     atomic_bool sleeping; /* its worker sleeps or is about to: whoever clears it must unpark */
 };
 
@@ -44,11 +45,15 @@ struct osri_worker {
     _Atomic(osri_scheduler *) scheduler; /* NULL: a spare, or it lost it; written by
                                             this thread, and for a spare by the watch thread */
     osri_fiber fiber;                    /* of the thread */
+    osri_fault_context *fault;           /* of the thread */
+    osr_self *running;                   /* owner: this thread; who has its stack */
+    osr_self *aside; /* owner: this thread; has passed it on and is to be parked; else NULL */
     osr_parker *parker;
     void *thread;
     osri_run_queue pinned;                  /* processes whose home this is */
     bool was_pinned;                        /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;                /* owner: this thread */
+    osri_slot_cache slots;                  /* owner: this thread */
     osri_counters counters;                 /* writer: this thread */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */
@@ -101,7 +106,8 @@ bool osri_node_is_stuck(osr_node *node);
  * return. */
 void osri_threads_let_go(osr_node *node);
 
-/* Prints a process's pid for the fault handler. Async-signal-safe. */
+/* For the fault handler: what is known of a running process, and its pid. Async-signal-safe. */
+void osri_process_describe(const void *process, osri_fault_context *context);
 void osri_process_print(const void *process, char *ret_text, size_t bytes);
 
 /* The threads of a node. */

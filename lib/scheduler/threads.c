@@ -152,7 +152,9 @@ static void worker_main(void *argument)
     osri_threads *threads = worker->node->threads;
     osri_worker_set_here(worker);
     osri_fiber_thread(&worker->fiber);
-    osri_fault_context_here()->node = worker->node->name;
+    worker->fault = osri_fault_context_here();
+    worker->fault->node = worker->node->name;
+    worker->fault->describe = osri_process_describe;
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
         osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_acquire);
         if (scheduler == NULL) {
@@ -238,6 +240,26 @@ void osri_threads_count(osr_node *node, osri_counter counter, uint64_t *total)
     osri_mutex_unlock(&threads->mutex);
 }
 
+static uint64_t slots_of(const osri_worker *worker, bool given)
+{
+    return atomic_load_explicit(given ? &worker->slots.given : &worker->slots.taken,
+                                memory_order_seq_cst);
+}
+
+uint64_t osri_workers_sum_slots(osr_node *node, bool given)
+{
+    osri_threads *threads = node->threads;
+    uint64_t sum = slots_of(node->stepper, given);
+    if (threads != NULL) {
+        osri_mutex_lock(&threads->mutex);
+        for (osri_worker *worker = threads->workers; worker != NULL; worker = worker->next) {
+            sum += slots_of(worker, given);
+        }
+        osri_mutex_unlock(&threads->mutex);
+    }
+    return sum;
+}
+
 /* ---- the watch thread ------------------------------------------------------------------ */
 
 static osri_worker *spare_take(osr_node *node)
@@ -320,9 +342,12 @@ static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
     if (turns != threads->watched_turns[i] || (holder & OSRI_IN_TURN) == 0) {
         threads->watched_turns[i] = turns;
         threads->watched_looks[i] = 0;
+        atomic_store_explicit(&scheduler->lasts, false, memory_order_relaxed);
         return;
     }
     threads->watched_looks[i] += 1;
+    /* seq_cst: before the look for a sleeper, who looks at it after its mark */
+    atomic_store_explicit(&scheduler->lasts, true, memory_order_seq_cst);
     if (osri_run_queue_any(&scheduler->queue)) {
         osri_threads_wake_one(scheduler->node);
     }

@@ -76,9 +76,9 @@ START_TEST(a_thief_leaves_next_for_last)
 {
     osri_run_queue_push_next(&queue, of(0, OSR_PRIORITY_NORMAL));
     osri_run_queue_push(&queue, of(1, OSR_PRIORITY_NORMAL));
-    ck_assert_ptr_eq(osri_run_queue_steal(&queue), &processes[1]);
-    ck_assert_ptr_eq(osri_run_queue_steal(&queue), &processes[0]);
-    ck_assert_ptr_null(osri_run_queue_steal(&queue));
+    ck_assert_ptr_eq(osri_run_queue_steal(&queue, true), &processes[1]);
+    ck_assert_ptr_eq(osri_run_queue_steal(&queue, true), &processes[0]);
+    ck_assert_ptr_null(osri_run_queue_steal(&queue, true));
     ck_assert(!osri_run_queue_any(&queue));
 }
 END_TEST
