@@ -12,21 +12,22 @@
 
 /* The order of all locks, outermost first. The gaps are for what is to come. */
 typedef enum osri_rank {
-    OSRI_RANK_BOOT = 10,        /* program start and stop */
-    OSRI_RANK_NODE = 20,        /* node start, stop, thread set */
-    OSRI_RANK_NET = 30,         /* ownership of the sockets of a node */
-    OSRI_RANK_ROUTER = 40,      /* table of sessions and members */
-    OSRI_RANK_SESSION = 50,     /* one link to a peer */
-    OSRI_RANK_REGISTRY = 60,    /* names */
-    OSRI_RANK_TYPES = 70,       /* message types of a node */
-    OSRI_RANK_TABLE = 80,       /* process table: slots */
-    OSRI_RANK_PROCESS = 90,     /* one process */
-    OSRI_RANK_PORT = 100,       /* one port of a foreign thread */
-    OSRI_RANK_TIMERS = 110,     /* timer wheel */
-    OSRI_RANK_WATCH = 120,      /* watched fds */
-    OSRI_RANK_BLOCKING = 130,   /* pool of helper threads */
-    OSRI_RANK_SCHEDULER = 140,  /* run queue */
-    OSRI_RANK_STACK_POOL = 150, /* free stacks */
+    OSRI_RANK_BOOT = 10,         /* program start and stop */
+    OSRI_RANK_NODE = 20,         /* node start, stop, thread set */
+    OSRI_RANK_NET = 30,          /* ownership of the sockets of a node */
+    OSRI_RANK_ROUTER = 40,       /* table of sessions and members */
+    OSRI_RANK_SESSION = 50,      /* one link to a peer */
+    OSRI_RANK_REGISTRY = 60,     /* names */
+    OSRI_RANK_TYPES = 70,        /* message types of a node */
+    OSRI_RANK_TABLE = 80,        /* process table: slots */
+    OSRI_RANK_PROCESS = 90,      /* one process */
+    OSRI_RANK_PORT = 100,        /* one port of a foreign thread */
+    OSRI_RANK_TIMERS = 110,      /* timer wheel */
+    OSRI_RANK_TIMER_TABLE = 115, /* records of timers */
+    OSRI_RANK_WATCH = 120,       /* watched fds */
+    OSRI_RANK_BLOCKING = 130,    /* pool of helper threads */
+    OSRI_RANK_SCHEDULER = 140,   /* run queue */
+    OSRI_RANK_STACK_POOL = 150,  /* free stacks */
     OSRI_RANK_TRACE = 160,
     OSRI_RANK_LEAF = 200 /* nothing is taken under it */
 } osri_rank;

@@ -348,7 +348,6 @@ void osri_relations_free(osr_self *process)
     osri_map_fini(&relations->monitors);
     osri_map_fini(&relations->watchers);
     osri_map_fini(&relations->requests);
-    osri_map_fini(&relations->timers);
     free_spawns(&relations->spawns);
     osri_heap_free(relations, sizeof(*relations));
     process->relations = NULL;

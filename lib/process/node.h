@@ -61,6 +61,7 @@ struct osr_node {
     uint64_t started_ns;
 
     osri_table table;
+    osri_timer_table timers;
     osri_types types;
     osri_map entries; /* name -> const osr_entry *; constant once made */
 

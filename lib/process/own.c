@@ -5,7 +5,7 @@
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
 
-/* What a process owns through its handle — memory, kept messages, clean-ups, timers — and loses when it
+/* What a process owns through its handle — memory, kept messages, clean-ups — and loses when it
  * ends, however it ends. */
 
 /* ---- memory ---------------------------------------------------------------------------- */
@@ -135,95 +135,4 @@ osr_err osr_defer(osr_self *self, void (*clean)(void *argument), void *argument)
     defer->next = self->defers;
     self->defers = defer;
     return OSR_OK;
-}
-
-/* ---- timers ---------------------------------------------------------------------------- */
-
-#define TIMER_MS_MAX (UINT64_C(1) << 43) /* 278 years: its ns still fit */
-
-/* Under the wheel's lock. The signal is made beforehand, so that nothing can fail here. */
-static void user_timer_fired(osri_timer *timer)
-{
-    osri_user_timer *user = OSRI_LIST_ENTRY(timer, osri_user_timer, timer);
-    osri_envelope *signal = user->signal;
-    user->signal = NULL;
-    if (!osri_process_push(user->process, signal)) {
-        osri_envelope_free(&signal);
-    }
-}
-
-static void user_timer_free(osri_user_timer *user)
-{
-    if (user != NULL) {
-        osri_envelope_free(&user->signal);
-        osri_heap_free(user, sizeof(*user));
-    }
-}
-
-osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer)
-{
-    osri_relations *relations = osri_process_relations(self);
-    osri_user_timer *user = osri_heap_zalloc(sizeof(*user));
-    uint64_t number = osri_reference_next(self->node);
-    osr_pid pid = osri_process_pid(self);
-    if (relations == NULL || user == NULL ||
-        osri_signal_new(OSRI_SIGNAL_TIMEOUT, pid, number, NULL, NULL, &user->signal) != OSR_OK ||
-        osri_map_put_u64(&relations->timers, number, user, NULL) != OSR_OK) {
-        user_timer_free(user);
-        return OSR_ENOMEM;
-    }
-    user->signal->to_slot = pid.slot;
-    user->signal->to_generation = pid.generation;
-    user->process = self;
-    user->timer.fire = user_timer_fired;
-    *ret_timer = (osr_ref){self->node->id, number};
-    ms = ms > TIMER_MS_MAX ? TIMER_MS_MAX : ms;
-    osri_node_timer(self->node, &user->timer, osri_node_now(self->node) + ms * OSRI_TICK_NS);
-    return OSR_OK;
-}
-
-bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms)
-{
-    osri_user_timer *user = self->relations == NULL || timer.node != self->node->id
-                                ? NULL
-                                : osri_map_get_u64(&self->relations->timers, timer.number);
-    if (user == NULL || !osri_timer_cancel(&user->timer)) {
-        return false; /* it has fired: its message has come or will come */
-    }
-    if (ret_remaining_ms != NULL) {
-        uint64_t now = osri_node_now(self->node);
-        uint64_t due = user->timer.due_ns;
-        *ret_remaining_ms = due <= now ? 0 : (due - now + OSRI_TICK_NS - 1) / OSRI_TICK_NS;
-    }
-    (void)osri_map_remove_u64(&self->relations->timers, timer.number);
-    user_timer_free(user);
-    return true;
-}
-
-void osri_timer_fired(osr_self *process, osri_envelope *signal)
-{
-    osri_user_timer *user = process->relations == NULL
-                                ? NULL
-                                : osri_map_remove_u64(&process->relations->timers, signal->ref);
-    if (user != NULL) {
-        osr_timeout message = {.timer = {process->node->id, signal->ref}};
-        osri_process_tell(process, &osr_timeout_osr_type, &message);
-        user_timer_free(user);
-    }
-    osri_envelope_free(&signal);
-}
-
-void osri_timers_end_all(osr_self *process)
-{
-    if (process->relations == NULL) {
-        return;
-    }
-    size_t cursor = 0;
-    osri_map_entry at;
-    while (osri_map_next(&process->relations->timers, &cursor, &at)) {
-        osri_user_timer *user = at.value;
-        (void)osri_timer_cancel(&user->timer);
-        user_timer_free(user);
-    }
-    osri_map_fini(&process->relations->timers);
 }

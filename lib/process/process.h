@@ -11,6 +11,7 @@
 #include "lib/process/mailbox.h"
 #include "lib/process/signal.h"
 #include "lib/process/snapshot.h"
+#include "lib/process/timer_table.h"
 #include "lib/process/timer_wheel.h"
 #include "lib/scheduler/stack.h"
 
@@ -61,13 +62,6 @@ typedef struct osri_spawn_entry {
     char *node;
 } osri_spawn_entry;
 
-/* A timer of the user's. */
-typedef struct osri_user_timer {
-    osri_timer timer;
-    osr_self *process;
-    osri_envelope *signal; /* pushed when it fires; guarded by the wheel's lock */
-} osri_user_timer;
-
 typedef struct osri_defer {
     struct osri_defer *next; /* the one deferred before */
     void (*clean)(void *argument);
@@ -83,13 +77,13 @@ typedef struct osri_block {
 
 /* What most processes never have, made on first use. */
 typedef struct osri_relations {
-    osri_map links;     /* osr_pid -> osri_link_entry */
-    osri_map monitors;  /* number -> osri_monitor_entry: those we hold */
-    osri_map watchers;  /* {watcher's pid, number} -> non-NULL: those who monitor us */
-    osri_map requests;  /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
-    osri_map spawns;    /* number -> osri_spawn_entry */
-    osri_map timers;    /* number -> osri_user_timer */
-    uint64_t unlink_id; /* the last one used */
+    osri_map links;    /* osr_pid -> osri_link_entry */
+    osri_map monitors; /* number -> osri_monitor_entry: those we hold */
+    osri_map watchers; /* {watcher's pid, number} -> non-NULL: those who monitor us */
+    osri_map requests; /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
+    osri_map spawns;   /* number -> osri_spawn_entry */
+    osri_user_timer *timers; /* live or fired and not seen yet */
+    uint64_t unlink_id;      /* the last one used */
 } osri_relations;
 
 /* A push that needs no allocation: wakes the process so that it looks at its deadline and flags.
@@ -302,6 +296,9 @@ void osri_spawn_answered(osr_self *process, osri_envelope *signal);
 void osri_info_answer(osr_self *process, osri_envelope *signal);
 void osri_timer_fired(osr_self *process, osri_envelope *signal);
 void osri_timers_end_all(osr_self *process);
+
+/* The signal of a timer whose process has ended. Threads: any. */
+void osri_timer_refused(osr_node *node, osri_envelope *signal);
 void osri_memory_end_all(osr_self *process);
 
 static inline osr_pid osri_process_pid(const osr_self *process)

@@ -106,6 +106,9 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     case OSRI_SIGNAL_NODE:
         osri_count(node, OSRI_COUNT_DROPPED);
         break;
+    case OSRI_SIGNAL_TIMEOUT:
+        osri_timer_refused(node, signal);
+        return;
     default:
         break;
     }

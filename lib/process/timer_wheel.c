@@ -163,6 +163,18 @@ bool osri_timer_cancel(osri_timer *timer)
     return was_live;
 }
 
+bool osri_timer_is_live(osri_timer *timer)
+{
+    osri_wheel *wheel = timer->wheel;
+    if (wheel == NULL) {
+        return false;
+    }
+    osri_mutex_lock(&wheel->mutex);
+    bool live = timer->live;
+    osri_mutex_unlock(&wheel->mutex);
+    return live;
+}
+
 /* Empties one place: what is due fires, the rest moves down. */
 static uint64_t visit_place_locked(osri_wheel *wheel, uint32_t level)
 {

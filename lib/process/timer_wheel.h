@@ -54,6 +54,9 @@ void osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns);
  * has fired, completely, or was never started. */
 bool osri_timer_cancel(osri_timer *timer);
 
+/* Whether it has been started and has not fired. */
+bool osri_timer_is_live(osri_timer *timer);
+
 /* Fires what is due at now_ns. Returns how many. */
 uint64_t osri_wheel_advance(osri_wheel *wheel, uint64_t now_ns);
 

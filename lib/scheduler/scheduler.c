@@ -61,6 +61,7 @@ void osri_worker_fini(osri_worker *worker)
 {
     osri_stack_cache_fini(&worker->stacks);
     osri_slot_cache_fini(worker->node, &worker->slots);
+    osri_timer_cache_fini(&worker->node->timers, &worker->timers);
 }
 
 /* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever

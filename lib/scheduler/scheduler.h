@@ -54,6 +54,7 @@ struct osri_worker {
     bool was_pinned;                        /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;                /* owner: this thread */
     osri_slot_cache slots;                  /* owner: this thread */
+    osri_timer_cache timers;                /* owner: this thread */
     osri_counters counters;                 /* writer: this thread */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */

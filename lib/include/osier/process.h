@@ -278,12 +278,21 @@ OSR_API osr_err osr_sleep(osr_self *self, uint32_t ms);
 OSR_API osr_err osr_yield(osr_self *self);
 
 /* Sends this process an osr_timeout with the timer's reference after ms, never early.
- * The timer goes with the process. Errors: OSR_ENOMEM. Not a suspension point. */
+ * The timer goes with the process. Errors: OSR_ENOMEM; OSR_ELIMIT the node has timers_max. Not a
+ * suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer);
+
+/* The same at a time of the node's clock, see osr_now(); one that has passed fires at once. */
+OSR_API OSR_MUST_CHECK osr_err osr_timer_start_at(osr_self *self, uint64_t at_ns,
+                                                  osr_ref *ret_timer);
 
 /* Cancels; true and the remaining ms (ret may be NULL) when it had not fired. Not a suspension
  * point. */
 OSR_API bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms);
+
+/* The remaining ms of a timer of this process; false when it has fired or is none. Not a suspension
+ * point. */
+OSR_API bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms);
 
 /* ---- memory and clean-up --------------------------------------------------------------- */
 

@@ -136,7 +136,7 @@ static osr_err fired_but_unseen(osr_self *self)
     CHECK_OK(self, osr_timer_start(self, 1, &timer));
     osr_node *node = osr_self_node(self);
     /* what the wheel does when time has come, while we run */
-    osri_user_timer *user = osri_map_get_u64(&self->relations->timers, timer.number);
+    osri_user_timer *user = osri_timer_table_find(&node->timers, timer.number);
     (void)osri_wheel_advance(user->timer.wheel, osri_node_now(node) + UINT64_C(5000000));
     OSR_CHECK(self, !osr_timer_cancel(self, timer, NULL));
     CHECK_OK(self, osr_receive(self, 0, &message));
@@ -149,6 +149,89 @@ static osr_err fired_but_unseen(osr_self *self)
 START_TEST(cancelling_a_fired_timer_does_not_lose_it)
 {
     node_fixture_run(fired_but_unseen);
+}
+END_TEST
+
+static osr_err reads_a_timer(osr_self *self)
+{
+    osr_ref timer, past, other;
+    osr_message message;
+    uint64_t left = 0;
+    CHECK_OK(self, osr_timer_start(self, 60000, &timer));
+    OSR_CHECK(self, osr_timer_read(self, timer, &left) && left > 59000 && left <= 60000);
+    CHECK_OK(self, osr_timer_start_at(self, osr_now(self) + UINT64_C(5000000000), &other));
+    OSR_CHECK(self, osr_timer_read(self, other, &left) && left > 4000 && left <= 5000);
+    CHECK_OK(self, osr_timer_start_at(self, 0, &past));
+    CHECK_OK(self, osr_receive(self, 5000, &message));
+    OSR_CHECK(self, OSR_AS(osr_timeout, &message)->timer.number == past.number);
+    OSR_CHECK(self, !osr_timer_read(self, past, &left));
+    OSR_CHECK(self, osr_timer_cancel(self, timer, NULL) && !osr_timer_read(self, timer, &left));
+    return OSR_OK;
+}
+
+/* A timer can be asked for what is left of it, started for a time of the clock, and one for a time
+ * that has passed fires. */
+START_TEST(a_timer_tells_what_is_left)
+{
+    node_fixture_run(reads_a_timer);
+}
+END_TEST
+
+static osr_err reuses_records(osr_self *self)
+{
+    osr_ref old, timer;
+    CHECK_OK(self, osr_timer_start(self, 60000, &old));
+    OSR_CHECK(self, osr_timer_cancel(self, old, NULL));
+    for (int i = 0; i < 5000; i++) {
+        CHECK_OK(self, osr_timer_start(self, 60000, &timer));
+        OSR_CHECK(self, timer.number != old.number);
+        OSR_CHECK(self, !osr_timer_cancel(self, old, NULL));
+        OSR_CHECK(self, osr_timer_cancel(self, timer, NULL));
+        old = timer;
+    }
+    return OSR_OK;
+}
+
+/* A reference is that of one timer for ever, though records are used again and again. */
+START_TEST(an_old_reference_cancels_nothing)
+{
+    node_fixture_run(reuses_records);
+}
+END_TEST
+
+static osr_err reaches_the_limit(osr_self *self)
+{
+    static osr_ref all[2048];
+    osr_ref more;
+    for (int i = 0; i < 2048; i++) {
+        CHECK_OK(self, osr_timer_start(self, 60000, &all[i]));
+    }
+    OSR_CHECK(self, osr_timer_start(self, 60000, &more) == OSR_ELIMIT);
+    OSR_CHECK(self, osr_timer_cancel(self, all[1000], NULL));
+    CHECK_OK(self, osr_timer_start(self, 60000, &more));
+    return OSR_OK;
+}
+
+static osr_err limit_run(osr_self *self, const void *argument)
+{
+    (void)argument;
+    return reaches_the_limit(self);
+}
+
+/* The limit of live timers gives an error, and room again when one is cancelled. */
+START_TEST(timers_are_limited)
+{
+    osr_node *node;
+    osr_pid pid;
+    osr_ended ended;
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.timers_max = 2000, .schedulers = 1), &node), OSR_OK);
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    static const osr_entry entry = {.name = "limit", .run = limit_run};
+    ck_assert_int_eq(osr_node_spawn(node, &entry, NULL, NULL, &pid), OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, pid, 20000, &ended), OSR_OK);
+    ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
 }
 END_TEST
 
@@ -189,6 +272,9 @@ static void both(TCase *tests)
 {
     tcase_add_test(tests, clean_ups_go_on_after_one_that_exits);
     tcase_add_test(tests, one_that_does_not_leave_is_abandoned);
+    tcase_add_test(tests, a_timer_tells_what_is_left);
+    tcase_add_test(tests, an_old_reference_cancels_nothing);
+    tcase_add_test(tests, timers_are_limited);
     tcase_add_test(tests, cancelling_a_fired_timer_does_not_lose_it);
     tcase_add_test(tests, what_is_not_freed_goes_with_the_process);
 }
