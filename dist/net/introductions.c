@@ -18,9 +18,9 @@ void osri_introductions_fini(osri_introductions *introductions)
 
 static bool field_has_pids(const osr_field *field)
 {
-    unsigned kind = field->kind & ~(unsigned)OSR_KIND_LIST;
+    unsigned kind = field->kind & 0xffU; /* of elements of lists, and values of optional ones */
 
-    return kind == OSR_KIND_PID || (kind == OSR_KIND_STRUCT && osri_type_has_pids(field->nested));
+    return kind == OSR_KIND_PID || (field->nested != NULL && osri_type_has_pids(field->nested));
 }
 
 bool osri_type_has_pids(const osr_type *type)

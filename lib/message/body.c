@@ -31,6 +31,7 @@ typedef struct walk {
 } walk;
 
 static osr_err walk_struct(walk *w, const osr_type *type, const void *from, void *to);
+static void walk_union(walk *w, const osr_type *type, const void *from, void *to);
 
 /* Room behind what is used; NULL when measuring. */
 static void *take_room(walk *w, uint64_t size, uint64_t align)
@@ -79,13 +80,15 @@ static void walk_value(walk *w, const osr_field *field, unsigned kind, const voi
         walk_bin(w, from);
     } else if (kind == OSR_KIND_STRUCT && (field->nested->flags & OSR_TYPE_PLAIN) == 0) {
         w->err = walk_struct(w, field->nested, from, to);
+    } else if (kind == OSR_KIND_UNION && (field->nested->flags & OSR_TYPE_PLAIN) == 0) {
+        walk_union(w, field->nested, from, to);
     }
 }
 
 static bool is_flat(const osr_field *field, unsigned kind)
 {
-    return kind == OSR_KIND_STRUCT ? (field->nested->flags & OSR_TYPE_PLAIN) != 0
-                                   : kind != OSR_KIND_STR && kind != OSR_KIND_BIN;
+    return field->nested != NULL ? (field->nested->flags & OSR_TYPE_PLAIN) != 0
+                                 : kind != OSR_KIND_STR && kind != OSR_KIND_BIN;
 }
 
 static void walk_list(walk *w, const osr_field *field, const void *from, void *to)
@@ -111,18 +114,36 @@ static void walk_list(walk *w, const osr_field *field, const void *from, void *t
     }
 }
 
+/* What hangs on a field of a struct or an alternative of a union. */
+static void walk_field(walk *w, const osr_field *field, const void *from, void *to)
+{
+    const uint8_t *source = (const uint8_t *)from + field->offset;
+    uint8_t *target = to == NULL ? NULL : (uint8_t *)to + field->offset;
+    if ((field->kind & OSR_KIND_LIST) != 0) {
+        walk_list(w, field, source, target);
+    } else if (!osri_is_unset(field, source)) {
+        walk_value(w, field, osri_element_kind(field), source + field->value_at,
+                   target == NULL ? NULL : target + field->value_at);
+    } else if (target != NULL) {
+        memset(target + field->value_at, 0, field->element_size);
+    }
+}
+
+static void walk_union(walk *w, const osr_type *type, const void *from, void *to)
+{
+    const osr_field *choice = osri_union_choice(type, from);
+    if (choice != NULL) {
+        walk_field(w, choice, from, to);
+    } else if (osri_union_load(from).which != 0) {
+        w->err = OSR_EINVAL;
+    }
+}
+
 /* Everything that hangs on a struct whose own bytes have been copied already. */
 static osr_err walk_struct(walk *w, const osr_type *type, const void *from, void *to)
 {
     for (uint32_t i = 0; i < type->field_count && w->err == OSR_OK; i++) {
-        const osr_field *field = &type->fields[i];
-        const void *source = (const uint8_t *)from + field->offset;
-        void *target = to == NULL ? NULL : (uint8_t *)to + field->offset;
-        if ((field->kind & OSR_KIND_LIST) != 0) {
-            walk_list(w, field, source, target);
-        } else {
-            walk_value(w, field, field->kind, source, target);
-        }
+        walk_field(w, &type->fields[i], from, to);
     }
     return w->err;
 }
@@ -158,26 +179,41 @@ static void drop_value(const osr_field *field, unsigned kind, void *value)
 {
     if (kind == OSR_KIND_BIN) {
         osr_bin_unref(value);
-    } else if (kind == OSR_KIND_STRUCT) {
+    } else if (field->nested != NULL) {
         osri_body_drop_bins(field->nested, value);
+    }
+}
+
+static void drop_field(const osr_field *field, uint8_t *member)
+{
+    unsigned kind = osri_element_kind(field);
+    if ((field->kind & OSR_KIND_LIST) == 0) {
+        if (!osri_is_unset(field, member)) {
+            drop_value(field, kind, member + field->value_at);
+        }
+        return;
+    }
+    osri_any_list list = osri_list_load(member);
+    uint8_t *element = (uint8_t *)(uintptr_t)list.at;
+    for (uint32_t j = 0; !is_flat(field, kind) && j < list.count; j++) {
+        drop_value(field, kind, element + (size_t)j * field->element_size);
     }
 }
 
 void osri_body_drop_bins(const osr_type *type, void *body)
 {
-    for (uint32_t i = 0; (type->flags & OSR_TYPE_BINS) != 0 && i < type->field_count; i++) {
-        const osr_field *field = &type->fields[i];
-        uint8_t *value = (uint8_t *)body + field->offset;
-        if ((field->kind & OSR_KIND_LIST) == 0) {
-            drop_value(field, field->kind, value);
-            continue;
+    if ((type->flags & OSR_TYPE_BINS) == 0) {
+        return;
+    }
+    if ((type->flags & OSR_TYPE_UNION) != 0) {
+        const osr_field *choice = osri_union_choice(type, body);
+        if (choice != NULL) {
+            drop_field(choice, (uint8_t *)body + choice->offset);
         }
-        unsigned kind = osri_element_kind(field);
-        osri_any_list list = osri_list_load(value);
-        uint8_t *element = (uint8_t *)(uintptr_t)list.at;
-        for (uint32_t j = 0; !is_flat(field, kind) && j < list.count; j++) {
-            drop_value(field, kind, element + (size_t)j * field->element_size);
-        }
+        return;
+    }
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        drop_field(&type->fields[i], (uint8_t *)body + type->fields[i].offset);
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef OSR_MESSAGE_BODY_H
 #define OSR_MESSAGE_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,13 +32,46 @@ static inline void osri_list_store(void *member, osri_any_list list)
     memcpy(member, &list, sizeof(list));
 }
 
+/* Of a list's elements, an optional member's value, or of the member itself. */
 static inline unsigned osri_element_kind(const osr_field *field)
 {
-    return field->kind & ~(unsigned)OSR_KIND_LIST;
+    return field->kind & 0xffU;
+}
+
+/* Whether a field is an optional one that is not set. */
+static inline bool osri_is_unset(const osr_field *field, const void *member)
+{
+    return (field->kind & OSR_KIND_OPTIONAL) != 0 && !*(const bool *)member;
+}
+
+/* How every union begins (OSR_UNION in osier/message.h). */
+typedef struct osri_any_union {
+    uint32_t which;
+    bool is_unknown;
+} osri_any_union;
+
+static inline osri_any_union osri_union_load(const void *value)
+{
+    osri_any_union chosen;
+    memcpy(&chosen, value, sizeof(chosen));
+    return chosen;
+}
+
+/* The alternative in force, or NULL: none, or `which` is no tag of the union. */
+static inline const osr_field *osri_union_choice(const osr_type *type, const void *value)
+{
+    uint32_t which = osri_union_load(value).which;
+    for (uint32_t i = 0; which != 0 && i < type->field_count; i++) {
+        if (type->fields[i].tag == which) {
+            return &type->fields[i];
+        }
+    }
+    return NULL;
 }
 
 /* How many bytes a copy of *value takes; all lists and texts are looked at, and must be readable.
- * Errors: OSR_EINVAL over OSR_MESSAGE_BYTES_MAX (bins count), or a size without a pointer. */
+ * Errors: OSR_EINVAL over OSR_MESSAGE_BYTES_MAX (bins count), a size without a pointer, or a union
+ * that is not plain and whose `which` is no alternative. */
 OSR_MUST_CHECK osr_err osri_body_measure(const osr_type *type, const void *value,
                                          uint32_t *ret_size);
 

@@ -12,11 +12,13 @@
 #include "lib/message/validator.h"
 
 /* Typed values as msgpack (lib/message/PROTOCOL.md): a struct is a map from tag to value with all
- * its fields in order of declaration, each number in its shortest form. Threads: any. */
+ * its fields in order of declaration, but optional ones that are not set; a union is a map of at
+ * most one pair; each number is in its shortest form. Threads: any. */
 
 /* Appends the map of *value. On error the buffer holds what it held before.
  * Errors: OSR_ENOMEM; OSR_ELIMIT the buffer; OSR_EINVAL it could not be decoded on the other side:
- *   over OSR_MESSAGE_BYTES_MAX, OSRI_OBJECTS_MAX or OSRI_DEPTH_MAX, or a size without a pointer. */
+ *   over OSR_MESSAGE_BYTES_MAX, OSRI_OBJECTS_MAX or OSRI_DEPTH_MAX, a size without a pointer, or a
+ *   union whose `which` is no alternative. */
 OSR_MUST_CHECK osr_err osri_encode(const osr_type *type, const void *value, osri_buffer *buffer);
 
 /* Decodes a map of exactly `size` bytes into a new envelope: everything but type, size, flags and

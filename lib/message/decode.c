@@ -29,6 +29,7 @@ typedef struct decoder {
 } decoder;
 
 static osr_err take_struct(decoder *d, const osr_type *type, void *to);
+static osr_err take_union(decoder *d, const osr_type *type, void *to);
 
 /* Room behind what is used; *ret is NULL when measuring. */
 static osr_err take_room(decoder *d, uint64_t size, uint64_t align, void **ret)
@@ -206,6 +207,8 @@ static osr_err take_value(decoder *d, const osr_field *field, unsigned kind, voi
         return take_ref(d, to);
     case OSR_KIND_STRUCT:
         return take_struct(d, field->nested, to);
+    case OSR_KIND_UNION:
+        return take_union(d, field->nested, to);
     default:
         return OSR_EPROTO;
     }
@@ -265,9 +268,39 @@ static osr_err take_field(decoder *d, const osr_type *type, uint32_t place, void
         return OSR_OK;
     }
     const osr_field *field = &type->fields[place];
-    void *member = to == NULL ? NULL : (uint8_t *)to + field->offset;
-    return (field->kind & OSR_KIND_LIST) != 0 ? take_list(d, field, member)
-                                              : take_value(d, field, field->kind, member);
+    uint8_t *member = to == NULL ? NULL : (uint8_t *)to + field->offset;
+    if ((field->kind & OSR_KIND_LIST) != 0) {
+        return take_list(d, field, member);
+    }
+    if (member != NULL && (field->kind & OSR_KIND_OPTIONAL) != 0) {
+        *(bool *)member = true;
+    }
+    return take_value(d, field, osri_element_kind(field),
+                      member == NULL ? NULL : member + field->value_at);
+}
+
+/* At most one pair; an alternative that is not known here is none. */
+static osr_err take_union(decoder *d, const osr_type *type, void *to)
+{
+    osri_item map = osri_next(&d->reader);
+    if (map.kind != OSRI_ITEM_MAP || map.number > 1) {
+        return OSR_EPROTO;
+    }
+    if (map.number == 0) {
+        return OSR_OK;
+    }
+    osri_item key = osri_next(&d->reader);
+    if (key.kind != OSRI_ITEM_UNSIGNED) {
+        return OSR_EPROTO;
+    }
+    uint32_t place = find_tag(type, key.number, 0);
+    bool is_known = place != type->field_count;
+    if (to != NULL) {
+        osri_any_union chosen = {.which = is_known ? type->fields[place].tag : 0,
+                                 .is_unknown = !is_known};
+        memcpy(to, &chosen, sizeof(chosen));
+    }
+    return take_field(d, type, place, to);
 }
 
 static osr_err take_struct(decoder *d, const osr_type *type, void *to)

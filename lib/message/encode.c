@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "lib/message/body.h"
 #include "lib/message/pack.h"
 
 typedef struct encoder {
@@ -19,6 +20,7 @@ typedef struct encoder {
 } encoder;
 
 static osr_err put_struct(encoder *e, const osr_type *type, const void *value);
+static osr_err put_union(encoder *e, const osr_type *type, const void *value);
 
 /* Before each value or key. */
 static osr_err count_objects(encoder *e, uint32_t more)
@@ -76,6 +78,8 @@ static osr_err put_value(encoder *e, const osr_field *field, unsigned kind, cons
         return osri_pack_ref(e->buffer, *(const osr_ref *)value);
     case OSR_KIND_STRUCT:
         return put_struct(e, field->nested, value);
+    case OSR_KIND_UNION:
+        return put_union(e, field->nested, value);
     default:
         return OSR_EINVAL;
     }
@@ -107,10 +111,41 @@ static osr_err put_field(encoder *e, const osr_field *field, const uint8_t *memb
 {
     osr_err err = osri_pack_unsigned(e->buffer, field->tag);
     if (err == OSR_OK) {
-        err = (field->kind & OSR_KIND_LIST) != 0 ? put_list(e, field, member)
-                                                 : put_value(e, field, field->kind, member);
+        err = (field->kind & OSR_KIND_LIST) != 0
+                  ? put_list(e, field, member)
+                  : put_value(e, field, osri_element_kind(field), member + field->value_at);
     }
     return err == OSR_OK ? count_objects(e, 0) : err;
+}
+
+/* A map of one pair; of none when nothing is chosen. */
+static osr_err put_union(encoder *e, const osr_type *type, const void *value)
+{
+    const osr_field *choice = osri_union_choice(type, value);
+    bool is_wrong = choice == NULL && osri_union_load(value).which != 0;
+    if (is_wrong || e->depth == OSRI_DEPTH_MAX) {
+        return OSR_EINVAL;
+    }
+    osr_err err = count_objects(e, choice == NULL ? 0 : 2);
+    if (err == OSR_OK) {
+        err = osri_pack_map(e->buffer, choice == NULL ? 0 : 1);
+    }
+    e->depth++;
+    if (err == OSR_OK && choice != NULL) {
+        err = put_field(e, choice, (const uint8_t *)value + choice->offset);
+    }
+    e->depth--;
+    return err;
+}
+
+static uint32_t fields_that_travel(const osr_type *type, const void *value)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const osr_field *field = &type->fields[i];
+        count += osri_is_unset(field, (const uint8_t *)value + field->offset) ? 0 : 1;
+    }
+    return count;
 }
 
 /* The map itself has been counted by whoever it stands in. */
@@ -119,14 +154,16 @@ static osr_err put_struct(encoder *e, const osr_type *type, const void *value)
     if (e->depth == OSRI_DEPTH_MAX) {
         return OSR_EINVAL;
     }
-    osr_err err = count_objects(e, type->field_count * 2);
+    uint32_t count = fields_that_travel(type, value);
+    osr_err err = count_objects(e, count * 2);
     if (err == OSR_OK) {
-        err = osri_pack_map(e->buffer, type->field_count);
+        err = osri_pack_map(e->buffer, count);
     }
     e->depth++;
     for (uint32_t i = 0; i < type->field_count && err == OSR_OK; i++) {
         const osr_field *field = &type->fields[i];
-        err = put_field(e, field, (const uint8_t *)value + field->offset);
+        const uint8_t *member = (const uint8_t *)value + field->offset;
+        err = osri_is_unset(field, member) ? OSR_OK : put_field(e, field, member);
     }
     e->depth--;
     return err;

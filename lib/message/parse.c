@@ -343,8 +343,10 @@ static osr_err parse_value(parser *p, const osr_field *field, unsigned kind)
     case OSR_KIND_REF:
         return parse_ref(p);
     case OSR_KIND_STRUCT:
+    case OSR_KIND_UNION:
         if (!accept(p, '{')) {
-            return fail(p, "expected a struct, {…}");
+            return fail(p, kind == OSR_KIND_UNION ? "expected a union, {alternative: …}"
+                                                  : "expected a struct, {…}");
         }
         return parse_fields(p, field->nested);
     default:
@@ -416,7 +418,7 @@ static osr_err parse_field(parser *p, const osr_type *type, uint64_t *seen)
         return err;
     }
     return (field->kind & OSR_KIND_LIST) != 0 ? parse_list(p, field)
-                                              : parse_value(p, field, field->kind);
+                                              : parse_value(p, field, osri_element_kind(field));
 }
 
 /* What follows the opening brace. */
@@ -427,8 +429,9 @@ static osr_err parse_fields(parser *p, const osr_type *type)
     uint64_t seen = 0;
     uint8_t count = 0;
     while (err == OSR_OK && !accept(p, '}')) {
-        if (count > 0 && !accept(p, ',')) {
-            return fail(p, "expected , or }");
+        bool is_full = count > 0 && (type->flags & OSR_TYPE_UNION) != 0;
+        if (is_full || (count > 0 && !accept(p, ','))) {
+            return fail(p, is_full ? "expected }: a union has one alternative" : "expected , or }");
         }
         err = parse_field(p, type, &seen);
         count++;

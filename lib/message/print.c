@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/message/body.h"
 #include "lib/message/utf8.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -229,6 +230,7 @@ static void print_value(printer *p, const osr_field *field, unsigned kind, const
         print_ref(p, *(const osr_ref *)value);
         break;
     case OSR_KIND_STRUCT:
+    case OSR_KIND_UNION:
         print_fields(p, field->nested, value);
         break;
     default:
@@ -248,19 +250,35 @@ static void print_list(printer *p, const osr_field *field, const void *member)
     put(p, "]", 1);
 }
 
+static void print_field(printer *p, const osr_field *field, const uint8_t *member)
+{
+    put_word(p, field->name);
+    put(p, ": ", 2);
+    if ((field->kind & OSR_KIND_LIST) != 0) {
+        print_list(p, field, member);
+    } else {
+        print_value(p, field, osri_element_kind(field), member + field->value_at);
+    }
+}
+
+/* Whether a field of a struct is there, or an alternative of a union in force. */
+static bool is_there(const osr_type *type, const osr_field *field, const void *value)
+{
+    return (type->flags & OSR_TYPE_UNION) != 0
+               ? osri_union_load(value).which == field->tag
+               : !osri_is_unset(field, (const uint8_t *)value + field->offset);
+}
+
 static void print_fields(printer *p, const osr_type *type, const void *value)
 {
+    bool is_first = true;
     put(p, "{", 1);
     for (uint32_t i = 0; i < type->field_count && !p->is_cut; i++) {
         const osr_field *field = &type->fields[i];
-        const void *member = (const uint8_t *)value + field->offset;
-        put(p, ", ", i == 0 ? 0 : 2);
-        put_word(p, field->name);
-        put(p, ": ", 2);
-        if ((field->kind & OSR_KIND_LIST) != 0) {
-            print_list(p, field, member);
-        } else {
-            print_value(p, field, field->kind, member);
+        if (is_there(type, field, value)) {
+            put(p, ", ", is_first ? 0 : 2);
+            print_field(p, field, (const uint8_t *)value + field->offset);
+            is_first = false;
         }
     }
     put(p, "}", 1);

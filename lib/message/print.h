@@ -17,6 +17,9 @@
  *     x"00ff"                    bin
  *     <3f9a12bc00112233.17.2>  #Ref<3f9a12bc00112233.1>
  *     [1, 2]  {x: 1, y: 2}       list, nested struct
+ *     {dot: {x: 1, y: 2}}        union: its alternative; {} none
+ *
+ * An optional field that is not set is left out.
  *
  * In text every byte below 0x20, 0x7f, the quote and the backslash stand as \n \t \r \" \\ or \x0a;
  * so do bytes that are not part of well-formed UTF-8. Threads: any. */

@@ -17,8 +17,8 @@
 #define FIRST_CAPACITY 64
 
 static const osr_field dynamic_fields[] = {
-    {1, OSR_KIND_U32, sizeof(uint32_t), offsetof(osr_dynamic, type_id), "type_id", NULL},
-    {2, OSR_KIND_BIN, sizeof(osr_bin *), offsetof(osr_dynamic, payload), "payload", NULL},
+    {1, OSR_KIND_U32, 0, sizeof(uint32_t), offsetof(osr_dynamic, type_id), "type_id", NULL},
+    {2, OSR_KIND_BIN, 0, sizeof(osr_bin *), offsetof(osr_dynamic, payload), "payload", NULL},
 };
 
 const osr_type osr_dynamic_osr_type = {

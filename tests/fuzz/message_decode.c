@@ -16,8 +16,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const osr_type *const types[] = {&everything_osr_type, &lists_osr_type,
-                                        &counter_add_osr_type, &ping_osr_type};
+static const osr_type *const types[] = {&everything_osr_type,  &lists_osr_type,
+                                        &counter_add_osr_type, &ping_osr_type,
+                                        &options_osr_type,     &unions_osr_type};
 
 static void require(int fact)
 {

@@ -17,6 +17,7 @@
  *     OSR_MESSAGE(shape, 0x0201, (1, str, name), (2, list(of(point)), corners));
  *     OSR_REQUEST(area_of, 0x0202, area, (1, of(point), at), …);     area: a message, the reply
  *     OSR_STATE(counter, (1, i64, n));                               a server's state
+ *     OSR_UNION(figure, (1, of(point), dot), (2, str, text));        one of these, or none
  *
  * Each takes 0 to 16 fields (tag, type, name) and stands at file scope, also in headers that
  * several files include. Tags are numbers chosen by the author, each once a type: they, not the
@@ -27,8 +28,17 @@
  *     bool i8…i64 u8…u64 f64    bool, int8_t…int64_t, uint8_t…uint64_t, double
  *     str  bin                  osr_str, osr_bin * (NULL: empty)
  *     pid  ref                  osr_pid, osr_ref
- *     of(S)                     S, by value; S declared by OSR_STRUCT
+ *     of(S)                     S, by value; S declared by OSR_STRUCT or OSR_UNION
  *     list(T)                   struct { const T *at; uint32_t count; }; T any of the above
+ *     opt(T)                    struct { bool is_set; T value; }; T any of the above but a list;
+ *                               one that is not set does not travel; what hangs on an unset value
+ *                               is not looked at
+ *
+ * A union is struct { uint32_t which; bool is_unknown; union { … }; } with a constant for each
+ * alternative: figure f = {.which = figure_is_text, .text = osr_str_of("a")}. which is a tag, or
+ * figure_is_none, which is 0; so tags of a union begin at 1 and end at INT_MAX. is_unknown, set by
+ * the decoder only, says that it is none because the sender chose what is not declared here.
+ * Alternatives are no lists and not optional: wrap those in an OSR_STRUCT.
  *
  * Of a message NAME that makes, typed:
  *     struct NAME, NAME_osr_type;
@@ -64,7 +74,9 @@ typedef enum osr_kind {
     OSR_KIND_PID = 13,
     OSR_KIND_REF = 14,
     OSR_KIND_STRUCT = 15,
-    OSR_KIND_LIST = 0x100, /* added to the kind of its elements */
+    OSR_KIND_UNION = 16,
+    OSR_KIND_LIST = 0x100,     /* added to the kind of its elements */
+    OSR_KIND_OPTIONAL = 0x200, /* added to the kind of its value */
 } osr_kind;
 
 typedef struct osr_type osr_type;
@@ -72,21 +84,23 @@ typedef struct osr_type osr_type;
 typedef struct osr_field {
     uint32_t tag;
     uint16_t kind;         /* osr_kind */
-    uint32_t element_size; /* of the member, or of one element of a list */
+    uint16_t value_at;     /* of an optional member: where its value begins in it */
+    uint32_t element_size; /* of the member, one element of a list, the value of an optional one */
     uint32_t offset;
     const char *name;
-    const osr_type *nested; /* of OSR_KIND_STRUCT, else NULL */
+    const osr_type *nested; /* of OSR_KIND_STRUCT and OSR_KIND_UNION, else NULL */
 } osr_field;
 
 enum {
     OSR_TYPE_PLAIN = 1, /* no str, bin or list anywhere in it: a value that may be copied */
     OSR_TYPE_BINS = 2,  /* there are bins in it */
+    OSR_TYPE_UNION = 4, /* its fields are alternatives: OSR_UNION */
 };
 
 /* A type, a constant made by the macros below. A program may hold several descriptors of one type
  * (one for each file that includes its header): compare ids, not addresses. */
 struct osr_type {
-    uint32_t id; /* 0: a nested struct or a state */
+    uint32_t id; /* 0: a nested struct, a union or a state */
     uint32_t field_count;
     uint32_t flags;
     uint32_t size;
@@ -162,6 +176,25 @@ OSR_END_DECLS
     OSRI_JOIN(OSRI_STRUCT_, OSRI_HAS_FIELDS_1(__VA_ARGS__))                                        \
     (__VA_ARGS__)
 #define OSR_STATE(...) OSR_STRUCT(__VA_ARGS__)
+#define OSR_UNION(nm, ...)                                                                         \
+    typedef struct nm {                                                                            \
+        uint32_t which;                                                                            \
+        bool is_unknown;                                                                           \
+        union {                                                                                    \
+            OSRI_FIELDS(OSRI_MEMBER, nm, __VA_ARGS__)                                              \
+        };                                                                                         \
+    } nm;                                                                                          \
+    enum { nm##_is_none = 0 OSRI_FIELDS(OSRI_CHOICE, nm, __VA_ARGS__) };                           \
+    OSRI_DESCRIPTOR(nm, 0, NULL, OSR_KIND_UNION, case 0 :, __VA_ARGS__)
+
+/* Initialises an optional member: {.limit = OSR_SOME(5)}; one that is left out is not set. */
+#define OSR_SOME(...)                                                                              \
+    {                                                                                              \
+        true, __VA_ARGS__                                                                          \
+    }
+
+/* Sets an optional member: OSR_SET(message.limit, 5). */
+#define OSR_SET(member, ...) ((member).value = (__VA_ARGS__), (void)((member).is_set = true))
 
 /* _E: empty, _F: with fields. Each ends without a semicolon: that one is the user's. */
 #define OSRI_STRUCT_E(nm) OSRI_EMPTY(nm, 0, NULL)
@@ -185,25 +218,27 @@ OSR_END_DECLS
     typedef struct nm {                                                                            \
         char osri_empty;                                                                           \
     } nm;                                                                                          \
-    enum { nm##_osr_plain = 1, nm##_osr_bins = 0 };                                                \
+    enum { nm##_osr_plain = 1, nm##_osr_bins = 0, nm##_osr_kind = OSR_KIND_STRUCT };               \
     OSRI_UNUSED static const osr_type nm##_osr_type = {                                            \
         id_, 0, OSR_TYPE_PLAIN, (uint32_t)sizeof(nm), #nm, NULL, reply_, __FILE__, __LINE__}
 
-/* The function is never called: two fields with one tag are two cases with one value. */
 #define OSRI_FULL(nm, id_, reply_, ...)                                                            \
     typedef struct nm {                                                                            \
         OSRI_FIELDS(OSRI_MEMBER, nm, __VA_ARGS__)                                                  \
     } nm;                                                                                          \
+    OSRI_DESCRIPTOR(nm, id_, reply_, OSR_KIND_STRUCT, , __VA_ARGS__)
+
+/* The function is never called: two fields with one tag are two cases with one value. */
+#define OSRI_DESCRIPTOR(nm, id_, reply_, kind_, taken_case, ...)                                   \
     enum {                                                                                         \
+        nm##_osr_kind = kind_,                                                                     \
         nm##_osr_plain = 1 OSRI_FIELDS(OSRI_AND_PLAIN, nm, __VA_ARGS__),                           \
         nm##_osr_bins = 0 OSRI_FIELDS(OSRI_OR_BINS, nm, __VA_ARGS__)                               \
     };                                                                                             \
     OSRI_UNUSED static inline void nm##_osr_each_tag_is_unique(uint32_t tag)                       \
     {                                                                                              \
         switch (tag) {                                                                             \
-            OSRI_FIELDS(OSRI_CASE, nm, __VA_ARGS__)                                                \
-        default:                                                                                   \
-            break;                                                                                 \
+            taken_case OSRI_FIELDS(OSRI_CASE, nm, __VA_ARGS__) default : break;                    \
         }                                                                                          \
     }                                                                                              \
     OSRI_UNUSED static const osr_field nm##_osr_fields[] = {                                       \
@@ -212,7 +247,8 @@ OSR_END_DECLS
         id_,                                                                                       \
         OSRI_COUNT(__VA_ARGS__),                                                                   \
         (uint32_t)((int)nm##_osr_plain * (int)OSR_TYPE_PLAIN +                                     \
-                   (int)nm##_osr_bins * (int)OSR_TYPE_BINS),                                       \
+                   (int)nm##_osr_bins * (int)OSR_TYPE_BINS +                                       \
+                   ((int)kind_ == (int)OSR_KIND_UNION ? (int)OSR_TYPE_UNION : 0)),                 \
         (uint32_t)sizeof(nm),                                                                      \
         #nm,                                                                                       \
         nm##_osr_fields,                                                                           \
@@ -316,7 +352,8 @@ static inline osri_type_section osri_types_here(void)
 #define OSRI_JOIN_(a, b) a##b
 
 /* A field type is a row: member, kind, plain?, bins?, element, nested descriptor. <stdbool.h> makes
- * _Bool of bool before it arrives here. There are no lists of lists. */
+ * _Bool of bool before it arrives here. There are no lists of lists; what may not stand in a list
+ * or an optional field divides by zero. `struct S`: in C++ a member may have its type's name. */
 #define OSRI_TYPE_bool bool, OSR_KIND_BOOL, 1, 0, bool, NULL
 #define OSRI_TYPE__Bool bool, OSR_KIND_BOOL, 1, 0, bool, NULL
 #define OSRI_TYPE_i8 int8_t, OSR_KIND_I8, 1, 0, int8_t, NULL
@@ -332,14 +369,27 @@ static inline osri_type_section osri_types_here(void)
 #define OSRI_TYPE_bin osr_bin *, OSR_KIND_BIN, 0, 1, osr_bin *, NULL
 #define OSRI_TYPE_pid osr_pid, OSR_KIND_PID, 1, 0, osr_pid, NULL
 #define OSRI_TYPE_ref osr_ref, OSR_KIND_REF, 1, 0, osr_ref, NULL
-#define OSRI_TYPE_of(S) S, OSR_KIND_STRUCT, S##_osr_plain, S##_osr_bins, S, &S##_osr_type
+#define OSRI_TYPE_of(S) struct S, S##_osr_kind, S##_osr_plain, S##_osr_bins, S, &S##_osr_type
 #define OSRI_TYPE_list(T) OSRI_LIST(OSRI_TYPE_##T)
 #define OSRI_LIST(...) OSRI_LIST_(__VA_ARGS__)
 #define OSRI_LIST_(member, kind, plain, bins, element, nested)                                     \
     struct {                                                                                       \
         member const *at;                                                                          \
         uint32_t count;                                                                            \
-    }, (int)OSR_KIND_LIST | (int)kind, 0, bins, element, nested
+    }, (int)OSR_KIND_LIST | ((int)kind / (((int)kind & ~0xff) == 0)), 0, bins, element, nested
+#define OSRI_TYPE_opt(T) OSRI_OPT(OSRI_TYPE_##T)
+#define OSRI_OPT(...) OSRI_OPT_(__VA_ARGS__)
+#define OSRI_OPT_(member, kind, plain, bins, element, nested)                                      \
+    struct {                                                                                       \
+        bool is_set;                                                                               \
+        member value;                                                                              \
+    }, (int)OSR_KIND_OPTIONAL | ((int)kind / (((int)kind & ~0xff) == 0)), plain, bins, element,    \
+        nested
+#ifdef __cplusplus
+#define OSRI_ALIGNOF(type) alignof(type)
+#else
+#define OSRI_ALIGNOF(type) _Alignof(type)
+#endif
 
 /* What each field becomes in the struct, the constants, the switch and the descriptor. */
 #define OSRI_MEMBER(nm, field) OSRI_MEMBER_1 field
@@ -354,6 +404,12 @@ static inline osri_type_section osri_types_here(void)
 #define OSRI_OR_BINS_1(tag, type, name) OSRI_OR_BINS_2(OSRI_TYPE_##type)
 #define OSRI_OR_BINS_2(...) OSRI_OR_BINS_3(__VA_ARGS__)
 #define OSRI_OR_BINS_3(member, kind, plain, bins, element, nested) | (int)bins
+#define OSRI_CHOICE(nm, field) OSRI_CHOICE_1(nm, OSRI_BARE field)
+#define OSRI_CHOICE_1(...) OSRI_CHOICE_2(__VA_ARGS__)
+#define OSRI_CHOICE_2(nm, tag, type, name) OSRI_CHOICE_3(nm, tag, name, OSRI_TYPE_##type)
+#define OSRI_CHOICE_3(...) OSRI_CHOICE_4(__VA_ARGS__)
+#define OSRI_CHOICE_4(nm, tag, name, member, kind, plain, bins, element, nested)                   \
+    , nm##_is_##name = (tag) / (((int)kind & ~0xff) == 0)
 #define OSRI_CASE(nm, field) OSRI_CASE_1 field
 #define OSRI_CASE_1(tag, type, name) case tag:
 #define OSRI_DESCRIBE(nm, field) OSRI_DESCRIBE_1(nm, OSRI_BARE field)
@@ -362,7 +418,13 @@ static inline osri_type_section osri_types_here(void)
 #define OSRI_DESCRIBE_2(nm, tag, type, name) OSRI_DESCRIBE_3(nm, tag, name, OSRI_TYPE_##type)
 #define OSRI_DESCRIBE_3(...) OSRI_DESCRIBE_4(__VA_ARGS__)
 #define OSRI_DESCRIBE_4(nm, tag, name, member, kind, plain, bins, element, nested)                 \
-    {tag, (uint16_t)(kind), (uint32_t)sizeof(element), (uint32_t)offsetof(nm, name), #name, nested},
+    {tag,                                                                                          \
+     (uint16_t)(kind),                                                                             \
+     (uint16_t)(((int)(kind) & (int)OSR_KIND_OPTIONAL) != 0 ? OSRI_ALIGNOF(element) : 0),          \
+     (uint32_t)sizeof(element),                                                                    \
+     (uint32_t)offsetof(nm, name),                                                                 \
+     #name,                                                                                        \
+     nested},
 
 /* Whether fields follow 1, 2 or 3 leading arguments: E or F. */
 #define OSRI_HAS_FIELDS_1(...)                                                                     \

@@ -18,7 +18,9 @@ check() { # compiler, language flags…
         echo "failed: $* -DREFUSE=0" >&2
         failed=1
     fi
-    for mistake in 1 2 3 4 5 6 7; do
+    mistake=0
+    while [ "$mistake" -lt "$(grep -c '^#el*if REFUSE ==' "$file")" ]; do
+        mistake=$((mistake + 1))
         # shellcheck disable=SC2086
         if "$@" $flags "-DREFUSE=$mistake" "$file" 2>/dev/null; then
             echo "failed: $* accepts -DREFUSE=$mistake" >&2

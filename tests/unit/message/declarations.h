@@ -25,6 +25,31 @@ OSR_REQUEST(ask_plain, 0x0705, plain, (1, i64, by));
 OSR_REQUEST(ask_nothing, 0x0706, nothing);
 OSR_REQUEST(ask_varied, 0x0707, varied, (1, str, name), (2, list(pid), whom));
 
+OSR_UNION(figure, (1, of(corner), corner), (2, of(label), label), (3, i64, number), (4, bool, yes));
+OSR_MESSAGE(optional, 0x0708, (1, opt(i64), limit), (2, opt(bool), yes), (3, opt(str), text),
+            (4, opt(of(label)), label), (5, opt(of(figure)), figure), (6, of(figure), always),
+            (7, list(of(figure)), many));
+
+/* Values of the kinds that are more than a member. */
+OSRI_UNUSED static inline bool use_choices(void)
+{
+    static optional none;
+    optional message = none;
+    corner at = {1, 2};
+    OSR_SET(message.limit, 5);
+    message.always.which = figure_is_corner;
+    message.always.corner = at;
+    OSR_SET(message.text, osr_str_of("x"));
+    switch (message.always.which) {
+    case figure_is_corner:
+        return message.limit.is_set && message.limit.value == 5 && !message.label.is_set;
+    case figure_is_none:
+        return message.always.is_unknown;
+    default:
+        return false;
+    }
+}
+
 /* All that the declarations above give a client. */
 OSRI_UNUSED static inline osr_err use_clients(osr_self *self, osr_dest to)
 {
@@ -66,6 +91,23 @@ OSR_MESSAGE(unknown_kind, 0x070b, (1, int, a));
 OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const ask_plain *request)
 {
     return nothing_send(self, to, request);
+}
+#elif REFUSE == 8
+OSR_UNION(doubled_choice, (1, i64, a), (1, bool, b));
+#elif REFUSE == 9
+OSR_UNION(none_taken, (0, i64, a), (1, bool, b));
+#elif REFUSE == 10
+OSR_UNION(list_chosen, (1, list(i64), a));
+#elif REFUSE == 11
+OSR_MESSAGE(optional_list, 0x070c, (1, opt(list(i64)), a));
+#elif REFUSE == 12
+OSR_MESSAGE(list_of_optional, 0x070c, (1, list(opt(i64)), a));
+#elif REFUSE == 13
+OSR_UNION(optional_chosen, (1, opt(i64), a));
+#elif REFUSE == 14
+OSRI_UNUSED static inline int64_t refused(const optional *message)
+{
+    return message->limit + 1; /* may not be there: ask is_set, take value */
 }
 #endif
 

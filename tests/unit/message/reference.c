@@ -80,6 +80,16 @@ static void pack_whole(unsigned kind, const void *value, msgpack_packer *packer)
     }
 }
 
+/* What would go into the map: of a struct what is set, of a union what is chosen. */
+static bool travels(const osr_type *type, const osr_field *field, const void *value)
+{
+    if ((type->flags & OSR_TYPE_UNION) != 0) {
+        return *(const uint32_t *)value == field->tag;
+    }
+    const void *member = (const uint8_t *)value + field->offset;
+    return (field->kind & OSR_KIND_OPTIONAL) == 0 || *(const bool *)member;
+}
+
 static void pack_value(const osr_field *field, unsigned kind, const void *value,
                        msgpack_packer *packer)
 {
@@ -112,6 +122,7 @@ static void pack_value(const osr_field *field, unsigned kind, const void *value,
         msgpack_pack_ext_body(packer, ext, sizeof(ext));
         break;
     case OSR_KIND_STRUCT:
+    case OSR_KIND_UNION:
         reference_pack(field->nested, value, packer);
         break;
     default:
@@ -131,15 +142,22 @@ static void pack_list(const osr_field *field, const void *member, msgpack_packer
 
 void reference_pack(const osr_type *type, const void *value, msgpack_packer *packer)
 {
-    msgpack_pack_map(packer, type->field_count);
+    size_t count = 0;
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        count += travels(type, &type->fields[i], value) ? 1 : 0;
+    }
+    msgpack_pack_map(packer, count);
     for (uint32_t i = 0; i < type->field_count; i++) {
         const osr_field *field = &type->fields[i];
-        const void *member = (const uint8_t *)value + field->offset;
+        if (!travels(type, field, value)) {
+            continue;
+        }
+        const uint8_t *member = (const uint8_t *)value + field->offset;
         msgpack_pack_uint32(packer, field->tag);
         if ((field->kind & OSR_KIND_LIST) != 0) {
             pack_list(field, member, packer);
         } else {
-            pack_value(field, field->kind, member, packer);
+            pack_value(field, osri_element_kind(field), member + field->value_at, packer);
         }
     }
 }
@@ -171,6 +189,7 @@ static bool fits_value(const osr_field *field, unsigned kind, const msgpack_obje
         return object->type == MSGPACK_OBJECT_EXT && object->via.ext.type == ext_type(kind) &&
                object->via.ext.size == OSRI_EXT_BYTES;
     case OSR_KIND_STRUCT:
+    case OSR_KIND_UNION:
         return reference_fits(field->nested, object);
     default:
         return fits_whole(kind, object);
@@ -180,7 +199,7 @@ static bool fits_value(const osr_field *field, unsigned kind, const msgpack_obje
 static bool fits_field(const osr_field *field, const msgpack_object *object)
 {
     if ((field->kind & OSR_KIND_LIST) == 0) {
-        return fits_value(field, field->kind, object);
+        return fits_value(field, osri_element_kind(field), object);
     }
     bool fits = object->type == MSGPACK_OBJECT_ARRAY;
     for (uint32_t i = 0; fits && i < object->via.array.size; i++) {
@@ -206,7 +225,8 @@ static const msgpack_object *find(const msgpack_object *map, uint32_t tag, unsig
 
 bool reference_fits(const osr_type *type, const msgpack_object *object)
 {
-    bool fits = object->type == MSGPACK_OBJECT_MAP;
+    bool fits = object->type == MSGPACK_OBJECT_MAP &&
+                ((type->flags & OSR_TYPE_UNION) == 0 || object->via.map.size <= 1);
     for (uint32_t i = 0; fits && i < object->via.map.size; i++) {
         fits = object->via.map.ptr[i].key.type == MSGPACK_OBJECT_POSITIVE_INTEGER;
     }
@@ -255,6 +275,7 @@ static bool equal_value(const osr_field *field, unsigned kind, const void *value
         ext_bytes(kind, value, ext);
         return memcmp(ext, object->via.ext.ptr, sizeof(ext)) == 0;
     case OSR_KIND_STRUCT:
+    case OSR_KIND_UNION:
         return reference_equal(field->nested, value, object);
     default:
         return equal_whole(kind, value, object);
@@ -279,6 +300,12 @@ static bool is_default(const osr_field *field, const uint8_t *member)
     if ((field->kind & OSR_KIND_LIST) != 0) {
         return osri_list_load(member).count == 0;
     }
+    if ((field->kind & OSR_KIND_OPTIONAL) != 0) {
+        return !*(const bool *)member;
+    }
+    if (field->kind == OSR_KIND_UNION) {
+        return *(const uint32_t *)(const void *)member == 0;
+    }
     if (field->kind == OSR_KIND_STR) {
         const osr_str *str = (const osr_str *)(const void *)member;
         return str->size == 0 && str->at != NULL && str->at[0] == '\0';
@@ -291,8 +318,27 @@ static bool is_default(const osr_field *field, const uint8_t *member)
     return field->nested != NULL ? is_zero : memcmp(member, zeros, field->element_size) == 0;
 }
 
+static bool equal_union(const osr_type *type, const void *value, const msgpack_object *object)
+{
+    osri_any_union chosen = osri_union_load(value);
+    bool has_unknown = object->via.map.size == 1;
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const osr_field *field = &type->fields[i];
+        unsigned count;
+        const msgpack_object *part = find(object, field->tag, &count);
+        if (part != NULL) {
+            return chosen.which == field->tag && !chosen.is_unknown &&
+                   equal_value(field, field->kind, (const uint8_t *)value + field->offset, part);
+        }
+    }
+    return chosen.which == 0 && chosen.is_unknown == has_unknown;
+}
+
 bool reference_equal(const osr_type *type, const void *value, const msgpack_object *object)
 {
+    if ((type->flags & OSR_TYPE_UNION) != 0) {
+        return equal_union(type, value, object);
+    }
     bool is_equal = true;
     for (uint32_t i = 0; is_equal && i < type->field_count; i++) {
         const osr_field *field = &type->fields[i];
@@ -304,7 +350,8 @@ bool reference_equal(const osr_type *type, const void *value, const msgpack_obje
         } else if ((field->kind & OSR_KIND_LIST) != 0) {
             is_equal = equal_list(field, member, part);
         } else {
-            is_equal = equal_value(field, field->kind, member, part);
+            is_equal = !osri_is_unset(field, member) &&
+                       equal_value(field, osri_element_kind(field), member + field->value_at, part);
         }
     }
     return is_equal;

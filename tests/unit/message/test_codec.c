@@ -13,8 +13,9 @@
 
 #define ROUNDS 400
 
-static const osr_type *const types[] = {&everything_osr_type, &lists_osr_type, &person_osr_type,
-                                        &counter_value_osr_type, &ping_osr_type};
+static const osr_type *const types[] = {&everything_osr_type,    &lists_osr_type, &person_osr_type,
+                                        &counter_value_osr_type, &ping_osr_type,  &options_osr_type,
+                                        &unions_osr_type,        &maybe_osr_type};
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
 OSR_MESSAGE(one_bool, 0x0401, (1, bool, v));
@@ -29,6 +30,12 @@ OSR_MESSAGE(one_point, 0x0409, (1, of(point), v));
 OSR_MESSAGE(one_list, 0x040a, (1, list(i8), v));
 OSR_MESSAGE(many_u64, 0x040b, (1, list(u64), v));
 OSR_MESSAGE(far_tags, 0x040c, (127, u8, a), (128, u8, b), (65536, u8, c), (4294967295, u8, d));
+
+OSR_MESSAGE(one_option, 0x040d, (1, opt(i64), limit));
+OSR_MESSAGE(one_union, 0x040e, (1, of(choice), v));
+OSR_UNION(older_choice, (1, of(point), point));
+OSR_MESSAGE(older_union, 0x040f, (1, of(older_choice), v), (2, i8, after));
+OSR_MESSAGE(newer_union, 0x0410, (1, of(choice), v), (2, i8, after));
 
 static void expect_bytes(const osr_type *type, const void *value, const char *bytes, size_t size)
 {
@@ -99,6 +106,63 @@ START_TEST(golden_other_kinds)
     EXPECT(far_tags, "\x84\x7f\x01\xcc\x80\x02\xce\x00\x01\x00\x00\x03\xce\xff\xff\xff\xff\x04", 1,
            2, 3, 4);
     osr_bin_unref(&bin);
+}
+END_TEST
+
+/* An optional field travels like its value, or not at all; a union as a map of one pair. */
+START_TEST(golden_optional_fields_and_unions)
+{
+    osr_bin *bin;
+    ck_err(osr_bin_new("\x07", 1, &bin), OSR_OK);
+    EXPECT(one_option, "\x80", {.is_set = false, .value = 7});
+    EXPECT(one_option, "\x81\x01\xfb", OSR_SOME(-5));
+    EXPECT(one_option, "\x81\x01\x00", OSR_SOME(0));
+    EXPECT(one_union, "\x81\x01\x80", {.which = choice_is_none});
+    EXPECT(one_union, "\x81\x01\x81\x01\x82\x01\x03\x02\xfc",
+           {.which = choice_is_point, .point = {3, -4}});
+    EXPECT(one_union, "\x81\x01\x81\x03\xa2hi", {.which = choice_is_text, .text = {"hi", 2}});
+    EXPECT(one_union, "\x81\x01\x81\x04\xc4\x01\x07", {.which = choice_is_data, .data = bin});
+    EXPECT(one_union, "\x81\x01\x81\xce\x00\x01\x11\x70\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00",
+           {.which = choice_is_real, .real = 1.5});
+    osr_bin_unref(&bin);
+}
+END_TEST
+
+/* An alternative that an older node does not know leaves none, says so, and is passed over. */
+START_TEST(an_unknown_alternative_is_none_and_says_so)
+{
+    newer_union newer = {{.which = choice_is_text, .text = {"new", 3}}, 5};
+    osri_buffer buffer = {0};
+    osri_envelope *envelope;
+    ck_err(osri_encode(&newer_union_osr_type, &newer, &buffer), OSR_OK);
+    ck_err(osri_decode(&older_union_osr_type, buffer.at, buffer.size, &envelope), OSR_OK);
+    const older_union *older = osri_envelope_body(envelope);
+    ck_assert_uint_eq(older->v.which, older_choice_is_none);
+    ck_assert(older->v.is_unknown);
+    ck_assert_int_eq(older->after, 5);
+    osri_envelope_free(&envelope);
+    ck_err(osri_decode(&older_union_osr_type, (const uint8_t *)"\x80", 1, &envelope), OSR_OK);
+    older = osri_envelope_body(envelope);
+    ck_assert_uint_eq(older->v.which, older_choice_is_none);
+    ck_assert(!older->v.is_unknown);
+    osri_envelope_free(&envelope);
+    osri_buffer_fini(&buffer);
+}
+END_TEST
+
+/* A union holds one alternative at most, and only one that it has. */
+START_TEST(a_union_has_one_alternative)
+{
+    static const char two[] = "\x81\x01\x82\x03\xa0\x05\x01";
+    osri_envelope *envelope = NULL;
+    ck_err(osri_decode(&one_union_osr_type, (const uint8_t *)two, sizeof(two) - 1, &envelope),
+           OSR_EPROTO);
+    one_union wrong = {{.which = 6}};
+    osri_buffer buffer = {0};
+    ck_err(osri_encode(&one_union_osr_type, &wrong, &buffer), OSR_EINVAL);
+    ck_err(osri_envelope_new(&one_union_osr_type, &wrong, &envelope), OSR_EINVAL);
+    ck_assert_ptr_null(envelope);
+    osri_buffer_fini(&buffer);
 }
 END_TEST
 
@@ -244,5 +308,6 @@ START_TEST(no_memory_leaves_nothing)
 END_TEST
 
 RUN_TESTS("codec", golden_whole_numbers, golden_other_kinds, golden_lengths,
-          random_values_survive_the_round_trip, encoding_appends,
+          golden_optional_fields_and_unions, an_unknown_alternative_is_none_and_says_so,
+          a_union_has_one_alternative, random_values_survive_the_round_trip, encoding_appends,
           what_could_not_be_decoded_is_not_encoded, no_memory_leaves_nothing);

@@ -12,8 +12,9 @@
 
 #define ROUNDS 300
 
-static const osr_type *const types[] = {&everything_osr_type, &lists_osr_type, &person_osr_type,
-                                        &counter_value_osr_type, &ping_osr_type};
+static const osr_type *const types[] = {&everything_osr_type,    &lists_osr_type, &person_osr_type,
+                                        &counter_value_osr_type, &ping_osr_type,  &options_osr_type,
+                                        &unions_osr_type};
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
 /* The copy in an envelope says the same as the template, whatever is in it. */

@@ -89,6 +89,24 @@ START_TEST(flags_follow_the_fields)
 }
 END_TEST
 
+/* An optional member says where its value is; a union's alternatives share their place. */
+START_TEST(choices_are_described)
+{
+    const osr_field *limit = &optional_osr_type.fields[0];
+    optional message = {.limit = OSR_SOME(7)};
+    ck_assert_uint_eq(limit->kind, OSR_KIND_OPTIONAL | OSR_KIND_I64);
+    ck_assert_uint_eq(limit->element_size, sizeof(int64_t));
+    ck_assert_ptr_eq((char *)&message + limit->offset + limit->value_at, &message.limit.value);
+    ck_assert_uint_eq(optional_osr_type.fields[1].value_at, 1);
+    ck_assert_uint_eq(optional_osr_type.fields[4].kind, OSR_KIND_OPTIONAL | OSR_KIND_UNION);
+    ck_assert_uint_eq(optional_osr_type.fields[6].kind, OSR_KIND_LIST | OSR_KIND_UNION);
+    ck_assert_uint_eq(figure_osr_type.flags, OSR_TYPE_UNION);
+    ck_assert_uint_eq(figure_osr_type.fields[0].offset, offsetof(figure, corner));
+    ck_assert_uint_eq(figure_osr_type.fields[1].offset, offsetof(figure, corner));
+    ck_assert(use_choices());
+}
+END_TEST
+
 /* Messages and requests are entered in the program's list of types; structs and states are not. */
 START_TEST(messages_are_listed)
 {
@@ -96,10 +114,10 @@ START_TEST(messages_are_listed)
     size_t found = 0;
     for (const osr_type *const *at = section.first; at < section.end; at++) {
         ck_assert_uint_ge((*at)->id, 0x0701);
-        ck_assert_uint_le((*at)->id, 0x0707);
+        ck_assert_uint_le((*at)->id, 0x0708);
         found++;
     }
-    ck_assert_uint_eq(found, 7);
+    ck_assert_uint_eq(found, 8);
 }
 END_TEST
 
@@ -141,5 +159,6 @@ START_TEST(a_failed_request_writes_nothing)
 }
 END_TEST
 
-RUN_TESTS("macros", descriptors_describe, flags_follow_the_fields, messages_are_listed,
-          functions_pass_on_what_they_are_given, a_failed_request_writes_nothing);
+RUN_TESTS("macros", descriptors_describe, flags_follow_the_fields, choices_are_described,
+          messages_are_listed, functions_pass_on_what_they_are_given,
+          a_failed_request_writes_nothing);

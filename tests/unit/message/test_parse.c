@@ -35,13 +35,14 @@ static osri_envelope *parsed(const char *text)
 START_TEST(printed_values_are_read_back)
 {
     static const osr_type *const all[] = {&everything_osr_type, &lists_osr_type,
-                                          &counter_add_osr_type};
+                                          &counter_add_osr_type, &options_osr_type,
+                                          &unions_osr_type};
     static char text[4 * 1024 * 1024];
     value_maker maker = {.seed = 20236};
     printf("seed %" PRIu64 "\n", maker.seed);
     start();
     for (int i = 0; i < 200; i++) {
-        const osr_type *type = all[value_random(&maker) % 3];
+        const osr_type *type = all[value_random(&maker) % 5];
         const void *value = value_make(&maker, type);
         ck_assert_uint_lt(osri_print(type, value, text, sizeof(text)), sizeof(text) - 8);
         osri_envelope *envelope = parsed(text);
@@ -52,6 +53,32 @@ START_TEST(printed_values_are_read_back)
         osri_envelope_free(&envelope);
         value_maker_free(&maker);
     }
+    finish();
+}
+END_TEST
+
+/* An optional field is typed like its value or left out; a union names its one alternative. */
+START_TEST(choices_are_typed_by_their_names)
+{
+    start();
+    osri_envelope *envelope = parsed("options{i64v: -5, chosen: {text: \"a\"}, maybe: {flat: {}}}");
+    const options *some = osri_envelope_body(envelope);
+    ck_assert(some->i64v.is_set && some->i64v.value == -5 && !some->u16v.is_set);
+    ck_assert(some->chosen.is_set);
+    ck_assert_uint_eq(some->chosen.value.which, choice_is_text);
+    ck_assert_str_eq(some->chosen.value.text.at, "a");
+    ck_assert(some->maybe.flat.is_set);
+    ck_assert_uint_eq(some->maybe.flat.value.which, flat_choice_is_none);
+    char text[256];
+    (void)osri_print(envelope->type, some, text, sizeof(text));
+    ck_assert_str_eq(text, "options{i64v: -5, chosen: {text: \"a\"}, "
+                           "maybe: {chosen: {}, flat: {}}, always: 0}");
+    osri_envelope_free(&envelope);
+    ck_err(osri_parse(&types, "unions{flat: {yes: true, point: {}}}", &envelope, error),
+           OSR_EINVAL);
+    ck_assert_str_eq(error, "at character 24: expected }: a union has one alternative");
+    ck_err(osri_parse(&types, "unions{flat: {no: true}}", &envelope, error), OSR_EINVAL);
+    ck_assert_str_eq(error, "at character 15: flat_choice has no field no");
     finish();
 }
 END_TEST
@@ -204,5 +231,5 @@ START_TEST(no_memory_leaves_nothing)
 }
 END_TEST
 
-RUN_TESTS("parse", printed_values_are_read_back, the_form_is_free, edges_of_numbers,
-          mistakes_are_named, long_words_are_cut, no_memory_leaves_nothing);
+RUN_TESTS("parse", printed_values_are_read_back, choices_are_typed_by_their_names, the_form_is_free,
+          edges_of_numbers, mistakes_are_named, long_words_are_cut, no_memory_leaves_nothing);

@@ -33,7 +33,7 @@ static osr_type declared(const char *name, uint32_t id, const osr_field *fields,
                       .line = 7};
 }
 
-static const osr_field i64_field = {1, OSR_KIND_I64, 8, 0, "a", NULL};
+static const osr_field i64_field = {1, OSR_KIND_I64, 0, 8, 0, "a", NULL};
 
 /* All messages of all files of the program are found, each once; nested structs are not. */
 START_TEST(the_linker_section_is_collected)
@@ -108,8 +108,8 @@ END_TEST
 /* The same id and name with other fields is refused, naming both places; the same are not. */
 START_TEST(another_shape_is_refused)
 {
-    static const osr_field same[] = {{1, OSR_KIND_I64, 8, 0, "v", NULL},
-                                     {2, OSR_KIND_STR, 16, 8, "t", NULL}};
+    static const osr_field same[] = {{1, OSR_KIND_I64, 0, 8, 0, "v", NULL},
+                                     {2, OSR_KIND_STR, 0, 16, 8, "t", NULL}};
     osr_field changed[2];
     osr_type other = declared("twice", 0x0301, same, 2);
     other.size = sizeof(twice);
@@ -130,18 +130,20 @@ END_TEST
 /* A shape changes with a tag, a kind, the order and the number of fields, not with names. */
 START_TEST(shape_follows_what_travels)
 {
-    osr_field fields[2] = {{1, OSR_KIND_I64, 8, 0, "a", NULL}, {2, OSR_KIND_I32, 4, 8, "b", NULL}};
+    osr_field fields[2] = {{1, OSR_KIND_I64, 0, 8, 0, "a", NULL},
+                           {2, OSR_KIND_I32, 0, 4, 8, "b", NULL}};
     osr_type type = declared("x", 1000, fields, 2);
     uint64_t shape = osr_type_shape(&type);
     fields[0].name = "z";
     ck_assert_uint_eq(osr_type_shape(&type), shape);
     fields[0].tag = 9;
     ck_assert_uint_ne(osr_type_shape(&type), shape);
-    fields[0] = (osr_field){1, OSR_KIND_U64, 8, 0, "a", NULL};
+    fields[0] = (osr_field){1, OSR_KIND_U64, 0, 8, 0, "a", NULL};
     ck_assert_uint_ne(osr_type_shape(&type), shape);
-    fields[0] = (osr_field){1, OSR_KIND_I64 | OSR_KIND_LIST, 8, 0, "a", NULL};
+    fields[0] = (osr_field){1, OSR_KIND_I64 | OSR_KIND_LIST, 0, 8, 0, "a", NULL};
     ck_assert_uint_ne(osr_type_shape(&type), shape);
-    osr_field swapped[2] = {{2, OSR_KIND_I32, 4, 8, "b", NULL}, {1, OSR_KIND_I64, 8, 0, "a", NULL}};
+    osr_field swapped[2] = {{2, OSR_KIND_I32, 0, 4, 8, "b", NULL},
+                            {1, OSR_KIND_I64, 0, 8, 0, "a", NULL}};
     osr_type other = declared("x", 1000, swapped, 2);
     ck_assert_uint_ne(osr_type_shape(&other), shape);
     other.field_count = 1;
@@ -155,8 +157,8 @@ END_TEST
 /* Types that could not be sent are refused: no id, a tag twice, nested without end. */
 START_TEST(unsendable_types_are_refused)
 {
-    static const osr_field twice_one[] = {{1, OSR_KIND_I64, 8, 0, "a", NULL},
-                                          {1, OSR_KIND_I32, 4, 8, "b", NULL}};
+    static const osr_field twice_one[] = {{1, OSR_KIND_I64, 0, 8, 0, "a", NULL},
+                                          {1, OSR_KIND_I32, 0, 4, 8, "b", NULL}};
     static osr_type nest[OSRI_NESTING_MAX + 1];
     static osr_field into[OSRI_NESTING_MAX + 1];
     osr_type nameless = declared("nameless", 0, &i64_field, 1);
@@ -167,7 +169,7 @@ START_TEST(unsendable_types_are_refused)
     ck_err(osri_types_add(&types, &doubled, text), OSR_ETYPE);
     ck_assert_str_eq(text, "doubled (other.c:7): tag 1 stands twice, the second time for b");
     for (uint32_t i = 0; i <= OSRI_NESTING_MAX; i++) {
-        into[i] = (osr_field){1, OSR_KIND_STRUCT, 16, 0, "in", i == 0 ? NULL : &nest[i - 1]};
+        into[i] = (osr_field){1, OSR_KIND_STRUCT, 0, 16, 0, "in", i == 0 ? NULL : &nest[i - 1]};
         into[i] = i == 0 ? i64_field : into[i];
         nest[i] = declared("deep", 1000 + i, &into[i], 1);
     }

@@ -17,6 +17,7 @@ typedef struct value_block {
 } value_block;
 
 static void make_struct(value_maker *maker, const osr_type *type, uint8_t *to);
+static void make_union(value_maker *maker, const osr_type *type, uint8_t *to);
 
 uint64_t value_random(value_maker *maker)
 {
@@ -105,6 +106,9 @@ static void make_value(value_maker *maker, const osr_field *field, unsigned kind
     case OSR_KIND_STRUCT:
         make_struct(maker, field->nested, to);
         break;
+    case OSR_KIND_UNION:
+        make_union(maker, field->nested, to);
+        break;
     default: /* numbers: any bits will do */
         memcpy(to, &number, field->element_size);
     }
@@ -121,12 +125,41 @@ static void make_list(value_maker *maker, const osr_field *field, void *member)
     osri_list_store(member, (osri_any_list){at, count});
 }
 
+/* Each alternative, or none; what is not in force is full of rubbish. */
+static void make_union(value_maker *maker, const osr_type *type, uint8_t *to)
+{
+    uint64_t place = value_random(maker) % (type->field_count + 1);
+    memset(to, 0xa5, type->size);
+    osri_any_union chosen = {.which = 0};
+    if (place < type->field_count) {
+        const osr_field *field = &type->fields[place];
+        chosen.which = field->tag;
+        memcpy(to, &chosen, sizeof(chosen));
+        make_value(maker, field, field->kind, to + field->offset);
+    } else {
+        memcpy(to, &chosen, sizeof(chosen));
+    }
+}
+
+/* The value of an optional member that is not set is rubbish. */
+static void make_optional(value_maker *maker, const osr_field *field, uint8_t *member)
+{
+    memset(member + field->value_at, 0xa5, field->element_size);
+    *(bool *)member = value_random(maker) % 2 == 0;
+    if (*(bool *)member) {
+        memset(member + field->value_at, 0, field->element_size);
+        make_value(maker, field, osri_element_kind(field), member + field->value_at);
+    }
+}
+
 static void make_struct(value_maker *maker, const osr_type *type, uint8_t *to)
 {
     for (uint32_t i = 0; i < type->field_count; i++) {
         const osr_field *field = &type->fields[i];
         if ((field->kind & OSR_KIND_LIST) != 0) {
             make_list(maker, field, to + field->offset);
+        } else if ((field->kind & OSR_KIND_OPTIONAL) != 0) {
+            make_optional(maker, field, to + field->offset);
         } else {
             make_value(maker, field, field->kind, to + field->offset);
         }
@@ -168,6 +201,7 @@ static bool equal_value(const osr_field *field, unsigned kind, const void *a, co
         return equal_bytes(osr_bin_data(*a_bin), osr_bin_size(*a_bin), osr_bin_data(*b_bin),
                            osr_bin_size(*b_bin));
     case OSR_KIND_STRUCT:
+    case OSR_KIND_UNION:
         return value_equal(field->nested, a, b);
     default:
         return memcmp(a, b, field->element_size) == 0;
@@ -187,16 +221,30 @@ static bool equal_list(const osr_field *field, const void *a, const void *b)
     return is_equal;
 }
 
+static bool equal_field(const osr_field *field, const void *a, const void *b)
+{
+    const uint8_t *a_member = (const uint8_t *)a + field->offset;
+    const uint8_t *b_member = (const uint8_t *)b + field->offset;
+    if ((field->kind & OSR_KIND_LIST) != 0) {
+        return equal_list(field, a_member, b_member);
+    }
+    if (osri_is_unset(field, a_member) || osri_is_unset(field, b_member)) {
+        return osri_is_unset(field, a_member) == osri_is_unset(field, b_member);
+    }
+    return equal_value(field, osri_element_kind(field), a_member + field->value_at,
+                       b_member + field->value_at);
+}
+
 bool value_equal(const osr_type *type, const void *a, const void *b)
 {
     bool is_equal = true;
+    if ((type->flags & OSR_TYPE_UNION) != 0) {
+        const osr_field *choice = osri_union_choice(type, a);
+        return osri_union_load(a).which == osri_union_load(b).which &&
+               (choice == NULL || equal_field(choice, a, b));
+    }
     for (uint32_t i = 0; is_equal && i < type->field_count; i++) {
-        const osr_field *field = &type->fields[i];
-        const uint8_t *a_member = (const uint8_t *)a + field->offset;
-        const uint8_t *b_member = (const uint8_t *)b + field->offset;
-        is_equal = (field->kind & OSR_KIND_LIST) != 0
-                       ? equal_list(field, a_member, b_member)
-                       : equal_value(field, field->kind, a_member, b_member);
+        is_equal = equal_field(&type->fields[i], a, b);
     }
     return is_equal;
 }
