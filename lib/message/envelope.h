@@ -36,8 +36,9 @@ typedef struct osri_envelope {
 
 enum {
     OSRI_ENVELOPE_SHARED = 0x01,
-    OSRI_ENVELOPE_BINS = 0x02,  /* the body holds references to bins */
-    OSRI_ENVELOPE_OTHER = 0x10, /* this bit and those above are not of this module */
+    OSRI_ENVELOPE_BINS = 0x02,     /* the body holds references to bins */
+    OSRI_ENVELOPE_BUILDING = 0x04, /* not sent yet: lib/message/build.h */
+    OSRI_ENVELOPE_OTHER = 0x10,    /* this bit and those above are not of this module */
 };
 
 #define OSRI_ENVELOPE_BYTES 96 /* DESIGN.md D3: it does not grow */

@@ -117,6 +117,7 @@ void osri_memory_end_all(osr_self *process)
 {
     blocks_free(&process->blocks);
     blocks_free(&process->kept);
+    osri_building_end_all(process);
     while (process->defers != NULL) { /* of a process that had no stack left to run them on */
         osri_defer *defer = process->defers;
         process->defers = defer->next;

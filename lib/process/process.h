@@ -84,6 +84,7 @@ typedef struct osri_relations {
     osri_map spawns;   /* number -> osri_spawn_entry */
     osri_user_timer *timers; /* live or fired and not seen yet */
     uint64_t unlink_id;      /* the last one used */
+    osri_envelope *building; /* messages not yet given away, newest first: build.c */
 } osri_relations;
 
 /* A push that needs no allocation: wakes the process so that it looks at its deadline and flags.
@@ -300,6 +301,9 @@ void osri_timers_end_all(osr_self *process);
 /* The signal of a timer whose process has ended. Threads: any. */
 void osri_timer_refused(osr_node *node, osri_envelope *signal);
 void osri_memory_end_all(osr_self *process);
+
+/* Frees the messages that the process has begun to build and not given away. */
+void osri_building_end_all(osr_self *process);
 
 static inline osr_pid osri_process_pid(const osr_self *process)
 {

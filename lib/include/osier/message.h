@@ -43,6 +43,10 @@
  * Of a message NAME that makes, typed:
  *     struct NAME, NAME_osr_type;
  *     osr_err NAME_send(self, to, &message)              a copy is sent; see osri_send()
+ *     osr_err NAME_send_all(self, dests, count, &message)    one copy for all; see osri_send_all()
+ *     osr_err NAME_new(self, room, &pointer)             built in place: see osri_build()
+ *     osr_err NAME_give(self, to, &pointer)              and moved without a copy
+ *     void NAME_drop(self, &pointer)                     or thrown away
  * and of a request:
  *     osr_err NAME_call(self, to, &request, &reply, ms)              reply by value
  *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free()
@@ -147,6 +151,13 @@ typedef struct osr_dest {
  *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer. Not a suspension point. */
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
 
+/* What stands behind NAME_send_all(): sends one message to many. It is copied once, into a body
+ * that all of them share and nobody writes; each receiver has an envelope of its own.
+ * Errors: as osri_send(), the first one; the others are sent to all the same. Not a suspension
+ *   point. */
+OSR_API osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t count,
+                              const osr_type *type, const void *message);
+
 /* What stands behind NAME_call(): sends the request and waits for the reply. Suspension point.
  * Errors: as osri_send(); OSR_ETIMEDOUT, after which a late reply is dropped; OSR_ENOPROC the
  *   process does not exist or ended; OSR_ENOCONNECTION; OSR_ESELF; OSR_ETYPE another type came
@@ -161,6 +172,62 @@ OSR_API OSR_MUST_CHECK osr_err osri_call_keep(osr_self *self, osr_dest to,
                                               const osr_type *request_type, const void *request,
                                               const osr_type *reply_type, const void **ret_reply,
                                               uint32_t timeout_ms);
+
+/* ---- building in place ------------------------------------------------------------------ */
+
+/* A message can be built where it will be read, and is then never copied on its node:
+ *
+ *     shape *message;
+ *     point *corners;
+ *     osr_err err = shape_new(self, 6 + 3 * sizeof(point), &message);
+ *     if (err == OSR_OK) {
+ *         err = osr_build_str(message, "house", 5, &message->name);
+ *     }
+ *     if (err == OSR_OK) {
+ *         err = OSR_BUILD_LIST(message, message->corners, 3, corners);
+ *     }
+ *     if (err != OSR_OK) {
+ *         shape_drop(self, &message);
+ *         return err;
+ *     }
+ *     corners[0] = …;
+ *     return shape_give(self, osr_to(pid), &message);
+ *
+ * `room` is what all its texts and lists will take: a text its bytes and one more, a list its
+ * elements and up to 7 bytes before them. A message does not grow. A bin that is put into it is
+ * given to it: osr_bin_ref() before, to go on using it. Each list and text has a room of its own.
+ * Until it is given away it belongs to the process, and ends with it. */
+
+/* What stands behind NAME_new(): *ret_message is zeroed.
+ * Ownership: the process's, until given or dropped. Not a suspension point.
+ * Errors: OSR_ENOMEM; OSR_EINVAL over OSR_MESSAGE_BYTES_MAX. */
+OSR_API OSR_MUST_CHECK osr_err osri_build(osr_self *self, const osr_type *type, size_t room,
+                                          void **ret_message);
+
+/* What stands behind NAME_give(): sends the message itself. It is taken, and the caller's pointer
+ * NULL, whatever comes back; so the result may be ignored. Not a suspension point.
+ * Errors: OSR_EINVAL no message, or a text, list or union in it that is not as it must be: it
+ *   leads out of the message, for one; OSR_ENOPROC an unregistered bare name of this node. */
+OSR_API osr_err osri_give(osr_self *self, osr_dest to, void *message);
+
+/* What stands behind NAME_drop(): frees it, with its bins; NULL is accepted. */
+OSR_API void osri_drop(osr_self *self, void *message);
+
+/* Copies a text into a message that is being built; *ret_str is the member that it is for.
+ * Threads: the process's. Errors: OSR_ELIMIT the room is used up; OSR_EINVAL bytes without text. */
+OSR_API OSR_MUST_CHECK osr_err osr_build_str(void *message, const char *text, size_t size,
+                                             osr_str *ret_str);
+
+/* osr_err OSR_BUILD_LIST(message, list, count, elements): makes room for a list in a message that
+ * is being built, enters it in the member `list`, and points the variable `elements` to it: zeroed,
+ * to be filled until the message is given. OSR_ELIMIT: the room is used up. */
+#define OSR_BUILD_LIST(message, list, count_, elements)                                            \
+    ((void)sizeof((list).at == (elements)),                                                        \
+     ((elements) =                                                                                 \
+          (__typeof__(elements))osri_build_list((message), sizeof(*(elements)), (count_))) == NULL \
+         ? OSR_ELIMIT                                                                              \
+         : ((list).at = (elements), (list).count = (count_), OSR_OK))
+OSR_API void *osri_build_list(void *message, size_t element_size, uint32_t count);
 
 OSR_END_DECLS
 
@@ -261,6 +328,32 @@ OSR_END_DECLS
     OSRI_UNUSED static inline osr_err nm##_send(osr_self *self, osr_dest to, const nm *message)    \
     {                                                                                              \
         return osri_send(self, to, &nm##_osr_type, message);                                       \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_send_all(osr_self *self, const osr_dest *dests,         \
+                                                    size_t count, const nm *message)               \
+    {                                                                                              \
+        return osri_send_all(self, dests, count, &nm##_osr_type, message);                         \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_new(osr_self *self, size_t room, nm **ret_message)      \
+    {                                                                                              \
+        void *message = NULL;                                                                      \
+        osr_err err = osri_build(self, &nm##_osr_type, room, &message);                            \
+        if (err == OSR_OK) {                                                                       \
+            *ret_message = (nm *)message;                                                          \
+        }                                                                                          \
+        return err;                                                                                \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_give(osr_self *self, osr_dest to, nm **message)         \
+    {                                                                                              \
+        nm *given = *message;                                                                      \
+        *message = NULL;                                                                           \
+        return osri_give(self, to, given);                                                         \
+    }                                                                                              \
+    OSRI_UNUSED static inline void nm##_drop(osr_self *self, nm **message)                         \
+    {                                                                                              \
+        nm *dropped = *message;                                                                    \
+        *message = NULL;                                                                           \
+        osri_drop(self, dropped);                                                                  \
     }                                                                                              \
     struct nm
 

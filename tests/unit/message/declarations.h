@@ -50,6 +50,28 @@ OSRI_UNUSED static inline bool use_choices(void)
     }
 }
 
+/* Building in place, and one message for many. */
+OSRI_UNUSED static inline osr_err use_building(osr_self *self, const osr_dest *to)
+{
+    listed *message = NULL;
+    label *labels = NULL;
+    osr_err err = listed_new(self, 100, &message);
+    if (err == OSR_OK) {
+        err = OSR_BUILD_LIST(message, message->labels, 2, labels);
+    }
+    if (err == OSR_OK) {
+        err = osr_build_str(message, "x", 1, &labels[1].text);
+    }
+    if (err == OSR_OK) {
+        err = listed_send_all(self, to, 1, message);
+    }
+    if (err != OSR_OK) {
+        listed_drop(self, &message);
+        return err;
+    }
+    return listed_give(self, to[0], &message);
+}
+
 /* All that the declarations above give a client. */
 OSRI_UNUSED static inline osr_err use_clients(osr_self *self, osr_dest to)
 {
@@ -108,6 +130,22 @@ OSR_UNION(optional_chosen, (1, opt(i64), a));
 OSRI_UNUSED static inline int64_t refused(const optional *message)
 {
     return message->limit + 1; /* may not be there: ask is_set, take value */
+}
+#elif REFUSE == 15
+OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, listed *message)
+{
+    return nothing_give(self, to, &message);
+}
+#elif REFUSE == 16
+OSRI_UNUSED static inline osr_err refused(listed *message)
+{
+    corner *corners = NULL; /* it is a list of labels */
+    return OSR_BUILD_LIST(message, message->labels, 2, corners);
+}
+#elif REFUSE == 17
+OSRI_UNUSED static inline osr_err refused(osr_self *self, osr_dest to, const listed *message)
+{
+    return listed_give(self, to, &message); /* what was received, or is not one's own */
 }
 #endif
 
