@@ -30,9 +30,15 @@ osri_spawn osri_spawn_of(const osr_server *server, const void *argument,
                          const osr_spawn_options *options);
 
 /* Tells the parent that init has succeeded; or that it has not: the process then ends, without an
- * exit signal for its parent, whom a monitor tells. */
-void osri_behaviour_started(osr_self *self);
+ * exit signal for its parent, whom a monitor tells. On OSR_ENOMEM the parent has not been told, and
+ * waits: the process must end as if its init had failed. */
+OSR_MUST_CHECK osr_err osri_behaviour_started(osr_self *self);
 void osri_behaviour_refused(osr_self *self);
+
+/* Answers a request that was kept for later; one that cannot be answered for want of memory is
+ * refused, so that its caller does not wait for ever. */
+void osri_behaviour_answer(osr_self *self, osr_caller caller, const osr_type *type,
+                           const void *reply);
 
 /* The reason when the message tells the process to end: the exit signal of its parent or of the
  * node, or an osri_stop; else NULL. Lent as the message is. */

@@ -273,6 +273,6 @@ void osri_child_answer(osr_self *self, osr_caller *caller, osr_err err, osr_pid 
         return;
     }
     osri_child_result result = {.error = (int32_t)err, .pid = pid};
-    (void)osr_reply_to(self, *caller, &osri_child_result_osr_type, &result);
+    osri_behaviour_answer(self, *caller, &osri_child_result_osr_type, &result);
     caller->ref = 0;
 }

@@ -92,7 +92,11 @@ static osr_err server_start(osr_self *self, void *memory, const void *argument)
         return err;
     }
     state->initialised = true;
-    osri_behaviour_started(self);
+    err = osri_behaviour_started(self);
+    if (err != OSR_OK) {
+        osri_behaviour_refused(self);
+        return err;
+    }
     run_continues(self, state);
     return OSR_OK;
 }

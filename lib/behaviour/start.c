@@ -282,13 +282,14 @@ osr_err osr_node_start_server(osr_node *node, const osr_server *server, const vo
 
 /* ---- the other side -------------------------------------------------------------------- */
 
-void osri_behaviour_started(osr_self *self)
+osr_err osri_behaviour_started(osr_self *self)
 {
     osr_pid parent = osr_self_parent(self);
-    if (!osr_pid_is_none(parent)) {
-        osr_started started = {0};
-        (void)osr_started_send(self, osr_to(parent), &started);
+    if (osr_pid_is_none(parent)) {
+        return OSR_OK;
     }
+    osr_started started = {0};
+    return osr_started_send(self, osr_to(parent), &started);
 }
 
 void osri_behaviour_refused(osr_self *self)
@@ -296,6 +297,17 @@ void osri_behaviour_refused(osr_self *self)
     osr_pid parent = osr_self_parent(self);
     if (!osr_pid_is_none(parent)) {
         (void)osr_unlink(self, parent);
+    }
+}
+
+void osri_behaviour_answer(osr_self *self, osr_caller caller, const osr_type *type,
+                           const void *reply)
+{
+    osr_err err = osr_reply_to(self, caller, type, reply);
+    if (err != OSR_OK) {
+        osr_reason reason = osr_reason_error(err);
+        osri_request_drop(self, caller.pid, caller.ref);
+        osri_request_refuse(self, caller.pid, caller.ref, &reason);
     }
 }
 

@@ -53,7 +53,7 @@ static void answer_ready(osr_self *self, osri_supervisor *s)
 {
     if (s->ready && s->asks_ready.ref != 0) {
         osri_ready_now ready = {0};
-        (void)osr_reply_to(self, s->asks_ready, &osri_ready_now_osr_type, &ready);
+        osri_behaviour_answer(self, s->asks_ready, &osri_ready_now_osr_type, &ready);
         s->asks_ready.ref = 0;
     }
 }
@@ -62,11 +62,17 @@ static void all_started(osr_self *self, osri_supervisor *s)
 {
     s->phase = OSRI_SUPERVISOR_UP;
     s->floor = 0;
-    if (!s->ready) {
-        s->ready = true;
-        osri_behaviour_started(self);
-        answer_ready(self, s);
+    if (s->ready) {
+        return;
     }
+    osr_err err = osri_behaviour_started(self);
+    if (err != OSR_OK) {
+        osr_reason reason = osr_reason_error(err);
+        end_all(self, s, &reason);
+        return;
+    }
+    s->ready = true;
+    answer_ready(self, s);
 }
 
 static void advance_start(osr_self *self, osri_supervisor *s)

@@ -37,6 +37,7 @@ static _Atomic bool is_failing; /* relaxed: a test sets it before it starts what
 static pthread_mutex_t failing_mutex = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t failing_in;   /* guarded_by: failing_mutex */
 static bool failing_for_good; /* guarded_by: failing_mutex */
+static bool has_failed;       /* guarded_by: failing_mutex */
 
 static void give_shard_back(void *held)
 {
@@ -130,6 +131,7 @@ static bool fails_now(void)
     pthread_mutex_lock(&failing_mutex);
     if (failing_in > 0 && --failing_in == 0) {
         fails = true;
+        has_failed = true;
         failing_in = failing_for_good ? 1 : 0;
         atomic_store_explicit(&is_failing, failing_for_good, memory_order_relaxed);
     }
@@ -203,8 +205,17 @@ void osri_heap_fail_after(uint64_t nth, bool every_later)
     pthread_mutex_lock(&failing_mutex);
     failing_in = nth;
     failing_for_good = every_later;
+    has_failed = false;
     atomic_store_explicit(&is_failing, nth > 0, memory_order_relaxed);
     pthread_mutex_unlock(&failing_mutex);
+}
+
+bool osri_heap_has_failed(void)
+{
+    pthread_mutex_lock(&failing_mutex);
+    bool has = has_failed;
+    pthread_mutex_unlock(&failing_mutex);
+    return has;
 }
 
 uint64_t osri_heap_live_blocks(void)

@@ -30,6 +30,9 @@ void osri_heap_strfree(char *text);
  * one fails; 0 turns failing off. Process-wide. */
 void osri_heap_fail_after(uint64_t nth, bool every_later);
 
+/* Test support: whether the allocation that shall fail has been reached since failing was set. */
+bool osri_heap_has_failed(void);
+
 /* Blocks and bytes that are out at the moment (process-wide). */
 uint64_t osri_heap_live_blocks(void);
 uint64_t osri_heap_live_bytes(void);

@@ -299,7 +299,7 @@ void osri_process_close(osr_self *process)
         atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_seq_cst);
     osri_name_release(process->node, process); /* one that it was given since */
     osri_envelope *oldest = NULL;
-    while (newest != NULL) {
+    while (newest != NULL && newest != OSRI_INBOX_CLOSED) { /* closed: it never opened */
         osri_envelope *next = newest->next;
         newest->next = oldest;
         oldest = newest;

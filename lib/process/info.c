@@ -152,8 +152,8 @@ void osri_info_answer(osr_self *process, osri_envelope *signal)
     osri_process_info info = {0};
     describe(process, &info, lists, state, sizeof(state));
     osri_envelope *reply;
-    if (osri_signal_new(OSRI_SIGNAL_REPLY, osri_process_pid(process), signal->ref,
-                        &osri_process_info_osr_type, &info, &reply) == OSR_OK) {
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_REPLY, osri_process_pid(process),
+                             signal->ref, &osri_process_info_osr_type, &info, &reply) == OSR_OK) {
         osri_route route = {.pid = signal->from};
         (void)osri_signal_send(process->node, &route, &reply);
     }

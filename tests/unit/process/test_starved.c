@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
+#include "lib/core/heap.h"
+#include "lib/message/codec.h"
+#include "lib/process/info.h"
+#include "lib/process/snapshot.h"
+#include "osier/osier.h"
+#include "tests/unit/process/process_kit.h"
+
+/* Memory that cannot be had, at each site: a scenario runs on a stepped node, from the node's
+ * making to its end, with the n-th allocation failing, for n = 1, 2, ... until it is not reached any
+ * more. Whatever fails, nothing crashes, hangs, leaks or is lost from the count. STARVED_AT=n runs
+ * that one only. */
+
+#define HORIZON_NS UINT64_C(600000000000) /* of the node's clock: whatever still runs then, hangs */
+
+OSR_STRUCT(crumb, (1, i32, at), (2, str, text));
+OSR_MESSAGE(feast, 0x7301, (1, bool, f1), (2, i8, f2), (3, i16, f3), (4, i32, f4), (5, i64, f5),
+            (6, f64, f6), (7, str, f7), (8, bin, f8), (9, pid, f9), (10, ref, f10),
+            (11, of(crumb), f11), (12, list(u64), f12), (13, list(str), f13), (14, list(bin), f14),
+            (15, list(of(crumb)), f15), (16, u8, f16));
+OSR_MESSAGE(bowl, 0x7302, (1, i64, n));
+OSR_REQUEST(fill, 0x7303, bowl, (1, i64, by));
+OSR_REQUEST(serve, 0x7304, feast, (1, i64, by));
+OSR_MESSAGE(drop_it, 0x7305, (1, bool, well));
+
+static const osr_type *const downs[] = {&osr_down_osr_type};
+
+/* ---- the others in the scenarios --------------------------------------------------------- */
+
+OSR_ENTRY(guest, note)
+{
+    osr_message message;
+    for (;;) {
+        osr_err err = osr_receive(self, OSR_FOREVER, &message);
+        if (err != OSR_OK) {
+            return err;
+        }
+        if (message.ref != 0) {
+            (void)osr_reply_to(self, osr_caller_of(&message), message.type, message.body);
+        }
+    }
+}
+
+OSR_STATE(kitchen, (1, i64, n), (2, str, text));
+
+OSR_ON_INIT(kitchen, note)
+{
+    state->n = argument == NULL ? 0 : argument->n;
+    (void)osr_trap_exit(self, true);
+    osr_continue(self);
+    return OSR_OK;
+}
+
+OSR_ON_CONTINUE(kitchen)
+{
+    osr_idle_after(self, 5);
+    return OSR_NOREPLY;
+}
+
+OSR_ON_IDLE(kitchen)
+{
+    return OSR_NOREPLY;
+}
+
+OSR_ON_CALL(kitchen, fill, bowl)
+{
+    reply->n = state->n += request->by;
+    return OSR_REPLY;
+}
+
+OSR_ON_CALL(kitchen, serve, feast)
+{
+    reply->f7 = osr_str_of("soup, and what goes with it");
+    reply->f11 = (crumb){.at = 3, .text = osr_str_of("bread")};
+    return OSR_REPLY;
+}
+
+OSR_ON_INFO(kitchen, drop_it)
+{
+    if (!message->well) {
+        osr_reason reason = osr_reason_custom("dropped");
+        (void)osr_fail(self, &reason);
+    }
+    return OSR_STOP;
+}
+
+OSR_ON_TERMINATE(kitchen)
+{
+    state->n = 0;
+}
+
+OSR_SERVER(kitchen, OSR_INIT(note), OSR_CONTINUE, OSR_IDLE, OSR_CALL(fill), OSR_CALL(serve),
+           OSR_INFO(drop_it), OSR_TERMINATE);
+OSR_SUPERVISOR(street, .strategy = OSR_ONE_FOR_ALL, .intensity = 2,
+               .children = OSR_CHILDREN(OSR_CHILD(kitchen, .name = "first"),
+                                        OSR_CHILD(kitchen, OSR_ARGUMENT(kitchen, .n = 2),
+                                                  .id = "second", .restart = OSR_TRANSIENT)));
+
+static void count_up(void *argument)
+{
+    *(int *)argument += 1;
+}
+
+static void end_and_wait(osr_self *self, osr_pid pid)
+{
+    osr_ref monitor;
+    osr_message message;
+    osr_reason kill = osr_reason_of(OSR_REASON_KILL);
+    if (osr_monitor(self, osr_to(pid), &monitor) == OSR_OK) {
+        for (int i = 0; i < 3 && osr_send_exit(self, pid, &kill) != OSR_OK; i++) {
+        }
+        (void)!osr_receive_of(self, downs, 1, 5000, &message);
+        (void)osr_demonitor(self, monitor, true);
+    }
+}
+
+/* ---- scenarios --------------------------------------------------------------------------- */
+
+static osr_err spawns(osr_self *self)
+{
+    static int cleaned;
+    osr_pid pid;
+    osr_ref monitor;
+    osr_err err =
+        guest_spawn(self, &(note){.n = 1},
+                    OSR_SPAWN(.name = "guest", .label = "the one that came", .link = true,
+                              .monitor = true, .ret_monitor = &monitor, .stack_bytes = 32768,
+                              .priority = OSR_PRIORITY_HIGH, .pinned = true, .exit_ms = 10),
+                    &pid);
+    if (err == OSR_OK) {
+        (void)!osr_unlink(self, pid);
+        end_and_wait(self, pid);
+    }
+    (void)!osr_defer(self, count_up, &cleaned);
+    (void)!osr_defer(self, count_up, &cleaned);
+    (void)osr_alloc(self, 100);
+    osr_free(self, osr_alloc(self, 3000));
+    return OSR_OK;
+}
+
+static osr_err sends_every_kind(osr_self *self)
+{
+    static const uint64_t numbers[] = {1, 2, UINT64_MAX};
+    osr_message message;
+    const void *kept = NULL;
+    osr_bin *bin = NULL;
+    if (osr_bin_new("0123456789", 10, &bin) != OSR_OK) {
+        return OSR_OK;
+    }
+    const osr_str texts[] = {osr_str_of("one"), osr_str_of("")};
+    osr_bin *const bins[] = {bin, NULL, bin};
+    const crumb crumbs[] = {{1, osr_str_of("a")}, {2, osr_str_of("b")}};
+    const feast all = {true,
+                       -1,
+                       -300,
+                       70000,
+                       INT64_MIN,
+                       0.5,
+                       osr_str_of("text"),
+                       bin,
+                       osr_self_pid(self),
+                       {0},
+                       {9, osr_str_of("nested")},
+                       {numbers, 3},
+                       {texts, 2},
+                       {bins, 3},
+                       {crumbs, 2},
+                       255};
+    (void)feast_send(self, osr_to(osr_self_pid(self)), &all);
+    (void)feast_send(self, osr_to(osr_self_pid(self)), &all);
+    (void)feast_send(self, osr_name("nobody", NULL), &all);
+    osr_bin_unref(&bin);
+    if (osr_receive(self, 10, &message) == OSR_OK) {
+        (void)!osr_keep(self, &message, &kept);
+    }
+    while (osr_receive(self, 10, &message) == OSR_OK) {
+    }
+    return OSR_OK;
+}
+
+static osr_err calls(osr_self *self)
+{
+    osr_pid pid;
+    bowl filled;
+    const feast *served = NULL;
+    if (kitchen_start(self, &(note){.n = 5}, OSR_SPAWN(.name = "kitchen"), &pid) != OSR_OK) {
+        return OSR_OK;
+    }
+    (void)!fill_call(self, osr_to(pid), &(fill){.by = 1}, &filled, OSR_FOREVER);
+    (void)!fill_call(self, osr_name("kitchen", NULL), &(fill){.by = 2}, &filled, OSR_FOREVER);
+    if (serve_request(self, osr_to(pid), &(serve){.by = 1}, OSR_FOREVER, &served) == OSR_OK) {
+        osr_free(self, (void *)(uintptr_t)served);
+    }
+    (void)!osr_sleep(self, 10);
+    (void)!fill_call(self, osr_name("nobody", NULL), &(fill){.by = 2}, &filled, OSR_FOREVER);
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    (void)!osr_server_stop(self, osr_to(pid), &shutdown, OSR_FOREVER);
+    end_and_wait(self, pid);
+    return OSR_OK;
+}
+
+static osr_err relates(osr_self *self)
+{
+    osr_pid pids[12];
+    osr_ref monitors[12];
+    osr_message message;
+    int count = 0;
+    osr_reason custom = osr_reason_custom("a reason with a text that has to be copied");
+    (void)osr_trap_exit(self, true);
+    for (int i = 0; i < 12; i++) {
+        if (guest_spawn(self, &(note){.n = i}, OSR_SPAWN(.link = i % 3 == 0), &pids[count]) ==
+            OSR_OK) {
+            (void)!osr_link(self, pids[count]);
+            if (osr_monitor(self, osr_to(pids[count]), &monitors[count]) == OSR_OK && i % 4 == 0) {
+                (void)osr_demonitor(self, monitors[count], true);
+            }
+            count += 1;
+        }
+    }
+    (void)!osr_monitor(self, osr_name("nobody", NULL), &monitors[0]);
+    for (int i = 0; i < count; i++) {
+        if (i % 5 == 0) {
+            (void)osr_unlink(self, pids[i]);
+        }
+        (void)osr_send_exit(self, pids[i], &custom);
+    }
+    while (osr_receive(self, 100, &message) == OSR_OK) {
+    }
+    for (int i = 0; i < count; i++) {
+        end_and_wait(self, pids[i]);
+    }
+    return OSR_OK;
+}
+
+static osr_err times(osr_self *self)
+{
+    osr_ref timers[40];
+    uint64_t left;
+    osr_message message;
+    for (uint64_t i = 0; i < 40; i++) {
+        if (osr_timer_start(self, i * i, &timers[i]) == OSR_OK && i % 3 == 0) {
+            (void)osr_timer_read(self, timers[i], &left);
+            (void)osr_timer_cancel(self, timers[i], &left);
+        }
+    }
+    while (osr_receive(self, 2000, &message) == OSR_OK) {
+    }
+    (void)!osr_timer_start(self, 100000, &timers[0]); /* goes with the process */
+    return OSR_OK;
+}
+
+static osr_err names(osr_self *self)
+{
+    osr_pid pid;
+    if (guest_spawn(self, &(note){.n = 1}, NULL, &pid) != OSR_OK) {
+        return OSR_OK;
+    }
+    for (int i = 0; i < 5; i++) {
+        (void)!osr_register(self, "a name of some length", pid);
+        (void)note_send(self, osr_name("a name of some length", NULL), &(note){.n = 1});
+        (void)!osr_unregister(self, "a name of some length");
+    }
+    (void)!osr_register(self, "mine", osr_self_pid(self));
+    (void)!osr_monitor_nodes(self, true, true);
+    end_and_wait(self, pid);
+    return OSR_OK;
+}
+
+static osr_err supervises(osr_self *self)
+{
+    osr_pid pid;
+    osr_pid child;
+    osr_child_counts counts;
+    const osr_children *children;
+    (void)osr_trap_exit(self, true);
+    if (street_start(self, NULL, OSR_SPAWN(.link = true, .name = "street"), &pid) != OSR_OK) {
+        return OSR_OK;
+    }
+    if (osr_supervisor_start_child(self, osr_to(pid), OSR_CHILD_OF(kitchen, .id = "third"),
+                                   OSR_FOREVER, &child) == OSR_OK) {
+        (void)drop_it_send(self, osr_to(child), &(drop_it){.well = true});
+    }
+    (void)drop_it_send(self, osr_name("first", NULL), &(drop_it){.well = false});
+    (void)!osr_sleep(self, 20);
+    (void)!osr_supervisor_terminate_child(self, osr_to(pid), "second", OSR_FOREVER);
+    (void)!osr_supervisor_restart_child(self, osr_to(pid), "second", OSR_FOREVER, &child);
+    (void)!osr_supervisor_count_children(self, osr_to(pid), OSR_FOREVER, &counts);
+    if (osr_supervisor_which_children(self, osr_to(pid), OSR_FOREVER, &children) == OSR_OK) {
+        osr_free(self, (void *)(uintptr_t)children);
+    }
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    (void)!osr_server_stop(self, osr_to(pid), &shutdown, OSR_FOREVER);
+    end_and_wait(self, pid);
+    return OSR_OK;
+}
+
+static osr_err asks(osr_self *self)
+{
+    osr_pid pid;
+    const osri_process_info *info;
+    int count = 0;
+    if (kitchen_start(self, NULL, OSR_SPAWN(.link = true), &pid) != OSR_OK) {
+        return OSR_OK;
+    }
+    (void)!osri_process_ask_info(self, pid, OSR_FOREVER, &info);
+    (void)osr_is_alive(self, pid);
+    (void)!osr_blocking(self, count_up, &count);
+    (void)osr_unlink(self, pid);
+    end_and_wait(self, pid);
+    (void)osr_is_alive(self, pid);
+    return OSR_OK;
+}
+
+static osr_err codes(osr_self *self)
+{
+    static const crumb crumbs[] = {{1, {"a", 1}}, {2, {NULL, 0}}};
+    feast all = {.f1 = true, .f7 = {"text", 4}, .f9 = osr_self_pid(self)};
+    osri_buffer buffer = {0};
+    osri_envelope *envelope = NULL;
+    osr_bin *bin = NULL;
+    all.f15.at = crumbs;
+    all.f15.count = 2;
+    if (osr_bin_new("abc", 3, &bin) != OSR_OK) {
+        return OSR_OK;
+    }
+    all.f8 = bin;
+    if (osri_encode(&feast_osr_type, &all, &buffer) == OSR_OK &&
+        osri_decode(&feast_osr_type, buffer.at, buffer.size, &envelope) == OSR_OK) {
+        osri_envelope_free(&envelope);
+    }
+    osr_bin_unref(&bin);
+    osri_buffer_fini(&buffer);
+    return OSR_OK;
+}
+
+static const struct {
+    const char *name;
+    node_fixture_body *body;
+} scenarios[] = {{"spawns", spawns},
+                 {"sends", sends_every_kind},
+                 {"calls", calls},
+                 {"relates", relates},
+                 {"times", times},
+                 {"names", names},
+                 {"supervises", supervises},
+                 {"asks", asks},
+                 {"codes", codes}};
+
+#define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
+
+/* ---- the node that runs them --------------------------------------------------------------- */
+
+static uint64_t clock_ns;
+
+static uint64_t stepped_now(void *context)
+{
+    (void)context;
+    return clock_ns;
+}
+
+static void same_random(void *context, void *ret_bytes, size_t bytes)
+{
+    (void)context;
+    memset(ret_bytes, 7, bytes);
+}
+
+OSR_ENTRY(plays, note)
+{
+    return scenarios[argument->n].body(self);
+}
+
+/* Until nothing is left to do. */
+static void step_to_the_end(osr_node *node)
+{
+    uint64_t due_ns = 0;
+    while (clock_ns < HORIZON_NS) {
+        if (!osr_node_step(node, &due_ns)) {
+            if (due_ns == UINT64_MAX) {
+                break;
+            }
+            clock_ns = due_ns > clock_ns ? due_ns : clock_ns;
+        }
+    }
+}
+
+static void check_counters(osr_node *node, const char *name, uint64_t nth)
+{
+    osr_node_counters counters;
+    osr_node_count(node, &counters);
+    ck_assert_msg(counters.processes == 0, "%s, allocation %llu: a process is left", name,
+                  (unsigned long long)nth);
+    ck_assert_msg(counters.messages_sent == counters.messages_received + counters.messages_dropped,
+                  "%s, allocation %llu: sent %llu, received %llu, dropped %llu", name,
+                  (unsigned long long)nth, (unsigned long long)counters.messages_sent,
+                  (unsigned long long)counters.messages_received,
+                  (unsigned long long)counters.messages_dropped);
+}
+
+/* The whole life of a node whose nth allocation fails; whether it was reached. */
+static bool play(int scenario, uint64_t nth, bool every_later)
+{
+    osr_env env = *osr_env_real();
+    osr_node *node = NULL;
+    osr_pid pid;
+    const char *name = scenarios[scenario].name;
+    bool reached = false;
+    uint64_t blocks_before = osri_heap_live_blocks();
+    env.now_ns = stepped_now;
+    env.boot_ns = stepped_now;
+    env.random = same_random;
+    clock_ns = 1000000000u;
+    osri_heap_fail_after(nth, every_later);
+    if (osr_node_new(OSR_NODE(.name = "poor@host", .schedulers = 1, .creation = 1, .env = &env,
+                              .processes_max = 128, .log_level = OSR_LOG_ERROR),
+                     &node) == OSR_OK) {
+        if (osr_node_spawn(node, &plays_osr_entry, &(note){.n = scenario}, NULL, &pid) == OSR_OK) {
+            osri_snapshot snapshot;
+            step_to_the_end(node);
+            ck_assert_msg(every_later /* which also takes away what it waits for */ ||
+                              osri_process_snapshot(node, pid, &snapshot) == OSR_ENOPROC,
+                          "%s, allocation %llu: it hangs", name, (unsigned long long)nth);
+        }
+        if (every_later) {
+            reached = osri_heap_has_failed();
+            osri_heap_fail_after(0, false); /* to stop takes signals */
+        }
+        osr_node_stop(node, 1000);
+        check_counters(node, name, nth);
+    }
+    osr_node_free(&node);
+    reached = reached || osri_heap_has_failed();
+    osri_heap_fail_after(0, false);
+    ck_assert_msg(osri_heap_live_blocks() == blocks_before,
+                  "%s, allocation %llu: %lld blocks are left", name, (unsigned long long)nth,
+                  (long long)(osri_heap_live_blocks() - blocks_before));
+    return reached;
+}
+
+static void play_all(int scenario, bool every_later)
+{
+    const char *only = getenv("STARVED_AT");
+    uint64_t nth = only == NULL ? 1 : strtoull(only, NULL, 10);
+    while (play(scenario, nth, every_later) && only == NULL) {
+        nth += 1;
+    }
+    ck_assert_uint_gt(nth, 10); /* a scenario that allocates nothing shows nothing */
+}
+
+/* One allocation fails, each in its turn. */
+START_TEST(one_allocation_fails)
+{
+    play_all(_i, false);
+}
+END_TEST
+
+/* From one allocation on all fail, until the node is told to stop. */
+START_TEST(all_later_allocations_fail)
+{
+    play_all(_i, true);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("starved");
+    TCase *tests = tcase_create("starved");
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, one_allocation_fails, 0, SCENARIOS);
+    tcase_add_loop_test(tests, all_later_allocations_fail, 0, SCENARIOS);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
