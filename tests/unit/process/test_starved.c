@@ -10,9 +10,9 @@
 #include "tests/unit/process/process_kit.h"
 
 /* Memory that cannot be had, at each site: a scenario runs on a stepped node, from the node's
- * making to its end, with the n-th allocation failing, for n = 1, 2, ... until it is not reached any
- * more. Whatever fails, nothing crashes, hangs, leaks or is lost from the count. STARVED_AT=n runs
- * that one only. */
+ * making to its end, with the n-th allocation failing, for n = 1, 2, ... until it is not reached
+ * any more. Whatever fails, nothing crashes, hangs, leaks or is lost from the count. STARVED_AT=n
+ * runs that one only. */
 
 #define HORIZON_NS UINT64_C(600000000000) /* of the node's clock: whatever still runs then, hangs */
 
