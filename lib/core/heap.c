@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* Memory: malloc, with counts of what is out and a switch that makes allocations fail.
+/* Memory: small blocks from slabs, the rest from malloc, with counts of what is out and a switch that makes allocations fail.
  *
  * Invariants
  *   I1  a shard's counters are written by the thread that holds it (a load and a store, no locked
@@ -16,6 +16,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/core/slab.h"
 
 typedef struct shard {
     alignas(64) _Atomic uint64_t blocks;
@@ -144,9 +146,23 @@ static inline bool is_made_to_fail(void)
     return atomic_load_explicit(&is_failing, memory_order_relaxed) && fails_now();
 }
 
+static inline void *take(size_t bytes)
+{
+    return bytes <= OSRI_SLAB_BYTES_MAX ? osri_slab_alloc(bytes) : malloc(bytes);
+}
+
+static inline void give(void *block, size_t bytes)
+{
+    if (bytes <= OSRI_SLAB_BYTES_MAX) {
+        osri_slab_free(block, bytes);
+    } else {
+        free(block);
+    }
+}
+
 void *osri_heap_alloc(size_t bytes)
 {
-    void *block = is_made_to_fail() ? NULL : malloc(bytes);
+    void *block = is_made_to_fail() ? NULL : take(bytes);
 
     if (block != NULL) {
         count(1, bytes);
@@ -156,8 +172,16 @@ void *osri_heap_alloc(size_t bytes)
 
 void *osri_heap_zalloc(size_t bytes)
 {
-    void *block = is_made_to_fail() ? NULL : calloc(1, bytes);
+    void *block;
 
+    if (is_made_to_fail()) {
+        return NULL;
+    }
+    if (bytes > OSRI_SLAB_BYTES_MAX) {
+        block = calloc(1, bytes);
+    } else if ((block = osri_slab_alloc(bytes)) != NULL) {
+        memset(block, 0, bytes);
+    }
     if (block != NULL) {
         count(1, bytes);
     }
@@ -166,8 +190,20 @@ void *osri_heap_zalloc(size_t bytes)
 
 void *osri_heap_realloc(void *block, size_t old_bytes, size_t new_bytes)
 {
-    void *moved = is_made_to_fail() ? NULL : realloc(block, new_bytes);
+    void *moved;
 
+    if (is_made_to_fail()) {
+        return NULL;
+    }
+    if (block != NULL && old_bytes > OSRI_SLAB_BYTES_MAX && new_bytes > OSRI_SLAB_BYTES_MAX) {
+        moved = realloc(block, new_bytes);
+    } else {
+        moved = take(new_bytes);
+        if (moved != NULL && block != NULL) {
+            memcpy(moved, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+            give(block, old_bytes);
+        }
+    }
     if (moved != NULL) {
         count(block == NULL ? 1 : 0, (uint64_t)new_bytes - (uint64_t)old_bytes);
     }
@@ -178,7 +214,7 @@ void osri_heap_free(void *block, size_t bytes)
 {
     if (block != NULL) {
         count(UINT64_MAX, -(uint64_t)bytes);
-        free(block);
+        give(block, bytes);
     }
 }
 

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/core/slab.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* Invariants
+ *   B1  a free block is in exactly one list: a thread's `hot` or `spare` of its class, or a batch of
+ *       the depot.
+ *   B2  `hot` holds at most BATCH blocks, `spare` none or BATCH: so a thread that allocates and
+ *       frees in turn goes to the depot never, and else once every BATCH times.
+ *   B3  a thread that ends gives what it has to the depot. */
+
+#define CLASS_BYTES 16
+#define CLASSES (OSRI_SLAB_BYTES_MAX / CLASS_BYTES)
+#define BATCH 128
+#define CHUNK_BYTES (size_t)(64 * 1024)
+
+typedef struct block {
+    struct block *next;       /* in a list or batch */
+    struct block *next_batch; /* of the first block of a batch in the depot */
+} block;
+
+static_assert(sizeof(block) <= CLASS_BYTES, "a free block holds its links");
+
+typedef struct list {
+    block *first;
+    uint32_t count;
+} list;
+
+typedef struct thread_lists {
+    list hot[CLASSES];
+    block *spare[CLASSES]; /* BATCH blocks, or NULL */
+} thread_lists;
+
+typedef struct depot_class {
+    alignas(64) pthread_mutex_t mutex;
+    block *batches;  /* guarded_by: mutex; of BATCH blocks, through next_batch */
+    block *leftover; /* guarded_by: mutex; fewer, of threads that have ended */
+} depot_class;
+
+static depot_class depot[CLASSES];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool has_key;
+
+static _Thread_local thread_lists mine;
+static _Thread_local bool is_known; /* its end will be told */
+static _Thread_local bool is_past;  /* and has been: nothing is kept any more */
+
+static void give_batch(size_t class, block *first)
+{
+    pthread_mutex_lock(&depot[class].mutex);
+    first->next_batch = depot[class].batches;
+    depot[class].batches = first;
+    pthread_mutex_unlock(&depot[class].mutex);
+}
+
+static void give_leftover(size_t class, block *first)
+{
+    pthread_mutex_lock(&depot[class].mutex);
+    while (first != NULL) {
+        block *next = first->next;
+        first->next = depot[class].leftover;
+        depot[class].leftover = first;
+        first = next;
+    }
+    pthread_mutex_unlock(&depot[class].mutex);
+}
+
+/* B3 */
+static void end_thread(void *unused)
+{
+    (void)unused;
+    is_past = true;
+    for (size_t class = 0; class < CLASSES; class++) {
+        if (mine.spare[class] != NULL) {
+            give_batch(class, mine.spare[class]);
+            mine.spare[class] = NULL;
+        }
+        give_leftover(class, mine.hot[class].first);
+        mine.hot[class] = (list){NULL, 0};
+    }
+}
+
+static void make_depot(void)
+{
+    for (size_t class = 0; class < CLASSES; class++) {
+        pthread_mutex_init(&depot[class].mutex, NULL);
+    }
+    has_key = pthread_key_create(&key, end_thread) == 0;
+}
+
+/* Without a key what a thread has is lost with it, and nothing else. */
+static void know_thread(void)
+{
+    pthread_once(&once, make_depot);
+    if (has_key) {
+        (void)pthread_setspecific(key, &mine);
+    }
+    is_known = true;
+}
+
+/* New blocks of a class, at most BATCH, from malloc. */
+static block *carve(size_t class, uint32_t *ret_count)
+{
+    size_t bytes = (class + 1) * CLASS_BYTES;
+    size_t count = CHUNK_BYTES / bytes;
+    count = count > BATCH ? BATCH : count;
+    char *chunk = malloc(count * bytes);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ((block *)(void *)(chunk + i * bytes))->next =
+            i + 1 < count ? (block *)(void *)(chunk + (i + 1) * bytes) : NULL;
+    }
+    *ret_count = (uint32_t)count;
+    return (block *)(void *)chunk;
+}
+
+static block *take_leftover(size_t class, uint32_t *ret_count)
+{
+    block *first = depot[class].leftover;
+    block *last = first;
+    *ret_count = first != NULL;
+    while (last != NULL && last->next != NULL && *ret_count < BATCH) {
+        last = last->next;
+        *ret_count += 1;
+    }
+    if (last != NULL) {
+        depot[class].leftover = last->next;
+        last->next = NULL;
+    }
+    return first;
+}
+
+/* `hot` is empty. */
+static __attribute__((noinline)) bool refill(size_t class)
+{
+    list *hot = &mine.hot[class];
+    if (!is_known) {
+        know_thread();
+    }
+    hot->count = BATCH;
+    hot->first = mine.spare[class];
+    if (hot->first != NULL) {
+        mine.spare[class] = NULL;
+        return true;
+    }
+    pthread_mutex_lock(&depot[class].mutex);
+    hot->first = depot[class].batches;
+    if (hot->first != NULL) {
+        depot[class].batches = hot->first->next_batch;
+    } else {
+        hot->first = take_leftover(class, &hot->count);
+    }
+    pthread_mutex_unlock(&depot[class].mutex);
+    if (hot->first == NULL) {
+        hot->first = carve(class, &hot->count);
+    }
+    if (hot->first == NULL) {
+        hot->count = 0;
+        return false;
+    }
+    return true;
+}
+
+/* `hot` is full. */
+static __attribute__((noinline)) void make_room(size_t class)
+{
+    list *hot = &mine.hot[class];
+    if (mine.spare[class] != NULL) {
+        give_batch(class, mine.spare[class]);
+    }
+    mine.spare[class] = hot->first;
+    *hot = (list){NULL, 0};
+}
+
+void *osri_slab_alloc(size_t bytes)
+{
+    size_t class = bytes == 0 ? 0 : (bytes - 1) / CLASS_BYTES;
+    list *hot = &mine.hot[class];
+    if (hot->first == NULL && !refill(class)) {
+        return NULL;
+    }
+    block *taken = hot->first;
+    hot->first = taken->next;
+    hot->count -= 1;
+    return taken;
+}
+
+void osri_slab_free(void *freed, size_t bytes)
+{
+    size_t class = bytes == 0 ? 0 : (bytes - 1) / CLASS_BYTES;
+    list *hot = &mine.hot[class];
+    block *given = freed;
+    if (hot->count == BATCH) {
+        make_room(class);
+    } else if (is_past || !is_known) {
+        know_thread();
+        if (is_past) {
+            given->next = NULL;
+            give_leftover(class, given);
+            return;
+        }
+    }
+    given->next = hot->first;
+    hot->first = given;
+    hot->count += 1;
+}
