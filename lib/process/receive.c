@@ -25,7 +25,12 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
     }
     signal->counter = ++self->messages_numbered;
     osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
-    return osri_signal_send(self->node, &route, &signal);
+    err = osri_signal_send(self->node, &route, &signal);
+    self->budget -= 1;
+    if (self->budget <= 0) { /* who only sends has turns like everybody */
+        (void)osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
+    }
+    return err;
 }
 
 osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, const void *reply)

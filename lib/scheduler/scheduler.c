@@ -221,6 +221,12 @@ static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *
         return;
     }
     process->budget = scheduler->budget;
+    if (process->budget == OSRI_TURN_MESSAGES) { /* a turn of its own */
+        uint64_t queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
+        process->budget = queued < OSRI_TURN_MESSAGES       ? OSRI_TURN_MESSAGES
+                          : queued > OSRI_TURN_MESSAGES_MAX ? OSRI_TURN_MESSAGES_MAX
+                                                            : (int32_t)queued;
+    }
     turn_mark_on(worker, scheduler);
     osri_fiber_switch(&worker->fiber, &process->stack->fiber);
     if (turn_mark_off(worker, scheduler)) {

@@ -21,7 +21,9 @@
  *   queue, wheel under the lock inside it, so that a worker that lost the scheduler may still push.
  *   */
 
-#define OSRI_TURN_MESSAGES 256 /* budget of a turn */
+#define OSRI_TURN_MESSAGES 256      /* budget of a turn: messages received and sent */
+#define OSRI_TURN_MESSAGES_MAX 4096 /* the same of a process with as many waiting: many senders each
+                                       have a turn for one of its */
 #define OSRI_IN_TURN ((uintptr_t)1)
 
 struct osri_scheduler {
