@@ -32,6 +32,15 @@ function(osier_library target output)
     endforeach()
     list(REMOVE_DUPLICATES libraries)
 
+    if(OSIER_PRELINK)
+        set(whole ${PROJECT_BINARY_DIR}/${output}.o)
+        string(REPLACE " " ";" flags "${CMAKE_C_FLAGS_RELEASE}")
+        add_custom_command(OUTPUT ${whole} COMMAND ${CMAKE_C_COMPILER} ${flags} -fPIC -fno-semantic-interposition
+            -flto=2 -r -nostdlib -flinker-output=nolto-rel -o ${whole} ${objects}
+            DEPENDS ${modules} ${objects} COMMAND_EXPAND_LISTS VERBATIM)
+        set_source_files_properties(${whole} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+        set(objects ${whole})
+    endif()
     add_library(${target} ${objects})
     add_library(osier::${L_EXPORT} ALIAS ${target})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output} EXPORT_NAME ${L_EXPORT}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-/* Memory: small blocks from slabs, the rest from malloc, with counts of what is out and a switch that makes allocations fail.
+/* Memory: small blocks from slabs, the rest from malloc, with counts of what is out and a switch
+ * that makes allocations fail.
  *
  * Invariants
  *   I1  a shard's counters are written by the thread that holds it (a load and a store, no locked

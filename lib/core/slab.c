@@ -10,33 +10,20 @@
 #include <stdlib.h>
 
 /* Invariants
- *   B1  a free block is in exactly one list: a thread's `hot` or `spare` of its class, or a batch of
- *       the depot.
+ *   B1  a free block is in exactly one list: a thread's `hot` or `spare` of its class, or a batch
+ *       of the depot.
  *   B2  `hot` holds at most BATCH blocks, `spare` none or BATCH: so a thread that allocates and
  *       frees in turn goes to the depot never, and else once every BATCH times.
  *   B3  a thread that ends gives what it has to the depot. */
 
-#define CLASS_BYTES 16
-#define CLASSES (OSRI_SLAB_BYTES_MAX / CLASS_BYTES)
-#define BATCH 128
+#define CLASSES OSRI_SLAB_CLASSES
+#define BATCH OSRI_SLAB_BATCH
 #define CHUNK_BYTES (size_t)(64 * 1024)
 
-typedef struct block {
-    struct block *next;       /* in a list or batch */
-    struct block *next_batch; /* of the first block of a batch in the depot */
-} block;
+typedef osri_slab_block block;
+typedef osri_slab_list list;
 
-static_assert(sizeof(block) <= CLASS_BYTES, "a free block holds its links");
-
-typedef struct list {
-    block *first;
-    uint32_t count;
-} list;
-
-typedef struct thread_lists {
-    list hot[CLASSES];
-    block *spare[CLASSES]; /* BATCH blocks, or NULL */
-} thread_lists;
+static_assert(sizeof(block) <= OSRI_SLAB_CLASS_BYTES, "a free block holds its links");
 
 typedef struct depot_class {
     alignas(64) pthread_mutex_t mutex;
@@ -49,7 +36,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
 
-static _Thread_local thread_lists mine;
+#define mine osri_slab_mine
+_Thread_local osri_slab_lists mine;
 static _Thread_local bool is_known; /* its end will be told */
 static _Thread_local bool is_past;  /* and has been: nothing is kept any more */
 
@@ -78,7 +66,7 @@ static void end_thread(void *unused)
 {
     (void)unused;
     is_past = true;
-    for (size_t class = 0; class < CLASSES; class++) {
+    for (size_t class = 0; class < CLASSES; class ++) {
         if (mine.spare[class] != NULL) {
             give_batch(class, mine.spare[class]);
             mine.spare[class] = NULL;
@@ -90,7 +78,7 @@ static void end_thread(void *unused)
 
 static void make_depot(void)
 {
-    for (size_t class = 0; class < CLASSES; class++) {
+    for (size_t class = 0; class < CLASSES; class ++) {
         pthread_mutex_init(&depot[class].mutex, NULL);
     }
     has_key = pthread_key_create(&key, end_thread) == 0;
@@ -109,7 +97,7 @@ static void know_thread(void)
 /* New blocks of a class, at most BATCH, from malloc. */
 static block *carve(size_t class, uint32_t *ret_count)
 {
-    size_t bytes = (class + 1) * CLASS_BYTES;
+    size_t bytes = (class + 1) * OSRI_SLAB_CLASS_BYTES;
     size_t count = CHUNK_BYTES / bytes;
     count = count > BATCH ? BATCH : count;
     char *chunk = malloc(count * bytes);
@@ -141,7 +129,7 @@ static block *take_leftover(size_t class, uint32_t *ret_count)
 }
 
 /* `hot` is empty. */
-static __attribute__((noinline)) bool refill(size_t class)
+bool osri_slab_refill(size_t class)
 {
     list *hot = &mine.hot[class];
     if (!is_known) {
@@ -171,46 +159,24 @@ static __attribute__((noinline)) bool refill(size_t class)
     return true;
 }
 
-/* `hot` is full. */
-static __attribute__((noinline)) void make_room(size_t class)
+/* `hot` is full; or empty: then the thread may not be known yet. One whose end has been told keeps
+ * a block or two that nobody will use again. */
+void osri_slab_make_room(size_t class)
 {
     list *hot = &mine.hot[class];
-    if (mine.spare[class] != NULL) {
-        give_batch(class, mine.spare[class]);
-    }
-    mine.spare[class] = hot->first;
-    *hot = (list){NULL, 0};
-}
-
-void *osri_slab_alloc(size_t bytes)
-{
-    size_t class = bytes == 0 ? 0 : (bytes - 1) / CLASS_BYTES;
-    list *hot = &mine.hot[class];
-    if (hot->first == NULL && !refill(class)) {
-        return NULL;
-    }
-    block *taken = hot->first;
-    hot->first = taken->next;
-    hot->count -= 1;
-    return taken;
-}
-
-void osri_slab_free(void *freed, size_t bytes)
-{
-    size_t class = bytes == 0 ? 0 : (bytes - 1) / CLASS_BYTES;
-    list *hot = &mine.hot[class];
-    block *given = freed;
-    if (hot->count == BATCH) {
-        make_room(class);
-    } else if (is_past || !is_known) {
+    if (!is_known) {
         know_thread();
-        if (is_past) {
-            given->next = NULL;
-            give_leftover(class, given);
-            return;
-        }
     }
-    given->next = hot->first;
-    hot->first = given;
-    hot->count += 1;
+    if (hot->count < BATCH && !is_past) {
+        return;
+    }
+    if (hot->count < BATCH) {
+        give_leftover(class, hot->first);
+    } else {
+        if (mine.spare[class] != NULL) {
+            give_batch(class, mine.spare[class]);
+        }
+        mine.spare[class] = hot->first;
+    }
+    *hot = (list){NULL, 0};
 }

@@ -25,8 +25,24 @@ static uint8_t flags_of(const osr_type *type)
     return type != NULL && (type->flags & OSR_TYPE_BINS) != 0 ? OSRI_ENVELOPE_BINS : 0;
 }
 
+/* Nothing hangs on it: one block, one copy. */
+static osr_err new_plain(const osr_type *type, const void *value, osri_envelope **ret_envelope)
+{
+    osri_envelope *envelope = osri_heap_alloc(sizeof(*envelope) + type->size);
+    if (envelope == NULL) {
+        return OSR_ENOMEM;
+    }
+    *envelope = (osri_envelope){.size = type->size, .type = type};
+    memcpy(envelope + 1, value, type->size);
+    *ret_envelope = envelope;
+    return OSR_OK;
+}
+
 osr_err osri_envelope_new(const osr_type *type, const void *value, osri_envelope **ret_envelope)
 {
+    if (type != NULL && (type->flags & OSR_TYPE_PLAIN) != 0) {
+        return new_plain(type, value, ret_envelope);
+    }
     uint32_t size = 0;
     osr_err err = type == NULL ? OSR_OK : osri_body_measure(type, value, &size);
     if (err != OSR_OK) {

@@ -95,12 +95,9 @@ static osri_envelope *take_at(osri_mailbox *mailbox, uint64_t place)
 
 /* ---- what receives ask ----------------------------------------------------------------- */
 
-osri_envelope *osri_mailbox_take(osri_mailbox *mailbox)
+osri_envelope *osri_mailbox_take_indexed(osri_mailbox *mailbox)
 {
-    if (mailbox->index != NULL) {
-        return take_at(mailbox, mailbox->index->begin);
-    }
-    return mailbox->first == NULL ? NULL : unhang(mailbox, &mailbox->first);
+    return take_at(mailbox, mailbox->index->begin);
 }
 
 /* The oldest of the types. */

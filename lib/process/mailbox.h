@@ -57,8 +57,26 @@ static inline void osri_mailbox_append(osri_mailbox *mailbox, osri_envelope *env
     mailbox->last_link = &envelope->next;
 }
 
+/* The oldest of an index, yours. */
+osri_envelope *osri_mailbox_take_indexed(osri_mailbox *mailbox);
+
 /* The oldest, yours; or NULL. */
-osri_envelope *osri_mailbox_take(osri_mailbox *mailbox);
+static inline osri_envelope *osri_mailbox_take(osri_mailbox *mailbox)
+{
+    osri_envelope *envelope = mailbox->first;
+    if (envelope == NULL) {
+        return mailbox->index == NULL ? NULL : osri_mailbox_take_indexed(mailbox);
+    }
+    if (mailbox->unseen == &envelope->next) {
+        mailbox->unseen = &mailbox->first;
+    }
+    mailbox->first = envelope->next;
+    if (mailbox->first == NULL) {
+        mailbox->last_link = &mailbox->first;
+    }
+    envelope->next = NULL;
+    return envelope;
+}
 
 /* The next receive begins at the oldest message. */
 static inline void osri_mailbox_rewind(osri_mailbox *mailbox)
@@ -81,6 +99,12 @@ osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, 
 /* Passes over unseen messages that are of none of the types (count 0: any type will do); whether
  * there is one then. */
 bool osri_mailbox_seek(osri_mailbox *mailbox, const osr_type *const *types, size_t count);
+
+/* Whether there is one that the receive in progress has not looked at. */
+static inline bool osri_mailbox_has_unseen(osri_mailbox *mailbox)
+{
+    return mailbox->index == NULL ? *mailbox->unseen != NULL : osri_mailbox_seek(mailbox, NULL, 0);
+}
 
 /* A message as user code sees it. */
 static inline void osri_message_of(const osri_envelope *envelope, osr_message *ret_message)

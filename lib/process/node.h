@@ -89,6 +89,27 @@ struct osr_node {
     osri_blocking_pool *blocking;
 };
 
+static inline osr_pid osri_process_pid(const osr_self *process)
+{
+    osr_pid pid;
+    pid.node = process->node->id;
+    pid.slot = process->slot;
+    pid.generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
+    return pid;
+}
+
+/* The process in a slot, whoever lives there; NULL when the slot was never used. Threads: any. */
+static inline osr_self *osri_table_at(const osr_node *node, uint32_t slot)
+{
+    uint32_t page = slot / OSRI_PAGE_SLOTS;
+    if (page >= node->table.page_count) {
+        return NULL;
+    }
+    /* acquire: pairs with release in page_add_locked */
+    osr_self *slots = atomic_load_explicit(&node->table.pages[page], memory_order_acquire);
+    return slots == NULL ? NULL : &slots[slot % OSRI_PAGE_SLOTS];
+}
+
 /* A number that no other reference of this node has. Threads: any. */
 uint64_t osri_reference_next(osr_node *node);
 
@@ -104,6 +125,9 @@ uint64_t osri_workers_sum_slots(osr_node *node, bool given);
 
 /* Puts a process that is ours into a run queue. Threads: any. */
 void osri_process_ready(osr_self *process);
+
+/* The same from a process that runs, on whose worker's thread we are. */
+void osri_process_ready_by(const osr_self *self, osr_self *process);
 
 /* The same for one that was just made. */
 void osri_process_ready_new(osr_self *process);

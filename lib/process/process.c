@@ -7,6 +7,7 @@
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
+#include "lib/scheduler/scheduler.h"
 
 /* The inbox, and the turn of a process: what wakes it, what it waits for, when it gives itself up.
  */
@@ -27,7 +28,9 @@ static void put_directly(osr_self *process, osri_envelope *message)
     }
 }
 
-bool osri_process_push(osr_self *process, osri_envelope *signal)
+/* Pushes, and says in *ret_is_ours whether the process was idle, so that the pusher has to queue
+ * it. False: refused. */
+static inline bool push(osr_self *process, osri_envelope *signal, bool *ret_is_ours)
 {
     osri_envelope *head = atomic_load_explicit(&process->inbox, memory_order_relaxed);
     for (;;) {
@@ -43,11 +46,32 @@ bool osri_process_push(osr_self *process, osri_envelope *signal)
             if (direct) {
                 put_directly(process, signal);
             }
-            break;
+            *ret_is_ours = head == OSRI_INBOX_IDLE;
+            return true;
         }
     }
-    if (head == OSRI_INBOX_IDLE) {
+}
+
+bool osri_process_push(osr_self *process, osri_envelope *signal)
+{
+    bool is_ours;
+    if (!push(process, signal, &is_ours)) {
+        return false;
+    }
+    if (is_ours) {
         osri_process_ready(process);
+    }
+    return true;
+}
+
+bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal)
+{
+    bool is_ours;
+    if (!push(process, signal, &is_ours)) {
+        return false;
+    }
+    if (is_ours) {
+        osri_process_ready_by(self, process);
     }
     return true;
 }
@@ -135,7 +159,7 @@ void osri_process_message_taken(osr_self *process, osri_envelope *message)
     osri_process_message_gone(process);
     uint64_t handled = atomic_load_explicit(&process->handled, memory_order_relaxed);
     atomic_store_explicit(&process->handled, handled + 1, memory_order_relaxed);
-    osri_count(process->node, OSRI_COUNT_RECEIVED);
+    osri_counters_add(&osri_worker_of_running(process)->counters, OSRI_COUNT_RECEIVED);
     osri_process_handling(process, message->type);
 }
 
@@ -326,7 +350,14 @@ bool osri_process_has_come(osr_self *process)
     if (process->wait == OSRI_WAIT_REPLY) {
         return process->answer != NULL;
     }
-    return process->wait == OSRI_WAIT_MESSAGE && osri_mailbox_seek(&process->mailbox, NULL, 0);
+    return process->wait == OSRI_WAIT_MESSAGE && osri_mailbox_has_unseen(&process->mailbox);
+}
+
+void osri_process_arm_deadline(osr_self *process)
+{
+    if (process->deadline_ns != UINT64_MAX) {
+        arm(process, process->deadline_ns);
+    }
 }
 
 bool osri_process_is_ready(osr_self *process)

@@ -175,13 +175,8 @@ struct osr_self {
     osri_envelope *reason; /* body osr_reason; NULL = normal */
 };
 
-static inline osr_pid osri_process_pid(const osr_self *process);
-
 /* What tools see; with the time. Owner. */
 void osri_process_set_state(osr_self *process, osri_run_state state);
-
-/* The process in a slot, whoever lives there; NULL when the slot was never used. Threads: any. */
-osr_self *osri_table_at(osr_node *node, uint32_t slot);
 
 /* A free slot, oldest first, inbox closed, generation set. Threads: any.
  * Errors: OSR_ELIMIT the table is full; OSR_ENOMEM; OSR_ESTOPPED it is closed. */
@@ -206,6 +201,9 @@ void osri_table_fini(osr_node *node);
  * Threads: any. */
 bool osri_process_push(osr_self *process, osri_envelope *signal);
 
+/* The same from a running process, whose worker queues it. */
+bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal);
+
 /* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end
  * before this returns: wait_timer fires under its wheel's lock, which osri_process_end() takes once
  * more. */
@@ -219,6 +217,9 @@ bool osri_process_is_ready(osr_self *process);
 
 /* Whether what it waits for has come, and nothing else is to be done for it. Owner. */
 bool osri_process_has_come(osr_self *process);
+
+/* Starts the timer of its wait, if that has a deadline. Owner. */
+void osri_process_arm_deadline(osr_self *process);
 
 /* Gives up ownership. False: something has been pushed, it is still ours. Owner. */
 bool osri_process_park(osr_self *process);
@@ -304,15 +305,6 @@ void osri_memory_end_all(osr_self *process);
 
 /* Frees the messages that the process has begun to build and not given away. */
 void osri_building_end_all(osr_self *process);
-
-static inline osr_pid osri_process_pid(const osr_self *process)
-{
-    osr_pid pid;
-    pid.node = osr_node_id(process->node);
-    pid.slot = process->slot;
-    pid.generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
-    return pid;
-}
 
 /* The count of its mailbox goes down by one. Owner, the one writer: no need for an exchange. */
 static inline void osri_process_message_gone(osr_self *process)

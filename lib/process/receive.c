@@ -4,6 +4,7 @@
 
 #include "lib/core/assert.h"
 #include "lib/process/node.h"
+#include "lib/scheduler/scheduler.h"
 
 /* Sending, receiving, requests and replies, as a running process does them. */
 
@@ -12,10 +13,48 @@ const void *osri_message_as(const osr_message *message, uint32_t type_id)
     return message->type != NULL && message->type->id == type_id ? message->body : NULL;
 }
 
+/* To a process of this node, by pid: what most sends are. */
+static osr_err send_here(osr_self *self, osr_pid to, const osr_type *type, const void *message)
+{
+    osri_envelope *signal;
+    osr_err err = osri_envelope_new(type, message, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    signal->kind = OSRI_SIGNAL_MESSAGE;
+    signal->from = osri_process_pid(self);
+    signal->counter = ++self->messages_numbered;
+    signal->to_slot = to.slot;
+    signal->to_generation = to.generation;
+    osri_counters_add(&osri_worker_of_running(self)->counters, OSRI_COUNT_SENT);
+    osr_self *process = osri_table_at(self->node, to.slot);
+    if (process == NULL ||
+        atomic_load_explicit(&process->generation, memory_order_relaxed) != to.generation ||
+        !osri_process_push_by(self, process, signal)) {
+        osri_signal_refuse(self->node, to, OSR_REASON_NOPROC, &signal);
+    }
+    return OSR_OK;
+}
+
+/* Who only sends has turns like everybody. */
+static void spend_budget(osr_self *self)
+{
+    self->budget -= 1;
+    if (self->budget <= 0) {
+        (void)osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
+    }
+}
+
 osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message)
 {
+    OSRI_ASSERT_SELF(self);
     if (self->exiting) {
         return OSR_OK; /* its sends go nowhere (DESIGN.md D5) */
+    }
+    if (to.name == NULL && to.pid.node == self->node->id) {
+        osr_err err = send_here(self, to.pid, type, message);
+        spend_budget(self);
+        return err;
     }
     osri_envelope *signal;
     osr_err err =
@@ -26,10 +65,7 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
     signal->counter = ++self->messages_numbered;
     osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
     err = osri_signal_send(self->node, &route, &signal);
-    self->budget -= 1;
-    if (self->budget <= 0) { /* who only sends has turns like everybody */
-        (void)osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
-    }
+    spend_budget(self);
     return err;
 }
 

@@ -46,17 +46,6 @@ void osri_table_fini(osr_node *node)
     osri_mutex_fini(&table->mutex);
 }
 
-osr_self *osri_table_at(osr_node *node, uint32_t slot)
-{
-    uint32_t page = slot / OSRI_PAGE_SLOTS;
-    if (page >= node->table.page_count) {
-        return NULL;
-    }
-    /* acquire: pairs with release in page_add_locked */
-    osr_self *slots = atomic_load_explicit(&node->table.pages[page], memory_order_acquire);
-    return slots == NULL ? NULL : &slots[slot % OSRI_PAGE_SLOTS];
-}
-
 /* Pages hold cache lines, which the heap's alignment does not give. */
 static osr_self *page_add_locked(osr_node *node, uint32_t page)
 {

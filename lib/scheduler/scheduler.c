@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "lib/core/assert.h"
-#include "lib/core/list.h"
 #include "lib/core/once.h"
 
 /* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one
@@ -66,12 +65,8 @@ void osri_worker_fini(osri_worker *worker)
 
 /* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever
  * pushes to it also looks whether its new holder has gone to sleep. */
-static osri_scheduler *scheduler_here(const osr_node *node)
+static osri_scheduler *scheduler_of(const osri_worker *worker)
 {
-    osri_worker *worker = osri_worker_here();
-    if (worker == NULL || worker->node != node) {
-        return NULL;
-    }
     osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
     if (scheduler == NULL) {
         return NULL;
@@ -80,10 +75,15 @@ static osri_scheduler *scheduler_here(const osr_node *node)
     return (holder & ~OSRI_IN_TURN) == (uintptr_t)worker ? scheduler : NULL;
 }
 
-static void ready(osr_self *process, bool is_new)
+static osri_scheduler *scheduler_here(const osr_node *node)
+{
+    const osri_worker *worker = osri_worker_of(node);
+    return worker == NULL ? NULL : scheduler_of(worker);
+}
+
+static void ready_at(osri_scheduler *scheduler, osr_self *process, bool is_new)
 {
     osr_node *node = process->node;
-    osri_scheduler *scheduler = scheduler_here(node);
     osri_process_set_state(process, OSRI_PROCESS_READY);
     if (process->home != NULL) {
         osri_pinned_ready(process);
@@ -106,12 +106,17 @@ static void ready(osr_self *process, bool is_new)
 
 void osri_process_ready(osr_self *process)
 {
-    ready(process, false);
+    ready_at(scheduler_here(process->node), process, false);
+}
+
+void osri_process_ready_by(const osr_self *self, osr_self *process)
+{
+    ready_at(scheduler_of(osri_worker_of_running(self)), process, false);
 }
 
 void osri_process_ready_new(osr_self *process)
 {
-    ready(process, true);
+    ready_at(scheduler_here(process->node), process, true);
 }
 
 void osri_process_ready_later(osr_self *process)
@@ -391,7 +396,7 @@ static osr_self *take_passable(osri_worker *worker, osri_scheduler *scheduler, i
 
 void osri_process_step_aside(osr_self *self)
 {
-    osri_worker *worker = OSRI_LIST_ENTRY(self->resumer, osri_worker, fiber);
+    osri_worker *worker = osri_worker_of_running(self);
     osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
     osr_self *process = NULL;
     self->resumer = NULL;
@@ -413,15 +418,19 @@ void osri_process_step_aside(osr_self *self)
 
 void osri_process_arrive(osr_self *self)
 {
-    osri_worker *worker = OSRI_LIST_ENTRY(self->resumer, osri_worker, fiber);
+    osri_worker *worker = osri_worker_of_running(self);
     osr_self *aside = worker->aside;
     if (aside == NULL) {
         return;
     }
     worker->aside = NULL;
     osri_stack_check(aside->stack);
-    if (atomic_load_explicit(&aside->inbox, memory_order_relaxed) != NULL ||
-        osri_process_is_ready(aside) || !rest(aside)) {
+    /* It looked at its mailbox just before: only what has come since can make it ready. */
+    bool is_ready = atomic_load_explicit(&aside->inbox, memory_order_relaxed) != NULL;
+    if (!is_ready) {
+        osri_process_arm_deadline(aside);
+    }
+    if (is_ready || !rest(aside)) {
         osri_process_ready_later(aside);
     }
 }

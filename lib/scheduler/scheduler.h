@@ -3,6 +3,7 @@
 #ifndef OSR_SCHEDULER_SCHEDULER_H
 #define OSR_SCHEDULER_SCHEDULER_H
 
+#include "lib/core/list.h"
 #include "lib/process/node.h"
 
 /* Scheduling (DESIGN.md D8). A *scheduler* is a run queue and a timer wheel; a *worker* is a thread
@@ -21,8 +22,9 @@
  *   queue, wheel under the lock inside it, so that a worker that lost the scheduler may still push.
  *   */
 
-#define OSRI_TURN_MESSAGES 256      /* budget of a turn: messages received and sent */
-#define OSRI_TURN_MESSAGES_MAX 4096 /* the same of a process with as many waiting: many senders each
+#define OSRI_TURN_MESSAGES 256 /* budget of a turn: messages received and sent */
+#define OSRI_TURN_MESSAGES_MAX                                                                     \
+    4096 /* the same of a process with as many waiting: many senders each
                                        have a turn for one of its */
 #define OSRI_IN_TURN ((uintptr_t)1)
 
@@ -57,6 +59,8 @@ struct osri_worker {
     osri_stack_cache stacks;                /* owner: this thread */
     osri_slot_cache slots;                  /* owner: this thread */
     osri_timer_cache timers;                /* owner: this thread */
+    uint32_t poll_pause;                    /* owner: this thread; sleeps to come without polling */
+    uint32_t poll_penalty;                  /* owner: this thread; grows while polling is in vain */
     osri_counters counters;                 /* writer: this thread */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */
@@ -97,6 +101,12 @@ static inline osri_worker *osri_worker_of(const osr_node *node)
 {
     osri_worker *worker = osri_worker_here();
     return worker != NULL && worker->node == node ? worker : NULL;
+}
+
+/* The worker whose thread a running process is on. Never keep it across a suspension point. */
+static inline osri_worker *osri_worker_of_running(const osr_self *self)
+{
+    return OSRI_LIST_ENTRY(self->resumer, osri_worker, fiber);
 }
 
 /* Adds what the workers have counted. */

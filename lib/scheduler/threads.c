@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <sched.h>
 #include <stdio.h>
 
 #include "lib/core/assert.h"
@@ -95,6 +96,61 @@ static uint64_t sleep_ns(osri_scheduler *scheduler)
     return due <= now ? 0 : due - now;
 }
 
+/* ---- polling before a sleep ------------------------------------------------------------ */
+
+/* A sleep and its wake cost two system calls and some 50 us, so a worker whose sleeps were short
+ * looks for work for a while first (DESIGN.md D8). Polling that finds nothing, or whose yields are
+ * slow because others need the processor, is paid for with sleeps without any. */
+
+#define POLL_NS UINT64_C(200000)      /* how long it polls; and what a short sleep is */
+#define POLL_YIELD_NS UINT64_C(50000) /* a yield that takes longer has helped somebody */
+#define POLL_PAUSE_MAX 64             /* sleeps without polling after some that were in vain */
+
+static bool has_work(const osri_worker *worker, const osri_scheduler *scheduler)
+{
+    return osri_scheduler_has_work(scheduler) || osri_run_queue_any(&worker->pinned) ||
+           atomic_load_explicit(&worker->node->threads->stopping, memory_order_relaxed);
+}
+
+static void poll_in_vain(osri_worker *worker)
+{
+    worker->poll_penalty = worker->poll_penalty == 0               ? 1
+                           : worker->poll_penalty < POLL_PAUSE_MAX ? worker->poll_penalty * 2
+                                                                   : POLL_PAUSE_MAX;
+    worker->poll_pause = worker->poll_penalty;
+}
+
+/* Whether there is work, or a timer is due, before the worker has to sleep. */
+static bool poll_for_work(osri_worker *worker, osri_scheduler *scheduler)
+{
+    osr_node *node = worker->node;
+    if (node->scheduler_count < 2 || worker->poll_pause > 0) {
+        worker->poll_pause -= worker->poll_pause > 0;
+        return false;
+    }
+    uint64_t begin = osri_node_now(node);
+    uint64_t before = begin;
+    while (before - begin < POLL_NS) {
+        for (int i = 0; i < 16; i++) {
+            if (has_work(worker, scheduler)) {
+                worker->poll_penalty = 0;
+                return true;
+            }
+        }
+        (void)sched_yield();
+        uint64_t now = osri_node_tick(node);
+        if (now - before > POLL_YIELD_NS) {
+            break;
+        }
+        if (osri_wheel_next_due(&scheduler->wheel) <= now) {
+            return true;
+        }
+        before = now;
+    }
+    poll_in_vain(worker);
+    return has_work(worker, scheduler);
+}
+
 static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
 {
     osr_node *node = worker->node;
@@ -105,8 +161,11 @@ static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
         !atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
         uint64_t ns = sleep_ns(scheduler);
         if (ns != 0) {
+            uint64_t begin = osri_node_now(node);
             node->env->park(node->env->context, worker->parker, ns);
-            (void)osri_node_tick(node);
+            if (osri_node_tick(node) - begin < POLL_NS) { /* polling would have paid */
+                worker->poll_pause = 0;
+            }
         }
     }
     atomic_store_explicit(&scheduler->sleeping, false, memory_order_seq_cst);
@@ -159,7 +218,7 @@ static void worker_main(void *argument)
         osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_acquire);
         if (scheduler == NULL) {
             wait_for_scheduler(worker);
-        } else if (!osri_scheduler_turn(worker)) {
+        } else if (!osri_scheduler_turn(worker) && !poll_for_work(worker, scheduler)) {
             /* the turn ran no process: the scheduler is still ours */
             sleep_until_work(worker, scheduler);
         }

@@ -7,10 +7,8 @@
 void osri_count(osr_node *node, osri_counter counter)
 {
     osri_worker *worker = osri_worker_of(node);
-    if (worker != NULL) { /* one writer: no need for an exchange */
-        _Atomic(uint64_t) *value = &worker->counters.value[counter];
-        uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
-        atomic_store_explicit(value, now + 1, memory_order_relaxed);
+    if (worker != NULL) {
+        osri_counters_add(&worker->counters, counter);
     } else {
         atomic_fetch_add_explicit(&node->outside.value[counter], 1, memory_order_relaxed);
     }

@@ -27,6 +27,14 @@ typedef struct osri_counters {
     _Atomic(uint64_t) value[OSRI_COUNTERS];
 } osri_counters;
 
+/* Adds one to a worker's own, on its thread: one writer, so no exchange. */
+static inline void osri_counters_add(osri_counters *counters, osri_counter counter)
+{
+    _Atomic(uint64_t) *value = &counters->value[counter];
+    atomic_store_explicit(value, atomic_load_explicit(value, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 /* Adds one, cheaply on a worker's own thread. Threads: any. */
 void osri_count(osr_node *node, osri_counter counter);
 

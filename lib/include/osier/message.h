@@ -148,7 +148,8 @@ typedef struct osr_dest {
 
 /* What stands behind NAME_send(): sends a copy; the result may be ignored.
  * Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_ENOMEM; OSR_EINVAL over
- *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer. Not a suspension point. */
+ *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer. Suspension point: a send costs as much of
+ *   the turn as a receive, and lets others run when the turn is used up. */
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
 
 /* What stands behind NAME_send_all(): sends one message to many. It is copied once, into a body

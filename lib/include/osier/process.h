@@ -137,7 +137,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_spawn_named(osr_self *self, const char *entry
 /* Sends are NAME_send(self, dest, &message), made by OSR_MESSAGE: the message is copied; to a
  * process that does not exist (any more) it is silently dropped, as in Erlang. They return
  * OSR_ENOPROC only for an unregistered bare name of this node, OSR_ENOMEM, OSR_EINVAL over 16 MiB.
- * Not a suspension point. */
+ * Suspension point: who only sends has turns like everybody. */
 
 /* A received message. Everything in it is lent until the next receive of this process, or until the
  * handler returns. */
