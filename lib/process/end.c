@@ -353,6 +353,17 @@ void osri_relations_free(osr_self *process)
     process->relations = NULL;
 }
 
+void osri_relations_trim(osr_self *process)
+{
+    osri_relations *relations = process->relations;
+    if (osri_map_count(&relations->links) == 0 && osri_map_count(&relations->monitors) == 0 &&
+        osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
+        osri_map_count(&relations->spawns) == 0 && relations->timers == NULL) {
+        process->trims += 1;
+        osri_relations_free(process);
+    }
+}
+
 static void log_crash(osr_self *process)
 {
     const osr_reason *reason = osri_process_reason(process);

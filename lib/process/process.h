@@ -163,6 +163,7 @@ struct osr_self {
     uint64_t exit_due_ns; /* from then on it is abandoned instead of told again; 0 = not yet told */
     uint32_t exit_told;   /* times it was told */
 
+    uint8_t trims;         /* see osri_relations_trim() */
     bool started;          /* the body's start() has returned, or the raw body runs */
     bool exiting;          /* told to exit: suspension points return OSR_EEXIT */
     bool ending;           /* returned, or nothing to return from: end it */
@@ -259,6 +260,11 @@ const osr_reason *osri_process_reason(const osr_self *process);
 /* The relations, made on first use; NULL when out of memory. Owner. */
 osri_relations *osri_process_relations(osr_self *process);
 void osri_relations_free(osr_self *process);
+
+/* Frees them if there are none, the first OSRI_TRIMS_MAX times: what a process needs at its start
+ * only is not kept while it idles, what it needs again and again is. Owner. */
+#define OSRI_TRIMS_MAX 4
+void osri_relations_trim(osr_self *process);
 
 /* Puts a message that the runtime itself made into the mailbox. When there is no memory for it the
  * process is told to exit with reason error, OSR_ENOMEM: no down or exit message is lost in

@@ -44,6 +44,7 @@ static void life_init(osr_self *process)
     process->current = process->held = process->answer = process->reason = NULL;
     process->state_block = NULL;
     process->relations = NULL;
+    process->trims = 0;
     process->defers = NULL;
     process->blocks = process->kept = NULL;
     process->home = NULL;

@@ -296,6 +296,9 @@ static bool must_end(const osr_self *process)
 /* Nothing to do: gives it up. False: something came meanwhile, it is still ours. */
 static bool rest(osr_self *process)
 {
+    if (process->stack == NULL && process->relations != NULL && process->trims < OSRI_TRIMS_MAX) {
+        osri_relations_trim(process);
+    }
     osri_process_set_state(process,
                            process->stack == NULL ? OSRI_PROCESS_IDLE : OSRI_PROCESS_WAITING);
     return osri_process_park(process);
