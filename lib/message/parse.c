@@ -442,6 +442,17 @@ static osr_err parse_fields(parser *p, const osr_type *type)
     return err;
 }
 
+/* The fields, if there are any, and nothing behind them. */
+static osr_err parse_rest(parser *p, const osr_type *type)
+{
+    osr_err err = accept(p, '{') ? parse_fields(p, type) : osri_pack_map(&p->buffer, 0);
+    skip_blanks(p);
+    if (err == OSR_OK && *p->at != '\0') {
+        return fail(p, "expected nothing more");
+    }
+    return err;
+}
+
 static osr_err parse_message(parser *p, const osri_types *types, const osr_type **ret_type)
 {
     char name[NAME_BYTES_MAX];
@@ -455,12 +466,20 @@ static osr_err parse_message(parser *p, const osri_types *types, const osr_type 
         return OSR_ENOTFOUND;
     }
     p->at += size;
-    osr_err err = accept(p, '{') ? parse_fields(p, type) : osri_pack_map(&p->buffer, 0);
-    skip_blanks(p);
-    if (err == OSR_OK && *p->at != '\0') {
-        return fail(p, "expected nothing more");
-    }
     *ret_type = type;
+    return parse_rest(p, type);
+}
+
+static osr_err decode_parsed(parser *p, osr_err err, const osr_type *type,
+                             osri_envelope **ret_envelope)
+{
+    if (err == OSR_OK) {
+        err = osri_decode(type, p->buffer.at, p->buffer.size, ret_envelope);
+        if (err == OSR_EPROTO || err == OSR_EINVAL) {
+            err = fail(p, "the message is too large");
+        }
+    }
+    osri_buffer_fini(&p->buffer);
     return err;
 }
 
@@ -470,12 +489,18 @@ osr_err osri_parse(const osri_types *types, const char *text, osri_envelope **re
     parser p = {.text = text, .at = text, .error = ret_error};
     const osr_type *type = NULL;
     osr_err err = parse_message(&p, types, &type);
-    if (err == OSR_OK) {
-        err = osri_decode(type, p.buffer.at, p.buffer.size, ret_envelope);
-        if (err == OSR_EPROTO || err == OSR_EINVAL) {
-            err = fail(&p, "the message is too large");
-        }
+    return decode_parsed(&p, err, type, ret_envelope);
+}
+
+osr_err osri_parse_as(const osr_type *type, const char *text, osri_envelope **ret_envelope,
+                      char ret_error[OSRI_PARSE_TEXT_BYTES])
+{
+    parser p = {.text = text, .at = text, .error = ret_error};
+    char name[NAME_BYTES_MAX];
+    size_t size = peek_name(&p, name);
+    if (size > 0 && strcmp(name, type->name) != 0) {
+        return fail(&p, "expected %s or {", type->name);
     }
-    osri_buffer_fini(&p.buffer);
-    return err;
+    p.at += size;
+    return decode_parsed(&p, parse_rest(&p, type), type, ret_envelope);
 }

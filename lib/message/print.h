@@ -8,6 +8,7 @@
 
 #include "lib/message/envelope.h"
 #include "lib/message/types.h"
+#include "osier/dynamic.h"
 
 /* Values as a person reads and types them. osr_print() (osier/message.h) writes, osri_parse() reads
  * the same text again:
@@ -24,7 +25,7 @@
  * In text every byte below 0x20, 0x7f, the quote and the backslash stand as \n \t \r \" \\ or \x0a;
  * so do bytes that are not part of well-formed UTF-8. Threads: any. */
 
-#define OSRI_PARSE_TEXT_BYTES 256
+#define OSRI_PARSE_TEXT_BYTES OSR_PARSE_TEXT_BYTES
 
 /* As osr_print(), which see; type NULL prints "-". */
 size_t osri_print(const osr_type *type, const void *value, char *ret_text, size_t capacity);
@@ -36,5 +37,10 @@ size_t osri_print(const osr_type *type, const void *value, char *ret_text, size_
 OSR_MUST_CHECK osr_err osri_parse(const osri_types *types, const char *text,
                                   osri_envelope **ret_envelope,
                                   char ret_error[OSRI_PARSE_TEXT_BYTES]);
+
+/* The same for one type, whose name may be left out. */
+OSR_MUST_CHECK osr_err osri_parse_as(const osr_type *type, const char *text,
+                                     osri_envelope **ret_envelope,
+                                     char ret_error[OSRI_PARSE_TEXT_BYTES]);
 
 #endif

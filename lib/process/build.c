@@ -40,7 +40,7 @@ static osri_envelope *take_built(osr_self *self, void *message)
     return envelope;
 }
 
-static osr_err send_signal(osr_self *self, osr_dest to, osri_envelope *signal)
+osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
 {
     signal->kind = OSRI_SIGNAL_MESSAGE;
     signal->from = osri_process_pid(self);
@@ -61,7 +61,7 @@ osr_err osri_give(osr_self *self, osr_dest to, void *message)
         osri_envelope_free(&signal);
         return err;
     }
-    return send_signal(self, to, signal);
+    return osri_send_envelope(self, to, signal);
 }
 
 void osri_drop(osr_self *self, void *message)
@@ -97,7 +97,7 @@ osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t count, const
         osri_envelope *signal;
         osr_err err = osri_envelope_new_shared(body, &signal);
         if (err == OSR_OK) {
-            err = send_signal(self, dests[i], signal);
+            err = osri_send_envelope(self, dests[i], signal);
         }
         first = first == OSR_OK ? err : first;
     }

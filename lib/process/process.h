@@ -309,6 +309,10 @@ void osri_timers_end_all(osr_self *process);
 void osri_timer_refused(osr_node *node, osri_envelope *signal);
 void osri_memory_end_all(osr_self *process);
 
+/* Sends a message that is complete but for its address and sender. Takes it. Errors: OSR_ENOPROC an
+ * unregistered bare name of this node. */
+osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message);
+
 /* Frees the messages that the process has begun to build and not given away. */
 void osri_building_end_all(osr_self *process);
 

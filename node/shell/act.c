@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
-#include "lib/message/print.h"
 #include "lib/process/body.h"
 #include "lib/process/signal.h"
 #include "lib/process/snapshot.h"
 #include "node/shell/command.h"
+#include "osier/dynamic.h"
 #include "osier/main.h"
 
 /* Commands that change something: call, send, exit, kill. */
@@ -18,12 +18,10 @@
 
 /* ---- call and send --------------------------------------------------------------------- */
 
-static bool parse_message(osri_command_context *context, const char *text,
-                          osri_envelope **ret_message)
+static bool parse_message(osri_command_context *context, const char *text, osr_any **ret_message)
 {
-    osri_types *types = osri_node_types(osr_self_node(context->self));
-    char error[OSRI_PARSE_TEXT_BYTES] = "";
-    osr_err err = osri_parse(types, text, ret_message, error);
+    char error[OSR_PARSE_TEXT_BYTES] = "";
+    osr_err err = osr_parse(osr_self_node(context->self), text, ret_message, error);
     if (err != OSR_OK) {
         osri_command_complain(context, OSR_STATUS_USAGE,
                               "%s; a message is typed like name{field: 5, other: \"text\"}",
@@ -71,16 +69,16 @@ static void print_message(osri_command_context *context, const osr_message *mess
         osri_command_complain(context, OSR_STATUS_FAILED, "out of memory");
         return;
     }
-    size_t bytes = osri_print(message->type, message->body, text, PRINT_BYTES);
+    size_t bytes = osr_print(message->type, message->body, text, PRINT_BYTES);
     osri_text_add_bytes(&context->out, text, bytes);
     osri_text_add(&context->out, "\n");
     osri_heap_free(text, PRINT_BYTES);
 }
 
 static void call(osri_command_context *context, const char *word, osr_pid pid,
-                 const osri_envelope *envelope)
+                 const osr_any *request)
 {
-    const osr_type *type = envelope->type;
+    const osr_type *type = osr_any_type(request);
     if (type->reply == NULL) {
         osri_command_complain(context, OSR_STATUS_USAGE,
                               "%s is not a request, so nobody answers it; type: send %s %s{...}",
@@ -88,8 +86,8 @@ static void call(osri_command_context *context, const char *word, osr_pid pid,
         return;
     }
     osr_message reply;
-    osr_err err = osri_request(context->self, osr_to(pid), type, osri_envelope_body(envelope),
-                               CALL_MS, &reply, NULL);
+    osr_err err = osri_request(context->self, osr_to(pid), type, osr_any_body(request), CALL_MS,
+                               &reply, NULL);
     if (err == OSR_OK) {
         print_message(context, &reply);
     } else {
@@ -101,28 +99,29 @@ void osri_command_call(osri_command_context *context, char *const *arguments, un
 {
     (void)count;
     osr_pid pid;
-    osri_envelope *envelope = NULL;
+    osr_any *message = NULL;
     if (osri_command_process(context, arguments[0], &pid) &&
-        parse_message(context, arguments[1], &envelope) && may_be_sent(context, envelope->type)) {
-        call(context, arguments[0], pid, envelope);
+        parse_message(context, arguments[1], &message) &&
+        may_be_sent(context, osr_any_type(message))) {
+        call(context, arguments[0], pid, message);
     }
-    osri_envelope_free(&envelope);
+    osr_any_free(&message);
 }
 
 void osri_command_send(osri_command_context *context, char *const *arguments, unsigned count)
 {
     (void)count;
     osr_pid pid;
-    osri_envelope *envelope = NULL;
+    osr_any *message = NULL;
     if (osri_command_process(context, arguments[0], &pid) &&
-        parse_message(context, arguments[1], &envelope) && may_be_sent(context, envelope->type)) {
-        osr_err err =
-            osri_send(context->self, osr_to(pid), envelope->type, osri_envelope_body(envelope));
+        parse_message(context, arguments[1], &message) &&
+        may_be_sent(context, osr_any_type(message))) {
+        osr_err err = osr_any_send(context->self, osr_to(pid), &message);
         if (err != OSR_OK) {
             osri_command_complain(context, OSR_STATUS_FAILED, "not sent: %s", osr_err_text(err));
         }
     }
-    osri_envelope_free(&envelope);
+    osr_any_free(&message);
 }
 
 /* ---- exit and kill --------------------------------------------------------------------- */
