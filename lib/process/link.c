@@ -39,6 +39,9 @@ static osri_link_entry *entry_of(const osr_self *process, osr_pid pid)
 osr_err osri_link_add(osr_self *process, osr_pid pid)
 {
     osri_relations *relations = osri_process_relations(process);
+    if (relations != NULL && osri_map_count(&relations->links) >= process->node->relations_max) {
+        return OSR_ELIMIT;
+    }
     osri_link_entry *entry = osri_heap_zalloc(sizeof(*entry));
     if (relations == NULL || entry == NULL ||
         osri_map_put(&relations->links, &pid, sizeof(pid), entry, NULL) != OSR_OK) {

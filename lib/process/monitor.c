@@ -40,15 +40,19 @@ static osri_monitor_entry *monitor_entry_new(osr_pid pid, const char *name, cons
 }
 
 osr_err osri_monitor_add(osr_self *process, osr_pid pid, const char *name, const char *node,
-                         uint64_t number)
+                         uint64_t tag, uint64_t number)
 {
     osri_relations *relations = osri_process_relations(process);
+    if (relations != NULL && osri_map_count(&relations->monitors) >= process->node->relations_max) {
+        return OSR_ELIMIT;
+    }
     osri_monitor_entry *entry = monitor_entry_new(pid, name, node);
     if (relations == NULL || entry == NULL ||
         osri_map_put_u64(&relations->monitors, number, entry, NULL) != OSR_OK) {
         monitor_entry_free(entry);
         return OSR_ENOMEM;
     }
+    entry->tag = tag;
     return OSR_OK;
 }
 
@@ -100,7 +104,7 @@ static void demonitor_asked(osr_self *process, osri_envelope *signal)
 static void tell_down(osr_self *process, const osri_monitor_entry *entry, uint64_t number,
                       osr_pid pid, const osr_reason *reason)
 {
-    osr_down message = {.reason = *reason};
+    osr_down message = {.reason = *reason, .tag = entry->tag};
     message.monitor.node = process->node->id;
     message.monitor.number = number;
     message.pid = osr_pid_is_none(entry->pid) ? pid : entry->pid;
@@ -203,6 +207,11 @@ void osri_monitor_end_all(osr_self *process)
 
 osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor)
 {
+    return osr_monitor_tagged(self, to, 0, ret_monitor);
+}
+
+osr_err osr_monitor_tagged(osr_self *self, osr_dest to, uint64_t tag, osr_ref *ret_monitor)
+{
     if (osr_pid_is_none(to.pid) && to.name == NULL) {
         return OSR_EINVAL;
     }
@@ -210,7 +219,7 @@ osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor)
         to.pid = osri_node_whereis(self->node, to.name); /* whoever has the name now */
     }
     uint64_t number = osri_reference_next(self->node);
-    osr_err err = osri_monitor_add(self, to.pid, to.name, to.node, number);
+    osr_err err = osri_monitor_add(self, to.pid, to.name, to.node, tag, number);
     if (err != OSR_OK) {
         return err;
     }

@@ -66,11 +66,13 @@ struct osr_node {
     osri_map entries; /* name -> const osr_entry *; constant once made */
 
     osri_mutex registry_mutex; /* OSRI_RANK_REGISTRY */
-    osri_map names;            /* name -> osr_self *; guarded_by: registry_mutex */
-    osri_map subscribers; /* osr_pid -> (void *)1 or 2 (hidden too); guarded_by: registry_mutex */
-    osri_map peers_up;    /* node id -> osri_peer *; guarded_by: registry_mutex */
-    osri_list waiters;    /* osr_node_wait(); guarded_by: registry_mutex */
-    osri_map ended;       /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
+    uint32_t names_max;
+    uint32_t relations_max; /* links, and monitors, of one process */
+    osri_map names;         /* name -> osr_self *; guarded_by: registry_mutex */
+    osri_map subscribers;   /* osr_pid -> (void *)1 or 2 (hidden too); guarded_by: registry_mutex */
+    osri_map peers_up;      /* node id -> osri_peer *; guarded_by: registry_mutex */
+    osri_list waiters;      /* osr_node_wait(); guarded_by: registry_mutex */
+    osri_map ended;         /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
 
     const osri_remote_ops *remote;
     void *remote_context;

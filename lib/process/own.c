@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/core/heap.h"
@@ -35,18 +36,51 @@ static void block_unhang(osri_block **first, osri_block *block)
 /* Blocks begin with a header of this size, so that what follows is aligned for any type. */
 #define HEADER_BYTES ((sizeof(osri_block) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1))
 
+/* Whether it may own so much more; ends the process if not. */
+static void check_limit(osr_self *self, uint64_t bytes)
+{
+    uint64_t limit = (uint64_t)self->memory_max_kib * 1024;
+    if (limit == 0 || self->owned_bytes + bytes <= limit) {
+        return;
+    }
+    char text[96];
+    (void)snprintf(text, sizeof(text), "more memory than its limit of %u KiB (.memory_max)",
+                   (unsigned)self->memory_max_kib);
+    osr_reason reason = osr_reason_crash(text);
+    osr_exit(self, &reason);
+}
+
+static uint64_t size_of(const osri_block *block)
+{
+    return block->bytes +
+           (block->kept == NULL ? 0 : sizeof(*block->kept) + (uint64_t)block->kept->size);
+}
+
+static void own(osr_self *self, osri_block **first, osri_block *block)
+{
+    block_hang(first, block);
+    self->owned_bytes += size_of(block);
+}
+
+static void disown(osr_self *self, osri_block **first, osri_block *block)
+{
+    block_unhang(first, block);
+    self->owned_bytes -= size_of(block);
+}
+
 void *osr_alloc(osr_self *self, size_t bytes)
 {
     if (bytes > SIZE_MAX - HEADER_BYTES) {
         return NULL;
     }
+    check_limit(self, HEADER_BYTES + bytes);
     osri_block *block = osri_heap_alloc(HEADER_BYTES + bytes);
     if (block == NULL) {
         return NULL;
     }
     block->bytes = HEADER_BYTES + bytes;
     block->kept = NULL;
-    block_hang(&self->blocks, block);
+    own(self, &self->blocks, block);
     return (char *)block + HEADER_BYTES;
 }
 
@@ -73,10 +107,10 @@ void osr_free(osr_self *self, void *pointer)
     }
     osri_block *block = block_of_kept(self, pointer);
     if (block != NULL) {
-        block_unhang(&self->kept, block);
+        disown(self, &self->kept, block);
     } else {
         block = (osri_block *)(void *)((char *)pointer - HEADER_BYTES);
-        block_unhang(&self->blocks, block);
+        disown(self, &self->blocks, block);
     }
     block_free(block);
 }
@@ -92,6 +126,7 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
     if (place == NULL || message->body == NULL) {
         return OSR_EINVAL;
     }
+    check_limit(self, sizeof(osri_block) + sizeof(**place) + (*place)->size);
     osri_block *block = osri_heap_alloc(sizeof(*block));
     if (block == NULL) {
         return OSR_ENOMEM;
@@ -99,7 +134,7 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
     block->bytes = sizeof(*block);
     block->kept = *place;
     *place = NULL;
-    block_hang(&self->kept, block);
+    own(self, &self->kept, block);
     *ret_body = message->body;
     return OSR_OK;
 }

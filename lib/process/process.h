@@ -51,6 +51,7 @@ typedef struct osri_link_entry {
 /* A monitor that this process holds. */
 typedef struct osri_monitor_entry {
     osr_pid pid;       /* none when by name */
+    uint64_t tag;      /* for its down message */
     char *name, *node; /* as it was addressed; NULL when by pid */
 } osri_monitor_entry;
 
@@ -123,8 +124,9 @@ struct osr_self {
     const void *configuration;
     osr_pid parent;
     char label[32];
-    uint32_t exit_ms; /* see osri_process_leave() */
-    uint8_t priority; /* osr_priority */
+    uint32_t exit_ms;        /* see osri_process_leave() */
+    uint32_t memory_max_kib; /* 0: no limit */
+    uint8_t priority;        /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */
 
@@ -137,10 +139,11 @@ struct osr_self {
     void *state_block;
     osri_relations *relations;
     osri_defer *defers;
-    osri_block *blocks; /* of osr_alloc() */
-    osri_block *kept;   /* of osr_keep() */
-    char *name;         /* guarded by the node's registry lock */
-    atomic_bool named;  /* name is not NULL; written under that lock */
+    osri_block *blocks;   /* of osr_alloc() */
+    osri_block *kept;     /* of osr_keep() */
+    uint64_t owned_bytes; /* of both */
+    char *name;           /* guarded by the node's registry lock */
+    atomic_bool named;    /* name is not NULL; written under that lock */
 
     struct osri_worker *home; /* a pinned process that has run: the thread it stays on; else NULL */
     osri_stack *stack;        /* lent; NULL between callbacks */
@@ -282,7 +285,7 @@ osr_err osri_watcher_add(osr_self *process, osr_pid watcher, uint64_t number);
 void osri_monitor_signal(osr_self *process, osri_envelope *signal);
 void osri_monitor_end_all(osr_self *process);
 osr_err osri_monitor_add(osr_self *process, osr_pid pid, const char *name, const char *node,
-                         uint64_t number);
+                         uint64_t tag, uint64_t number);
 
 /* Requests of others that this process has taken and not answered. Owner. */
 osr_err osri_request_keep(osr_self *process, osr_pid caller, uint64_t number);

@@ -30,6 +30,9 @@ static osr_err add_locked(osr_node *node, const char *name, osr_self *process)
     if (process->name != NULL || osri_map_get(&node->names, name, bytes) != NULL) {
         return OSR_ETAKEN;
     }
+    if (osri_map_count(&node->names) >= node->names_max) {
+        return OSR_ELIMIT;
+    }
     char *copy = osri_heap_strdup(name);
     if (copy == NULL || osri_map_put(&node->names, name, bytes, process, NULL) != OSR_OK) {
         osri_heap_strfree(copy);

@@ -32,6 +32,7 @@ static void identity_init(osr_self *process, const osri_plan *plan)
         options->priority > OSR_PRIORITY_HIGH ? OSR_PRIORITY_NORMAL : options->priority;
     process->stack_bytes = options->stack_bytes;
     process->exit_ms = options->exit_ms != 0 ? options->exit_ms : EXIT_MS_DEFAULT;
+    process->memory_max_kib = options->memory_max;
     process->reports_end = plan->reports_end;
     const char *label = options->label != NULL ? options->label : "";
     memset(process->label, 0, sizeof(process->label));
@@ -47,6 +48,7 @@ static void life_init(osr_self *process)
     process->trims = 0;
     process->defers = NULL;
     process->blocks = process->kept = NULL;
+    process->owned_bytes = 0;
     process->home = NULL;
     process->stack = NULL;
     process->resumer = NULL;
@@ -142,7 +144,7 @@ static osr_err relate(osr_self *parent, osr_self *child, const osr_spawn_options
         number = osri_reference_next(parent->node);
         err = osri_watcher_add(child, parent_pid, number);
         if (err == OSR_OK) {
-            err = osri_monitor_add(parent, child_pid, NULL, NULL, number);
+            err = osri_monitor_add(parent, child_pid, NULL, NULL, 0, number);
         }
     }
     if (err == OSR_OK && options->link) {

@@ -71,6 +71,7 @@ static osri_spawn_request request_of(const char *entry, const osr_type *type, os
                                   .monitor_ref = monitor,
                                   .stack_bytes = options->stack_bytes,
                                   .exit_ms = options->exit_ms,
+                                  .memory_max = options->memory_max,
                                   .priority = (uint32_t)options->priority,
                                   .pinned = options->pinned};
     request.name = osr_str_of(options->name == NULL ? "" : options->name);
@@ -167,7 +168,7 @@ static void relate_remote(osr_self *process, const osri_spawn_entry *entry, osr_
         err = osri_link_add(process, pid);
     }
     if (err == OSR_OK && entry->monitor != 0) {
-        err = osri_monitor_add(process, pid, NULL, NULL, entry->monitor);
+        err = osri_monitor_add(process, pid, NULL, NULL, 0, entry->monitor);
     }
     if (err != OSR_OK) {
         osr_reason reason = osr_reason_of(OSR_REASON_KILL);
@@ -247,6 +248,7 @@ static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_
                                  .label = request->label.at,
                                  .stack_bytes = request->stack_bytes,
                                  .exit_ms = request->exit_ms,
+                                 .memory_max = request->memory_max,
                                  .priority = request->priority <= OSR_PRIORITY_HIGH
                                                  ? (osr_priority)request->priority
                                                  : OSR_PRIORITY_NORMAL,

@@ -101,6 +101,9 @@ static void base_init(osr_node *node, const osr_node_options *options)
     node->id = osri_node_id(node->name, node->creation);
     node->started_ns = osri_node_tick(node);
     osri_log_init(&node->log, node->name, options->log_level, NULL, NULL);
+    node->names_max = options->names_max != 0 ? options->names_max : OSRI_PROCESSES_DEFAULT;
+    node->relations_max =
+        options->relations_max != 0 ? options->relations_max : OSRI_PROCESSES_DEFAULT;
     osri_mutex_init(&node->registry_mutex, OSRI_RANK_REGISTRY);
     osri_list_init(&node->waiters);
     osri_run_queue_init(&node->injected);

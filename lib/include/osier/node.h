@@ -20,6 +20,8 @@ typedef struct osr_node_options {
     uint64_t creation;       /* 0 = 64 random bits */
     uint32_t schedulers;     /* 0 = one a core the process may use */
     uint32_t processes_max;  /* 0 = 1,048,576; more: osr_spawn() gives OSR_ELIMIT */
+    uint32_t names_max;      /* registered at once; 0 = 1,048,576 */
+    uint32_t relations_max;  /* links, and likewise monitors, that one process has; 0 = 1,048,576 */
     uint32_t timers_max;     /* live at once; rounded up to 1,024s; 0 = 16,777,216 */
     const osr_env *env;      /* NULL = the real one; must outlive the node */
     osr_log_level log_level; /* what it writes to standard error */

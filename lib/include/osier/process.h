@@ -78,6 +78,8 @@ typedef struct osr_spawn_options {
     const char *node;     /* spawn on this node: the entry must be exported there; NULL = here */
     uint32_t stack_bytes; /* 0 = 64 KiB */
     uint32_t exit_ms;     /* time to return after the first OSR_EEXIT; 0 = 1,000 */
+    uint32_t memory_max;  /* KiB of osr_alloc() and osr_keep() together; over it the process crashes
+                             there; 0 = no limit */
     bool link;            /* atomically linked to the spawner */
     bool monitor;         /* atomically monitored by the spawner: see ret_monitor */
     bool pinned;          /* stays on one thread */
@@ -193,7 +195,7 @@ OSR_API osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *
 /* to a trapping process */
 OSR_MESSAGE(osr_exited, 0x02, (1, pid, from), (2, of(osr_reason), reason));
 OSR_MESSAGE(osr_down, 0x03, (1, ref, monitor), (2, pid, pid), (3, str, name), (4, str, node),
-            (5, of(osr_reason), reason));
+            (5, of(osr_reason), reason), (6, u64, tag));
 OSR_MESSAGE(osr_timeout, 0x04, (1, ref, timer));
 OSR_MESSAGE(osr_nodeup, 0x05, (1, str, name), (2, u64, node), (3, u64, creation), (4, u64, os_pid),
             (5, list(str), labels), (6, bool, hidden));
@@ -202,15 +204,22 @@ OSR_MESSAGE(osr_spawn_reply, 0x07, (1, ref, request), (2, i32, error), (3, pid, 
 
 /* Links this process and pid. Once is enough; linking oneself does nothing. A dead process of this
  * node: OSR_ENOPROC, or for one that traps exits an osr_exited message; of another node always the
- * latter (or the exit). Not a suspension point. */
+ * latter (or the exit). Not a suspension point.
+ * Errors also: OSR_ENOMEM; OSR_ELIMIT it has relations_max links; OSR_EINVAL a pid that is none. */
 OSR_API OSR_MUST_CHECK osr_err osr_link(osr_self *self, osr_pid pid);
 
 /* Removes the link: no exit of it arrives after this returns. Not a suspension point. */
 OSR_API osr_err osr_unlink(osr_self *self, osr_pid pid);
 
 /* Asks for one osr_down message when the process ends, does not exist, or its node is lost.
- * Monitors stack; monitoring oneself never fires. Not a suspension point. */
+ * Monitors stack; monitoring oneself never fires. Not a suspension point.
+ * Errors: OSR_ENOMEM; OSR_ELIMIT it has relations_max monitors; OSR_EINVAL a pid that is none. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor);
+
+/* The same, and the down message carries `tag`: what the watcher wants to be reminded of, so that it
+ * need not look the reference up. Without it the tag is 0. */
+OSR_API OSR_MUST_CHECK osr_err osr_monitor_tagged(osr_self *self, osr_dest to, uint64_t tag,
+                                                  osr_ref *ret_monitor);
 
 /* Ends a monitor; returns whether it was still there. A down message that is already in the mailbox
  * stays, unless flush. Not a suspension point. */
@@ -251,7 +260,7 @@ OSR_API bool osr_is_alive(osr_self *self, osr_pid pid);
 /* ---- names ----------------------------------------------------------------------------- */
 
 /* Registers a process of this node. Errors: OSR_ETAKEN the name is taken or the process has one;
- * OSR_ENOPROC not alive or not of this node; OSR_EINVAL empty or over 255 bytes. */
+ * OSR_ELIMIT the node has names_max names; OSR_ENOPROC not alive or not of this node; OSR_EINVAL empty or over 255 bytes. */
 OSR_API OSR_MUST_CHECK osr_err osr_register(osr_self *self, const char *name, osr_pid pid);
 
 /* Errors: OSR_ENOTFOUND. */
@@ -296,7 +305,9 @@ OSR_API bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaini
 
 /* ---- memory and clean-up --------------------------------------------------------------- */
 
-/* Memory that is freed when the process ends, however it ends. NULL when there is none. */
+/* Memory that is freed when the process ends, however it ends. NULL when there is none. A process
+ * that would have more than its memory_max ends here, as osr_exit() does, with a crash that says so:
+ * what cannot be had is one thing, what one was told not to take another. */
 OSR_API void *osr_alloc(osr_self *self, size_t bytes);
 OSR_API void osr_free(osr_self *self, void *block);
 
