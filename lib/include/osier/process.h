@@ -216,8 +216,8 @@ OSR_API osr_err osr_unlink(osr_self *self, osr_pid pid);
  * Errors: OSR_ENOMEM; OSR_ELIMIT it has relations_max monitors; OSR_EINVAL a pid that is none. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor);
 
-/* The same, and the down message carries `tag`: what the watcher wants to be reminded of, so that it
- * need not look the reference up. Without it the tag is 0. */
+/* The same, and the down message carries `tag`: what the watcher wants to be reminded of, so that
+ * it need not look the reference up. Without it the tag is 0. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_tagged(osr_self *self, osr_dest to, uint64_t tag,
                                                   osr_ref *ret_monitor);
 
@@ -260,7 +260,8 @@ OSR_API bool osr_is_alive(osr_self *self, osr_pid pid);
 /* ---- names ----------------------------------------------------------------------------- */
 
 /* Registers a process of this node. Errors: OSR_ETAKEN the name is taken or the process has one;
- * OSR_ELIMIT the node has names_max names; OSR_ENOPROC not alive or not of this node; OSR_EINVAL empty or over 255 bytes. */
+ * OSR_ELIMIT the node has names_max names; OSR_ENOPROC not alive or not of this node; OSR_EINVAL
+ * empty or over 255 bytes. */
 OSR_API OSR_MUST_CHECK osr_err osr_register(osr_self *self, const char *name, osr_pid pid);
 
 /* Errors: OSR_ENOTFOUND. */
@@ -306,8 +307,8 @@ OSR_API bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaini
 /* ---- memory and clean-up --------------------------------------------------------------- */
 
 /* Memory that is freed when the process ends, however it ends. NULL when there is none. A process
- * that would have more than its memory_max ends here, as osr_exit() does, with a crash that says so:
- * what cannot be had is one thing, what one was told not to take another. */
+ * that would have more than its memory_max ends here, as osr_exit() does, with a crash that says
+ * so: what cannot be had is one thing, what one was told not to take another. */
 OSR_API void *osr_alloc(osr_self *self, size_t bytes);
 OSR_API void osr_free(osr_self *self, void *block);
 
