@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <check.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/core/heap.h"
+#include "lib/process/body.h"
+#include "lib/process/info.h"
+#include "osier/osier.h"
+
+/* A process goes on on another thread after each kind of suspension point. The node is stepped by
+ * two threads, in such a way that the one on which the process was seen last does not run it
+ * next. */
+
+OSR_MESSAGE(parcel, 0x7501, (1, i64, n), (2, pid, from));
+OSR_MESSAGE(stamp, 0x7502, (1, i64, n));
+OSR_REQUEST(forward, 0x7503, stamp, (1, pid, next), (2, i64, n));
+OSR_REQUEST(dawdle, 0x7504, stamp, (1, u32, ms));
+
+#define CHECK_OK(self, call) OSR_CHECK(self, (call) == OSR_OK)
+#define STEPS_MAX 200000
+
+/* ---- two threads that step ----------------------------------------------------------------- */
+
+typedef struct stepper {
+    pthread_t thread;
+    sem_t go;
+    sem_t gone;
+    long id;
+} stepper;
+
+static stepper steppers[2];
+static osr_node *node;
+static uint64_t clock_ns;
+static bool did;
+static bool over;
+static uint64_t due_ns;
+static _Atomic long seen_on; /* the thread that the process in question was seen on last */
+static _Atomic bool finished;
+
+static uint64_t stepped_now(void *context)
+{
+    (void)context;
+    return clock_ns;
+}
+
+static void *step_on_demand(void *argument)
+{
+    stepper *mine = argument;
+    mine->id = syscall(SYS_gettid);
+    for (;;) {
+        (void)sem_post(&mine->gone);
+        (void)sem_wait(&mine->go);
+        if (over) {
+            return NULL;
+        }
+        did = osr_node_step(node, &due_ns);
+    }
+}
+
+static void step_on(stepper *who)
+{
+    (void)sem_post(&who->go);
+    (void)sem_wait(&who->gone);
+    if (!did && due_ns != UINT64_MAX && due_ns > clock_ns) {
+        clock_ns = due_ns;
+    }
+}
+
+static void begin_steppers(void)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(sem_init(&steppers[i].go, 0, 0), 0);
+        ck_assert_int_eq(sem_init(&steppers[i].gone, 0, 0), 0);
+        ck_assert_int_eq(pthread_create(&steppers[i].thread, NULL, step_on_demand, &steppers[i]),
+                         0);
+        (void)sem_wait(&steppers[i].gone);
+    }
+}
+
+static void end_steppers(void)
+{
+    over = true;
+    for (int i = 0; i < 2; i++) {
+        (void)sem_post(&steppers[i].go);
+        (void)pthread_join(steppers[i].thread, NULL);
+    }
+    over = false;
+}
+
+/* ---- the process that moves ---------------------------------------------------------------- */
+
+#define KEPT 48
+
+typedef struct luggage {
+    volatile int64_t kept[KEPT];
+    long left_on;
+} luggage;
+
+static void pack(luggage *own, int64_t seed)
+{
+    for (int i = 0; i < KEPT; i++) {
+        own->kept[i] = seed * 1000 + i;
+    }
+    own->left_on = syscall(SYS_gettid); /* a system call: nothing of a thread is cached */
+    atomic_store(&seen_on, own->left_on);
+}
+
+/* Somewhere else, with all that was packed. */
+static void unpack(osr_self *self, luggage *own, int64_t seed)
+{
+    long here = syscall(SYS_gettid);
+    atomic_store(&seen_on, here);
+    OSR_CHECK(self, here != own->left_on);
+    for (int i = 0; i < KEPT; i++) {
+        OSR_CHECK(self, own->kept[i] == seed * 1000 + i);
+    }
+}
+
+/* What a handler does between its caller's steps: the same, for the server. */
+static osr_err moved_sleep(osr_self *self, uint32_t ms)
+{
+    luggage own;
+    pack(&own, ms);
+    osr_err err = osr_sleep(self, ms);
+    unpack(self, &own, ms);
+    return err;
+}
+
+typedef struct porter {
+    int64_t calls;
+} porter;
+
+OSR_ON_CALL(porter, forward, stamp)
+{
+    state->calls += 1;
+    reply->n = request->n;
+    if (!osr_pid_is_none(request->next)) {
+        luggage own;
+        stamp answer;
+        pack(&own, 77);
+        CHECK_OK(self, forward_call(self, osr_to(request->next), &(forward){.n = request->n + 1},
+                                    &answer, 5000));
+        unpack(self, &own, 77);
+        reply->n = answer.n;
+    }
+    return OSR_REPLY;
+}
+
+OSR_ON_CALL(porter, dawdle, stamp)
+{
+    CHECK_OK(self, moved_sleep(self, request->ms));
+    reply->n = request->ms;
+    return OSR_REPLY;
+}
+
+OSR_SERVER(porter, OSR_CALL(forward), OSR_CALL(dawdle));
+
+OSR_ENTRY(echoes, parcel)
+{
+    for (;;) {
+        osr_message message;
+        osr_err err = osr_receive(self, OSR_FOREVER, &message);
+        if (err != OSR_OK) {
+            return err;
+        }
+        parcel what = *OSR_AS(parcel, &message);
+        osr_caller caller = osr_caller_of(&message);
+        if (osr_sleep(self, 1) != OSR_OK) { /* else the thread is handed on to it, and back */
+            return OSR_EEXIT;
+        }
+        if (caller.ref != 0) {
+            (void)osr_reply_to(self, caller, &parcel_osr_type, &what);
+        } else {
+            parcel_send(self, osr_to(argument->from), &what);
+        }
+    }
+}
+
+static bool any(void *context, const osr_message *message)
+{
+    (void)context;
+    return OSR_AS(parcel, message) != NULL;
+}
+
+typedef struct company {
+    osr_pid echo;
+    osr_pid porters[2];
+} company;
+
+/* Each kind of suspension point; all have to wait for another process or for time. */
+static void wait_in_kind(osr_self *self, int kind, const company *others)
+{
+    static const osr_type *const parcels[] = {&parcel_osr_type};
+    osr_message message;
+    stamp answer;
+    osr_pid pid;
+    osr_ref timer;
+    const osri_process_info *info;
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    switch (kind) {
+    case 0:
+        CHECK_OK(self, osr_yield(self));
+        break;
+    case 1:
+        CHECK_OK(self, osr_sleep(self, 3));
+        break;
+    case 2:
+        parcel_send(self, osr_to(others->echo), &(parcel){.n = 2});
+        CHECK_OK(self, osr_receive(self, 5000, &message));
+        break;
+    case 3:
+        parcel_send(self, osr_to(others->echo), &(parcel){.n = 3});
+        CHECK_OK(self, osr_receive_of(self, parcels, 1, OSR_FOREVER, &message));
+        break;
+    case 4:
+        parcel_send(self, osr_to(others->echo), &(parcel){.n = 4});
+        CHECK_OK(self, osr_receive_where(self, any, NULL, OSR_FOREVER, &message));
+        break;
+    case 5:
+        OSR_CHECK(self, osr_receive(self, 2, &message) == OSR_ETIMEDOUT);
+        break;
+    case 6:
+        CHECK_OK(self, osri_request(self, osr_to(others->echo), &parcel_osr_type, &(parcel){.n = 6},
+                                    5000, &message, NULL));
+        OSR_CHECK(self, OSR_AS(parcel, &message)->n == 6);
+        break;
+    case 7:
+        CHECK_OK(self,
+                 forward_call(self, osr_to(others->porters[0]), &(forward){.n = 7}, &answer, 5000));
+        OSR_CHECK(self, answer.n == 7);
+        break;
+    case 8: /* a handler that calls */
+        CHECK_OK(self, forward_call(self, osr_to(others->porters[0]),
+                                    &(forward){.next = others->porters[1], .n = 8}, &answer, 5000));
+        OSR_CHECK(self, answer.n == 9);
+        break;
+    case 9: /* a handler that sleeps */
+        CHECK_OK(self,
+                 dawdle_call(self, osr_to(others->porters[1]), &(dawdle){.ms = 4}, &answer, 5000));
+        break;
+    case 10:
+        OSR_CHECK(self, osr_is_alive(self, others->echo));
+        break;
+    case 11:
+        CHECK_OK(self, osri_process_ask_info(self, others->echo, 5000, &info));
+        break;
+    case 12:
+        CHECK_OK(self, osr_timer_start(self, 2, &timer));
+        CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
+        break;
+    default:
+        CHECK_OK(self, porter_start(self, NULL, NULL, &pid));
+        CHECK_OK(self, osr_server_stop(self, osr_to(pid), &shutdown, 5000));
+        break;
+    }
+}
+
+#define KINDS 14
+
+OSR_ENTRY(mover, parcel)
+{
+    company others;
+    luggage own;
+    parcel me = {.from = osr_self_pid(self)};
+    CHECK_OK(self, echoes_spawn(self, &me, OSR_SPAWN(.link = true), &others.echo));
+    CHECK_OK(self, porter_start(self, NULL, OSR_SPAWN(.link = true), &others.porters[0]));
+    CHECK_OK(self, porter_start(self, NULL, OSR_SPAWN(.link = true), &others.porters[1]));
+    for (int round = 0; round < 5; round++) {
+        pack(&own, argument->n);
+        wait_in_kind(self, (int)argument->n, &others);
+        unpack(self, &own, argument->n);
+    }
+    atomic_store(&finished, true);
+    return OSR_OK;
+}
+
+/* ---- leaving on another thread --------------------------------------------------------------- */
+
+static long cleaned_on;
+
+static void clean(void *argument)
+{
+    *(long *)argument = syscall(SYS_gettid);
+}
+
+OSR_ENTRY(victim, parcel)
+{
+    luggage own;
+    CHECK_OK(self, osr_defer(self, clean, &cleaned_on));
+    pack(&own, 1);
+    osr_message message;
+    osr_err err = osr_receive(self, OSR_FOREVER, &message);
+    unpack(self, &own, 1);
+    OSR_CHECK(self, err == OSR_EEXIT);
+    atomic_store(&finished, true);
+    return err;
+}
+
+/* ---- the tests ------------------------------------------------------------------------------- */
+
+static uint64_t blocks_before;
+
+static void set_up(void)
+{
+    static osr_env env;
+    env = *osr_env_real();
+    env.now_ns = stepped_now;
+    env.boot_ns = stepped_now;
+    clock_ns = 1000000000u;
+    blocks_before = osri_heap_live_blocks();
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "move@host", .schedulers = 1, .env = &env,
+                                           .log_level = OSR_LOG_WARNING),
+                                  &node),
+                     OSR_OK);
+    atomic_store(&finished, false);
+    begin_steppers();
+}
+
+static void tear_down(void)
+{
+    osr_node_counters counters;
+    end_steppers();
+    osr_node_stop(node, 1000);
+    osr_node_count(node, &counters);
+    ck_assert_uint_eq(counters.processes, 0);
+    ck_assert_uint_eq(counters.messages_sent,
+                      counters.messages_received + counters.messages_dropped);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+
+/* On the thread where it was not seen last, until it says that it is done. */
+static void step_across(void)
+{
+    for (int i = 0; i < STEPS_MAX && !atomic_load(&finished); i++) {
+        step_on(&steppers[atomic_load(&seen_on) == steppers[0].id ? 1 : 0]);
+    }
+    ck_assert_msg(atomic_load(&finished), "the process has not come through");
+}
+
+/* A process that waits in this kind of suspension point goes on elsewhere, with all its locals. */
+START_TEST(a_process_moves_at_each_suspension_point)
+{
+    osr_pid pid;
+    ck_assert_int_eq(osr_node_spawn(node, &mover_osr_entry, &(parcel){.n = _i}, NULL, &pid),
+                     OSR_OK);
+    step_across();
+}
+END_TEST
+
+/* One that is told to exit leaves its frames, and cleans up, on another thread. */
+START_TEST(a_process_ends_elsewhere)
+{
+    osr_pid pid;
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    ck_assert_int_eq(osr_node_spawn(node, &victim_osr_entry, &(parcel){.n = 1}, NULL, &pid),
+                     OSR_OK);
+    do {
+        step_on(&steppers[0]);
+    } while (did);
+    ck_assert_int_eq(osr_node_exit(node, pid, &shutdown), OSR_OK);
+    step_across();
+    step_on(&steppers[1]);
+    ck_assert_int_eq(cleaned_on, steppers[1].id);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("migration");
+    TCase *tests = tcase_create("migration");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, a_process_moves_at_each_suspension_point, 0, KINDS);
+    tcase_add_test(tests, a_process_ends_elsewhere);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
