@@ -309,7 +309,7 @@ void osri_timer_fired(osr_self *process, osri_envelope *signal);
 void osri_timers_end_all(osr_self *process);
 
 /* The signal of a timer whose process has ended. Threads: any. */
-void osri_timer_refused(osr_node *node, osri_envelope *signal);
+void osri_timer_refused(osri_envelope *signal);
 void osri_memory_end_all(osr_self *process);
 
 /* Sends a message that is complete but for its address and sender. Takes it. Errors: OSR_ENOPROC an

@@ -107,7 +107,7 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
         osri_count(node, OSRI_COUNT_DROPPED);
         break;
     case OSRI_SIGNAL_TIMEOUT:
-        osri_timer_refused(node, signal);
+        osri_timer_refused(signal);
         return;
     default:
         break;

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "lib/process/timer_table.h"
+
 /* Invariants, under the lock
  *   W1  a live timer hangs in the place of the highest 6-bit digit in which its tick differs from
  * the wheel's tick; so it moves down at most once a level, when the wheel reaches that digit's
@@ -129,21 +131,40 @@ void osri_wheel_fini(osri_wheel *wheel)
     osri_mutex_fini(&wheel->mutex);
 }
 
-void osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns)
+bool osri_timer_start_locked(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns)
 {
-    osri_mutex_lock(&wheel->mutex);
     timer->wheel = wheel;
     timer->due_ns = due_ns;
     timer->live = true;
     wheel->live += 1;
     hang_locked(wheel, timer);
     uint64_t due = tick_of_due(due_ns) * OSRI_TICK_NS;
-    if (due < atomic_load_explicit(&wheel->next_due_ns, memory_order_relaxed)) {
-        /* seq_cst: with the sleeper's mark in threads.c — the sleeper sees the time or we see the
-         * mark */
-        atomic_store_explicit(&wheel->next_due_ns, due, memory_order_seq_cst);
+    if (due >= atomic_load_explicit(&wheel->next_due_ns, memory_order_relaxed)) {
+        return false;
     }
+    /* seq_cst: with the sleeper's mark in threads.c — the sleeper sees the time or we see the
+     * mark */
+    atomic_store_explicit(&wheel->next_due_ns, due, memory_order_seq_cst);
+    return true;
+}
+
+bool osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns)
+{
+    osri_mutex_lock(&wheel->mutex);
+    bool is_next = osri_timer_start_locked(wheel, timer, due_ns);
     osri_mutex_unlock(&wheel->mutex);
+    return is_next;
+}
+
+bool osri_timer_cancel_locked(osri_timer *timer)
+{
+    bool was_live = timer->live;
+    if (was_live) {
+        unhang_locked(timer->wheel, timer);
+        timer->live = false;
+        timer->wheel->live -= 1;
+    }
+    return was_live;
 }
 
 bool osri_timer_cancel(osri_timer *timer)
@@ -153,26 +174,9 @@ bool osri_timer_cancel(osri_timer *timer)
         return false;
     }
     osri_mutex_lock(&wheel->mutex);
-    bool was_live = timer->live;
-    if (was_live) {
-        unhang_locked(wheel, timer);
-        timer->live = false;
-        wheel->live -= 1;
-    }
+    bool was_live = osri_timer_cancel_locked(timer);
     osri_mutex_unlock(&wheel->mutex);
     return was_live;
-}
-
-bool osri_timer_is_live(osri_timer *timer)
-{
-    osri_wheel *wheel = timer->wheel;
-    if (wheel == NULL) {
-        return false;
-    }
-    osri_mutex_lock(&wheel->mutex);
-    bool live = timer->live;
-    osri_mutex_unlock(&wheel->mutex);
-    return live;
 }
 
 /* Empties one place: what is due fires, the rest moves down. */
@@ -229,7 +233,10 @@ uint64_t osri_wheel_advance(osri_wheel *wheel, uint64_t now_ns)
         fired += visit_tick_locked(wheel);
     }
     publish_next_locked(wheel);
+    struct osri_later *expired = wheel->expired;
+    wheel->expired = NULL;
     osri_mutex_unlock(&wheel->mutex);
+    osri_later_send_all(expired);
     return fired;
 }
 

@@ -35,6 +35,13 @@ typedef struct osri_timer_list {
     osri_timer *first, *last;
 } osri_timer_list;
 
+/* Records of timers that processes start, of one wheel: timer_table.h. */
+typedef struct osri_timer_stock {
+    struct osri_user_timer *free;  /* used before, through next */
+    struct osri_user_timer *fresh; /* the next one of the newest page */
+    uint32_t fresh_count;
+} osri_timer_stock;
+
 struct osri_wheel {
     osri_mutex mutex;                     /* OSRI_RANK_TIMERS */
     uint64_t tick;                        /* every timer due at or before it has fired */
@@ -42,22 +49,26 @@ struct osri_wheel {
     osri_timer_list places[OSRI_WHEEL_LEVELS * OSRI_WHEEL_PLACES];
     _Atomic(uint64_t) next_due_ns; /* never later than the truth; read without the lock */
     uint64_t live;                 /* timers that have not fired */
+    osri_timer_stock stock;        /* guarded_by: mutex */
+    struct osri_later *expired;    /* guarded_by: mutex; newest first: to be sent after it */
 };
 
 void osri_wheel_init(osri_wheel *wheel, uint64_t now_ns);
 void osri_wheel_fini(osri_wheel *wheel);
 
-/* Starts a timer that is not live, to fire at due_ns (absolute). */
-void osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns);
+/* Starts a timer that is not live, to fire at due_ns (absolute). True where it is the next one due:
+ * who sleeps until the next due time is to be woken. */
+bool osri_timer_start(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns);
 
 /* Takes a timer back. True when it had not fired: it will not, and nothing refers to it. False: it
  * has fired, completely, or was never started. */
 bool osri_timer_cancel(osri_timer *timer);
 
-/* Whether it has been started and has not fired. */
-bool osri_timer_is_live(osri_timer *timer);
+/* The same two for who holds wheel->mutex. */
+bool osri_timer_start_locked(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns);
+bool osri_timer_cancel_locked(osri_timer *timer);
 
-/* Fires what is due at now_ns. Returns how many. */
+/* Fires what is due at now_ns, then sends the messages that were to be sent. Returns how many. */
 uint64_t osri_wheel_advance(osri_wheel *wheel, uint64_t now_ns);
 
 /* When the next timer may be due (never later than it is), UINT64_MAX for none. */

@@ -60,7 +60,6 @@ void osri_worker_fini(osri_worker *worker)
 {
     osri_stack_cache_fini(&worker->stacks);
     osri_slot_cache_fini(worker->node, &worker->slots);
-    osri_timer_cache_fini(&worker->node->timers, &worker->timers);
 }
 
 /* The scheduler that this thread holds. A worker in a turn may lose it right after; so whoever
@@ -140,12 +139,18 @@ void osri_pinned_ready(osr_self *process)
     }
 }
 
-void osri_node_timer(osr_node *node, osri_timer *timer, uint64_t due_ns)
+osri_scheduler *osri_node_scheduler(osr_node *node)
 {
     osri_scheduler *here = scheduler_here(node);
-    osri_scheduler *scheduler = here != NULL ? here : &node->schedulers[0];
-    osri_timer_start(&scheduler->wheel, timer, due_ns);
-    osri_threads_wake(scheduler);
+    return here != NULL ? here : &node->schedulers[0];
+}
+
+void osri_node_timer(osr_node *node, osri_timer *timer, uint64_t due_ns)
+{
+    osri_scheduler *scheduler = osri_node_scheduler(node);
+    if (osri_timer_start(&scheduler->wheel, timer, due_ns)) {
+        osri_threads_wake(scheduler);
+    }
 }
 
 void osri_process_print(const void *process, char *ret_text, size_t bytes)

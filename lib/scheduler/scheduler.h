@@ -58,7 +58,6 @@ struct osri_worker {
     bool was_pinned;                        /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;                /* owner: this thread */
     osri_slot_cache slots;                  /* owner: this thread */
-    osri_timer_cache timers;                /* owner: this thread */
     uint32_t poll_pause;                    /* owner: this thread; sleeps to come without polling */
     uint32_t poll_penalty;                  /* owner: this thread; grows while polling is in vain */
     osri_counters counters;                 /* writer: this thread */
@@ -82,6 +81,10 @@ bool osri_scheduler_turn(osri_worker *worker);
 /* One turn of a process that is pinned to this worker, which holds no scheduler. False: there is
  * none. */
 bool osri_worker_turn_pinned(osri_worker *worker);
+
+/* The scheduler that this thread holds, or the first: one whose wheel somebody watches, once
+ * osri_threads_wake() has been called. */
+osri_scheduler *osri_node_scheduler(osr_node *node);
 
 /* Whether there may be something for this scheduler to do. */
 bool osri_scheduler_has_work(const osri_scheduler *scheduler);

@@ -44,6 +44,8 @@
  *     struct NAME, NAME_osr_type;
  *     osr_err NAME_send(self, to, &message)              a copy is sent; see osri_send()
  *     osr_err NAME_send_all(self, dests, count, &message)    one copy for all; see osri_send_all()
+ *     osr_err NAME_send_after(self, to, &message, ms, &timer)  sent later: see osri_send_at()
+ *     osr_err NAME_send_at(self, to, &message, at_ns, &timer)
  *     osr_err NAME_new(self, room, &pointer)             built in place: see osri_build()
  *     osr_err NAME_give(self, to, &pointer)              and moved without a copy
  *     void NAME_drop(self, &pointer)                     or thrown away
@@ -158,6 +160,19 @@ OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, con
  *   point. */
 OSR_API osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t count,
                               const osr_type *type, const void *message);
+
+/* What stands behind NAME_send_at() and NAME_send_after(): a copy, made now, is sent when the time
+ * has come (of osr_now(), never early; one that has passed: at once). A name is looked up then. To
+ * a process that does not exist then, or an unregistered name, it is dropped and counted. The timer
+ * is one of this process, as osr_timer_start() makes it: cancelled and read like that, and, unlike
+ * Erlang's, gone with the process. Not a suspension point.
+ * Errors: OSR_ENOMEM; OSR_ELIMIT the node has timers_max; OSR_EINVAL as osri_send(). */
+OSR_API OSR_MUST_CHECK osr_err osri_send_at(osr_self *self, osr_dest to, const osr_type *type,
+                                            const void *message, uint64_t at_ns,
+                                            osr_ref *ret_timer);
+OSR_API OSR_MUST_CHECK osr_err osri_send_after(osr_self *self, osr_dest to, const osr_type *type,
+                                               const void *message, uint64_t ms,
+                                               osr_ref *ret_timer);
 
 /* What stands behind NAME_call(): sends the request and waits for the reply. Suspension point.
  * Errors: as osri_send(); OSR_ETIMEDOUT, after which a late reply is dropped; OSR_ENOPROC the
@@ -334,6 +349,16 @@ OSR_END_DECLS
                                                     size_t count, const nm *message)               \
     {                                                                                              \
         return osri_send_all(self, dests, count, &nm##_osr_type, message);                         \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_send_after(                                             \
+        osr_self *self, osr_dest to, const nm *message, uint64_t ms, osr_ref *ret_timer)           \
+    {                                                                                              \
+        return osri_send_after(self, to, &nm##_osr_type, message, ms, ret_timer);                  \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_send_at(osr_self *self, osr_dest to, const nm *message, \
+                                                   uint64_t at_ns, osr_ref *ret_timer)             \
+    {                                                                                              \
+        return osri_send_at(self, to, &nm##_osr_type, message, at_ns, ret_timer);                  \
     }                                                                                              \
     OSRI_UNUSED static inline osr_err nm##_new(osr_self *self, size_t room, nm **ret_message)      \
     {                                                                                              \

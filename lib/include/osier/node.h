@@ -74,6 +74,9 @@ OSR_API osr_err osr_node_send(osr_node *node, osr_dest to, const osr_type *type,
  * any. */
 OSR_API osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason);
 
+/* Cancels a timer of any process of this node, as osr_timer_cancel(). Threads: any. */
+OSR_API bool osr_node_timer_cancel(osr_node *node, osr_ref timer, uint64_t *ret_remaining_ms);
+
 /* Waits until a process that osr_node_spawn() or osr_node_start_server() started has ended; for
  * any other it waits in vain. Threads: any outside the node.
  * Errors: OSR_ETIMEDOUT; OSR_ENOTSUP on a node that is stepped. ret_reason: owned by the caller,

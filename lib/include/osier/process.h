@@ -296,12 +296,13 @@ OSR_API OSR_MUST_CHECK osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_
 OSR_API OSR_MUST_CHECK osr_err osr_timer_start_at(osr_self *self, uint64_t at_ns,
                                                   osr_ref *ret_timer);
 
-/* Cancels; true and the remaining ms (ret may be NULL) when it had not fired. Not a suspension
- * point. */
+/* Cancels; true and the remaining ms, rounded up (ret may be NULL), when it had not fired: nothing
+ * of it comes then. A timer of another process of this node is cancelled by its reference as well.
+ * Not a suspension point. */
 OSR_API bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms);
 
-/* The remaining ms of a timer of this process; false when it has fired or is none. Not a suspension
- * point. */
+/* The remaining ms of a timer of this node, rounded up; false when it has fired or is none. Not a
+ * suspension point. */
 OSR_API bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms);
 
 /* ---- memory and clean-up --------------------------------------------------------------- */

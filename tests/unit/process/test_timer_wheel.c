@@ -64,7 +64,7 @@ static void start(probe *p, uint64_t delay_ns)
 {
     p->due_ns = now_ns + delay_ns;
     p->live = true;
-    osri_timer_start(&wheel, &p->timer, p->due_ns);
+    (void)osri_timer_start(&wheel, &p->timer, p->due_ns);
 }
 
 /* Due by a delay of any size, small ones most often. */
