@@ -20,7 +20,7 @@ typedef struct bench_case {
 } bench_case;
 
 extern const bench_case bench_ping_pong, bench_ring, bench_fan_in, bench_spawn_exit;
-extern const bench_case bench_idle_servers, bench_idle_processes;
+extern const bench_case bench_idle_servers, bench_idle_processes, bench_idle_node;
 extern const bench_case bench_call, bench_call_backlog, bench_receive_behind;
 extern const bench_case bench_skynet, bench_big, bench_timers, bench_restart;
 

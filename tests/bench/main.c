@@ -17,10 +17,11 @@
 #define STOP_MS 0             /* what a benchmark leaves behind is killed at once */
 
 static const bench_case *const cases[] = {
-    &bench_ping_pong,     &bench_ring,   &bench_fan_in,       &bench_spawn_exit,
-    &bench_idle_servers,  &bench_call,   &bench_call_backlog, &bench_skynet,
-    &bench_big,           &bench_timers, &bench_restart,      &bench_receive_behind,
-    &bench_idle_processes};
+    &bench_ping_pong,      &bench_ring,         &bench_fan_in,
+    &bench_spawn_exit,     &bench_idle_servers, &bench_call,
+    &bench_call_backlog,   &bench_skynet,       &bench_big,
+    &bench_timers,         &bench_restart,      &bench_receive_behind,
+    &bench_idle_processes, &bench_idle_node};
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
 
 static int usage(const char *why)

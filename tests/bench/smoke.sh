@@ -70,6 +70,7 @@ runs 1000 '' fan_in 1005 10
 runs 2500 '' spawn_exit 2500
 runs 100 ' bytes_each=-?[0-9]+\.[0-9] alive=100' idle_servers 100
 runs 100 ' bytes_each=-?[0-9]+\.[0-9] alive=100' idle_processes 100
+runs 100 ' cpu_percent=[0-9]+\.[0-9]{3}' idle_node 100 20
 runs 100 '' call 100
 runs 100 '' call_backlog 100 50
 runs 100 '' receive_behind 100 0
@@ -90,6 +91,7 @@ refuses ping_pong ''
 refuses ping_pong 10000000000000
 refuses ping_pong 1 1
 refuses ring 1
+refuses idle_node 1
 refuses ring 1 0
 refuses fan_in 1 2
 refuses skynet 20

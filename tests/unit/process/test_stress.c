@@ -63,6 +63,7 @@ typedef struct account {
     uint64_t random;
     uint64_t monitors, links, timers; /* that have not fired yet */
     osr_pid victims[16];              /* linked and monitored since they began */
+    bool linked[16];                  /* whose exit has neither come nor been called off */
     uint32_t count;
     osr_pid dead; /* its own down, and so its exit, has been heard */
 } account;
@@ -76,6 +77,11 @@ static void hear(account *own, const osr_message *message)
         } /* else it was already closed, and its exit may still be under way */
         atomic_fetch_add(&monitors_fired, 1);
     } else if (OSR_AS(osr_exited, message) != NULL) {
+        for (int i = 0; i < 16; i++) {
+            if (osr_pid_equal(own->victims[i], OSR_AS(osr_exited, message)->from)) {
+                own->linked[i] = false;
+            }
+        }
         own->links -= 1;
         atomic_fetch_add(&links_fired, 1);
     } else if (OSR_AS(osr_timeout, message) != NULL) {
@@ -101,6 +107,7 @@ static void begin_victim(osr_self *self, account *own)
     atomic_fetch_add(&monitors_set, 1);
     atomic_fetch_add(&links_set, 1);
     osr_reason kill = osr_reason_of(OSR_REASON_KILL);
+    own->linked[own->count % 16] = true;
     osr_pid *place = &own->victims[own->count++ % 16];
     if (!osr_pid_is_none(*place)) { /* nobody else would */
         (void)osr_send_exit(self, *place, &kill);
@@ -134,6 +141,30 @@ static void time_something(osr_self *self, account *own)
     }
 }
 
+static bool is_exit_of(void *context, const osr_message *message)
+{
+    const osr_exited *exited = OSR_AS(osr_exited, message);
+    return exited != NULL && osr_pid_equal(exited->from, *(const osr_pid *)context);
+}
+
+/* Its exit is here already, or never comes. */
+static void unlink_one(osr_self *self, account *own, uint64_t at)
+{
+    osr_message message;
+    osr_pid pid = own->victims[at];
+    if (!own->linked[at] || osr_pid_equal(pid, own->dead)) {
+        return;
+    }
+    own->linked[at] = false;
+    (void)osr_unlink(self, pid);
+    if (osr_receive_where(self, is_exit_of, &pid, 0, &message) == OSR_OK) {
+        hear(own, &message);
+    } else {
+        own->links -= 1;
+        atomic_fetch_sub(&links_set, 1);
+    }
+}
+
 static void nothing(void *argument)
 {
     (void)argument;
@@ -147,7 +178,7 @@ static void act(osr_self *self, account *own)
     osr_reason shutdown = osr_reason_of(random % 5 == 0 ? OSR_REASON_KILL : OSR_REASON_SHUTDOWN);
     char name[16];
     (void)snprintf(name, sizeof(name), "name%d", (int)(random / 1024 % NAMES));
-    switch (random % 12) {
+    switch (random % 13) {
     case 0:
     case 1:
         begin_victim(self, own);
@@ -176,6 +207,9 @@ static void act(osr_self *self, account *own)
         break;
     case 8:
         (void)!osri_request(self, osr_to(pid), &note_osr_type, &(note){.n = 2}, 2, &message, NULL);
+        break;
+    case 12:
+        unlink_one(self, own, random / 64 % 16);
         break;
     case 9:
         (void)!osr_blocking(self, nothing, NULL);
@@ -231,6 +265,12 @@ static void check_accounts(osr_node *node, uint64_t blocks_before)
     osr_node_counters counters;
     osr_node_count(node, &counters);
     osr_node_free(&node);
+    (void)printf("%llu messages, %llu links, %llu monitors, %llu timers\n",
+                 (unsigned long long)counters.messages_sent,
+                 (unsigned long long)atomic_load(&links_set),
+                 (unsigned long long)atomic_load(&monitors_set),
+                 (unsigned long long)atomic_load(&timers_set));
+    (void)fflush(stdout);
     ck_assert_uint_eq(counters.processes, 0);
     ck_assert_uint_eq(counters.messages_sent,
                       counters.messages_received + counters.messages_dropped);
@@ -250,7 +290,7 @@ START_TEST(random_lives_leave_accounts_that_balance)
     osr_pid pids[WORKERS];
     uint64_t blocks_before = osri_heap_live_blocks();
     uint64_t seed = from_environment("STRESS_SEED", (uint64_t)time(NULL) * 2654435761u);
-    uint64_t steps = from_environment("STRESS_STEPS", 2000);
+    uint64_t steps = from_environment("STRESS_STEPS", 5000);
     (void)printf("seed %llu\n", (unsigned long long)seed);
     (void)fflush(stdout);
     ck_assert_int_eq(

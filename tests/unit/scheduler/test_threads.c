@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <dirent.h>
 #include <stdatomic.h>
 
 #include "lib/core/heap.h"
@@ -221,12 +222,78 @@ START_TEST(stop_waits_for_blocking_code)
 }
 END_TEST
 
+/* Entries of a folder of /proc. */
+static int entries(const char *path)
+{
+    int count = 0;
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    while (readdir(folder) != NULL) {
+        count += 1;
+    }
+    (void)closedir(folder);
+    return count;
+}
+
+static void do_nothing(void *argument)
+{
+    (void)argument;
+}
+
+/* Leaves something of each kind to the stop. */
+OSR_ENTRY(leaves_much, note)
+{
+    osr_ref timer;
+    osr_message message;
+    osr_pid pid = OSR_PID_NONE;
+    if (argument->n > 0) {
+        (void)!osr_spawn(self, &leaves_much_osr_entry, &(note){.n = argument->n - 1},
+                         OSR_SPAWN(.link = argument->n % 2 == 0),
+                         &pid); /* the node may be stopping */
+    }
+    CHECK_OK(self, osr_timer_start(self, 60000, &timer));
+    osr_err err = osr_blocking(self, do_nothing, NULL);
+    if (err != OSR_OK) {
+        return err;
+    }
+    note_send(self, osr_to(osr_self_pid(self)), &(note){.n = 1});
+    err = osr_receive(self, 5000, &message);
+    return err == OSR_OK ? osr_receive(self, OSR_FOREVER, &message) : err;
+}
+
+/* A hundred lives of a node leave no thread, no file and no memory. */
+START_TEST(a_hundred_starts_and_stops_leave_nothing)
+{
+    int threads = 0;
+    int files = 0;
+    for (int i = 0; i < 100; i++) {
+        osr_pid pid;
+        osr_node *node = node_new(1 + (uint32_t)i % 4, OSR_LOG_ERROR);
+        ck_assert_int_eq(osr_node_start(node), OSR_OK);
+        for (int n = 0; n < i % 7; n++) {
+            ck_assert_int_eq(
+                osr_node_spawn(node, &leaves_much_osr_entry, &(note){.n = n}, NULL, &pid), OSR_OK);
+        }
+        osr_node_stop(node, 1000);
+        osr_node_free(&node);
+        ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+        if (i == 0) { /* the first makes what the program keeps */
+            threads = entries("/proc/self/task");
+            files = entries("/proc/self/fd");
+        }
+    }
+    ck_assert_int_eq(entries("/proc/self/task"), threads);
+    ck_assert_int_eq(entries("/proc/self/fd"), files);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("threads");
     TCase *tests = tcase_create("threads");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_start_that_fails_leaves_nothing);
+    tcase_add_test(tests, a_hundred_starts_and_stops_leave_nothing);
     tcase_add_test(tests, spares_that_could_not_be_made_are_tried_again);
     tcase_add_test(tests, stop_returns_although_a_handler_does_not);
     tcase_add_test(tests, stop_ends_those_who_spawn_meanwhile);
