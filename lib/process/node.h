@@ -11,6 +11,7 @@
 #include "lib/core/map.h"
 #include "lib/core/mutex.h"
 #include "lib/message/types.h"
+#include "lib/process/parts.h"
 #include "lib/process/process.h"
 #include "lib/scheduler/run_queue.h"
 #include "lib/scheduler/stack.h"
@@ -64,6 +65,7 @@ struct osr_node {
     osri_timer_table timers;
     osri_types types;
     osri_map entries; /* name -> const osr_entry *; constant once made */
+    osri_parts parts;
 
     osri_mutex registry_mutex; /* OSRI_RANK_REGISTRY */
     uint32_t names_max;

@@ -36,26 +36,17 @@ static uint32_t cores(void)
     return count < 1 ? 1 : (uint32_t)count;
 }
 
-extern __attribute__((weak, visibility("hidden"))) const osr_entry *const __start_osr_entries[];
-extern __attribute__((weak, visibility("hidden"))) const osr_entry *const __stop_osr_entries[];
-
-static osr_err entries_init(osr_node *node)
+static osr_err parts_init(osr_node *node)
 {
-    for (const osr_entry *const *at = __start_osr_entries; at != __stop_osr_entries; at++) {
-        const osr_entry *known = osri_map_get(&node->entries, (*at)->name, strlen((*at)->name));
-        if (known != NULL && known != *at) {
-            osri_log_write(&node->log, OSR_LOG_ERROR, "entry %s is exported by %s:%u and by %s:%u",
-                           known->name, known->file, (unsigned)known->line, (*at)->file,
-                           (unsigned)(*at)->line);
-            return OSR_ETYPE;
-        }
-        osr_err err = osri_map_put(&node->entries, (*at)->name, strlen((*at)->name),
-                                   (void *)(uintptr_t)*at, NULL);
-        if (err != OSR_OK) {
-            return err;
-        }
+    char text[OSRI_PARTS_TEXT_BYTES] = "";
+    osr_err err = osri_entries_init(&node->entries, text);
+    if (err == OSR_OK) {
+        err = osri_parts_init(&node->parts, text);
     }
-    return OSR_OK;
+    if (err == OSR_ETYPE) {
+        osri_log_write(&node->log, OSR_LOG_ERROR, "%s", text);
+    }
+    return err;
 }
 
 static osr_err types_init(osr_node *node)
@@ -134,7 +125,7 @@ osr_err osr_node_new(const osr_node_options *options_, osr_node **ret_node)
         err = types_init(node);
     }
     if (err == OSR_OK) {
-        err = entries_init(node);
+        err = parts_init(node);
     }
     if (err == OSR_OK) {
         err = osri_blocking_pool_new(node);
@@ -184,6 +175,7 @@ void osr_node_free(osr_node **node_)
     osri_timer_table_fini(&node->timers);
     osri_table_fini(node);
     osri_types_fini(&node->types);
+    osri_parts_fini(&node->parts);
     osri_map_fini(&node->entries);
     osri_map_fini(&node->names);
     osri_map_fini(&node->subscribers);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "osier/architecture.h"
 #include "osier/message.h"
 #include "osier/reason.h"
 
@@ -104,6 +105,7 @@ typedef struct osr_spawn_options {
     }                                                                                              \
     static const osr_entry entry##_osr_entry = {                                                   \
         #entry, &argument_type##_osr_type, entry##_osr_run, __FILE__, __LINE__, NULL};             \
+    OSRI_PART(entry##_osr_part, OSR_PART_ENTRY, #entry, &entry##_osr_entry, NULL, 0, NULL, NULL);  \
     OSRI_UNUSED static inline osr_err entry##_spawn(osr_self *self, const argument_type *argument, \
                                                     const osr_spawn_options *options,              \
                                                     osr_pid *ret_pid)                              \

@@ -218,7 +218,9 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
     OSRI_UNUSED static const osr_entry server##_osr_entry = {                                      \
         #server,  argument_type,                                                                   \
         NULL,     __FILE__,                                                                        \
-        __LINE__, (const struct osri_exported_body *)(const void *)&server##_osr_server}
+        __LINE__, (const struct osri_exported_body *)(const void *)&server##_osr_server};          \
+    OSRI_PART(server##_osr_part, OSR_PART_SERVER, #server, &server##_osr_entry,                    \
+              &server##_osr_server, 0, NULL, NULL)
 
 /* Lets supervisors and spawns of other nodes start this server by its name. File scope. */
 #define OSR_EXPORT_SERVER(server) OSR_EXPORT(server)

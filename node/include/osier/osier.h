@@ -6,7 +6,9 @@
 /* All of Osier. A program built on libosier-core alone includes what it needs one by one. */
 
 #include "osier/application.h"
+#include "osier/architecture.h"
 #include "osier/dist.h"
+#include "osier/dynamic.h"
 #include "osier/env.h"
 #include "osier/err.h"
 #include "osier/log.h"
