@@ -358,7 +358,8 @@ void osri_relations_trim(osr_self *process)
     osri_relations *relations = process->relations;
     if (osri_map_count(&relations->links) == 0 && osri_map_count(&relations->monitors) == 0 &&
         osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
-        osri_map_count(&relations->spawns) == 0 && relations->timers == NULL) {
+        osri_map_count(&relations->spawns) == 0 && osri_map_count(&relations->begun) == 0 &&
+        relations->timers == NULL) {
         process->trims += 1;
         osri_relations_free(process);
     }
@@ -391,6 +392,7 @@ void osri_process_end(osr_self *process)
     /* also where it seems to have fired: it may still be at it, and the slot will be another's */
     (void)osri_timer_cancel(&process->wait_timer);
     osri_timers_end_all(process);
+    osri_requests_end_all(process);
     current_drop(process);
     osri_envelope_free(&process->held);
     answer_drop(process);

@@ -169,6 +169,9 @@ static void reply_arrived(osr_self *process, osri_envelope *reply)
         process->answer = reply;
         return;
     }
+    if (osri_request_answered(process, reply)) {
+        return;
+    }
     osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &reply);
 }
 
@@ -228,7 +231,7 @@ static void down_arrived(osr_self *process, osri_envelope *signal)
 {
     if (signal->ref == process->awaited && process->awaited != 0) {
         reply_arrived(process, signal);
-    } else {
+    } else if (!osri_request_answered(process, signal)) {
         osri_monitor_signal(process, signal);
     }
 }
@@ -333,6 +336,11 @@ static bool is_resumable(osr_self *process)
         break;
     case OSRI_WAIT_REPLY:
         if (process->answer != NULL) {
+            return true;
+        }
+        break;
+    case OSRI_WAIT_REPLIES:
+        if (process->replies_came) {
             return true;
         }
         break;

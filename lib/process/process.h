@@ -36,6 +36,7 @@ typedef enum osri_wait {
     OSRI_WAIT_MESSAGE,  /* a message that has not been looked at */
     OSRI_WAIT_TYPES,    /* one of wanted_types */
     OSRI_WAIT_REPLY,    /* the answer to request `awaited` */
+    OSRI_WAIT_REPLIES,  /* one to a request begun earlier */
     OSRI_WAIT_TIME,     /* the deadline only */
     OSRI_WAIT_BLOCKING, /* a helper thread: not ended by exit signals */
     OSRI_WAIT_TURN,     /* its next turn */
@@ -54,6 +55,13 @@ typedef struct osri_monitor_entry {
     uint64_t tag;      /* for its down message */
     char *name, *node; /* as it was addressed; NULL when by pid */
 } osri_monitor_entry;
+
+/* A request of ours that was begun and whose answer is still to be asked for. */
+typedef struct osri_request_entry {
+    osr_pid pid;
+    char *name, *node;     /* as it was addressed across nodes; NULL when by pid */
+    osri_envelope *answer; /* NULL: it has not come */
+} osri_request_entry;
 
 /* A spawn on another node (or by exported name) that has not been answered. */
 typedef struct osri_spawn_entry {
@@ -82,6 +90,7 @@ typedef struct osri_relations {
     osri_map monitors; /* number -> osri_monitor_entry: those we hold */
     osri_map watchers; /* {watcher's pid, number} -> non-NULL: those who monitor us */
     osri_map requests; /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
+    osri_map begun;    /* number -> osri_request_entry: requests of ours, not yet awaited */
     osri_map spawns;   /* number -> osri_spawn_entry */
     osri_user_timer *timers; /* live or fired and not seen yet */
     uint64_t unlink_id;      /* the last one used */
@@ -172,6 +181,7 @@ struct osr_self {
     bool ending;           /* returned, or nothing to return from: end it */
     bool untrapped;        /* ends by an exit signal: stop() is not called */
     bool subscribed;       /* to nodeups */
+    bool replies_came;     /* to requests begun earlier, since it last looked */
     bool timed_out;        /* the wait's deadline has passed */
     bool blocking_done;    /* the helper thread has finished */
     bool clean;            /* stop() has run, if it was to, and defers run */
@@ -290,6 +300,12 @@ osr_err osri_monitor_add(osr_self *process, osr_pid pid, const char *name, const
 /* Requests of others that this process has taken and not answered. Owner. */
 osr_err osri_request_keep(osr_self *process, osr_pid caller, uint64_t number);
 void osri_request_drop(osr_self *process, osr_pid caller, uint64_t number);
+
+/* Takes the answer to a request that was begun earlier; false: there is none. Owner. */
+bool osri_request_answered(osr_self *process, osri_envelope *answer);
+
+/* Gives up all requests that were begun: late answers find nobody. Owner. */
+void osri_requests_end_all(osr_self *process);
 
 /* Tells a caller that its request will not be answered. */
 void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number,

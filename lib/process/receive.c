@@ -6,7 +6,7 @@
 #include "lib/process/node.h"
 #include "lib/scheduler/scheduler.h"
 
-/* Sending, receiving, requests and replies, as a running process does them. */
+/* Sending and receiving, as a running process does them; and answering. Requests: request.c. */
 
 const void *osri_message_as(const osr_message *message, uint32_t type_id)
 {
@@ -187,133 +187,6 @@ osr_err osr_receive_where(osr_self *self, osr_match *match, void *context, uint3
 {
     wanted what = {.match = match, .context = context};
     return match == NULL ? OSR_EINVAL : receive(self, &what, timeout_ms, ret_message);
-}
-
-/* Waits for the answer to request `number`; *ret_answer is then self->current. */
-static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns,
-                     osri_envelope **ret_answer)
-{
-    self->awaited = number;
-    osr_err err = OSR_OK;
-    while (self->answer == NULL && err == OSR_OK) {
-        osri_process_drain(self);
-        if (self->answer == NULL) {
-            err = osri_process_suspend(self, OSRI_WAIT_REPLY, deadline_ns);
-        }
-    }
-    self->awaited = 0;
-    osri_envelope *answer = self->answer;
-    self->answer = NULL;
-    if (answer == NULL) {
-        return err == OSR_OK ? OSR_EEXIT : err;
-    }
-    if (answer->kind == OSRI_SIGNAL_REPLY) {
-        osri_count(self->node, OSRI_COUNT_RECEIVED);
-    }
-    if (self->exiting) {
-        osri_envelope_free(&answer);
-        return OSR_EEXIT;
-    }
-    *ret_answer = answer;
-    return OSR_OK;
-}
-
-static void forget_request(osr_self *self, const osri_route *route, uint64_t number)
-{
-    osri_envelope *signal;
-    if (osri_signal_new_sure(self->node, OSRI_SIGNAL_DEMONITOR, osri_process_pid(self), number,
-                             NULL, NULL, &signal) == OSR_OK) {
-        (void)osri_signal_send(self->node, route, &signal);
-    }
-}
-
-static osr_err error_of_down(const osr_reason *reason)
-{
-    switch (reason->code) {
-    case OSR_REASON_NOPROC:
-        return OSR_ENOPROC;
-    case OSR_REASON_NOCONNECTION:
-        return OSR_ENOCONNECTION;
-    default:
-        return OSR_EFAILED;
-    }
-}
-
-/* The answers of requests live in their own place, so that the message in work stays valid during a
- * call. */
-static void hold_answer(osr_self *self, osri_envelope *answer)
-{
-    osri_envelope_free(&self->held);
-    self->held = answer;
-}
-
-static osr_err resolve(osr_self *self, osr_dest to, osri_route *ret_route)
-{
-    ret_route->pid = to.pid;
-    ret_route->name = to.name;
-    ret_route->node = to.node;
-    if (to.name != NULL && (to.node == NULL || strcmp(to.node, self->node->name) == 0)) {
-        ret_route->pid = osri_node_whereis(self->node, to.name);
-        ret_route->name = NULL;
-        ret_route->node = NULL;
-        if (osr_pid_is_none(ret_route->pid)) {
-            return OSR_ENOPROC;
-        }
-    } else if (to.name == NULL && osr_pid_is_none(to.pid)) {
-        return OSR_ENOPROC;
-    }
-    return osr_pid_equal(ret_route->pid, osri_process_pid(self)) ? OSR_ESELF : OSR_OK;
-}
-
-osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_route *route,
-                          const osr_type *type, const void *body, uint64_t number,
-                          uint64_t deadline_ns, osri_envelope **ret_answer)
-{
-    osri_envelope *signal;
-    osr_err err = osri_signal_new(kind, osri_process_pid(self), number, type, body, &signal);
-    if (err != OSR_OK) {
-        return err;
-    }
-    signal->counter = ++self->messages_numbered;
-    signal->deadline_ns = deadline_ns;
-    self->awaited = number; /* before the answer can come */
-    (void)osri_signal_send(self->node, route, &signal);
-    err = await(self, number, deadline_ns, ret_answer);
-    if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
-        forget_request(self, route, number);
-    }
-    return err;
-}
-
-osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type, const void *request,
-                     uint32_t timeout_ms, osr_message *ret_reply, osr_reason *ret_reason)
-{
-    OSRI_ASSERT_SELF(self);
-    if (self->exiting) {
-        return osri_process_leave(self);
-    }
-    osri_route route;
-    osr_err err = resolve(self, to, &route);
-    if (err != OSR_OK) {
-        return err;
-    }
-    osri_envelope *answer = NULL;
-    err = osri_request_kind(self, OSRI_SIGNAL_MESSAGE, &route, type, request,
-                            osri_reference_next(self->node), osri_deadline(self, timeout_ms),
-                            &answer);
-    if (err != OSR_OK) {
-        return err;
-    }
-    hold_answer(self, answer);
-    if (answer->kind == OSRI_SIGNAL_DOWN) {
-        const osr_reason *reason = osri_envelope_body(answer);
-        if (ret_reason != NULL) {
-            *ret_reason = *reason;
-        }
-        return error_of_down(reason);
-    }
-    osri_message_of(answer, ret_reply);
-    return OSR_OK;
 }
 
 bool osr_is_alive(osr_self *self, osr_pid pid)

@@ -46,6 +46,7 @@ static void life_init(osr_self *process)
     process->state_block = NULL;
     process->relations = NULL;
     process->trims = 0;
+    process->replies_came = false;
     process->defers = NULL;
     process->blocks = process->kept = NULL;
     process->owned_bytes = 0;

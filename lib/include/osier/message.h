@@ -52,6 +52,8 @@
  * and of a request:
  *     osr_err NAME_call(self, to, &request, &reply, ms)              reply by value
  *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free()
+ *     osr_err NAME_begin(self, to, &request, &ref)                   answer by osr_await(self, ref,
+ *     …)
  *
  * NAME_call does not compile for a reply that has str, bin or list anywhere in it: nobody would own
  * what they point to. A message that is sent is copied, so all in it is lent for the call only. */
@@ -181,6 +183,13 @@ OSR_API OSR_MUST_CHECK osr_err osri_send_after(osr_self *self, osr_dest to, cons
 OSR_API OSR_MUST_CHECK osr_err osri_call(osr_self *self, osr_dest to, const osr_type *request_type,
                                          const void *request, const osr_type *reply_type,
                                          void *ret_reply, uint32_t timeout_ms);
+
+/* What stands behind NAME_begin(): sends the request and goes on; osr_await() takes the answer,
+ * also that of several at once. Suspension point: no.
+ * Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_ESELF; OSR_ENOMEM; OSR_EINVAL as
+ *   osri_send(); OSR_EEXIT. All else is the answer's. */
+OSR_API OSR_MUST_CHECK osr_err osri_request_begin(osr_self *self, osr_dest to, const osr_type *type,
+                                                  const void *request, osr_ref *ret_request);
 
 /* What stands behind NAME_request(): the same, for replies of any type.
  * Ownership: *ret_reply is the caller's until osr_free(self, reply) or the process ends. */
@@ -402,6 +411,11 @@ OSR_END_DECLS
             *ret_reply = (const rep *)reply;                                                       \
         }                                                                                          \
         return err;                                                                                \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_begin(osr_self *self, osr_dest to, const nm *request,   \
+                                                 osr_ref *ret_request)                             \
+    {                                                                                              \
+        return osri_request_begin(self, to, &nm##_osr_type, request, ret_request);                 \
     }                                                                                              \
     struct nm
 

@@ -191,6 +191,26 @@ static inline osr_caller osr_caller_of(const osr_message *message)
 OSR_API osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type,
                              const void *reply);
 
+/* Waits for the answer to a request that NAME_begin() sent, whatever waits in the mailbox. The
+ * reply is lent until the next answer is taken. ret_reason, which may be NULL, is written on
+ * OSR_EFAILED, OSR_ENOPROC and OSR_ENOCONNECTION. Suspension point.
+ * Errors: OSR_ETIMEDOUT, and the request goes on: wait again, or osr_abandon() it. With any other
+ *   error it is over: OSR_ENOPROC the process does not exist; OSR_ENOCONNECTION; OSR_EFAILED it
+ *   ended, or returned without an answer. OSR_ENOTFOUND not a request of this process that is
+ *   still to be answered; OSR_EEXIT. */
+OSR_API OSR_MUST_CHECK osr_err osr_await(osr_self *self, osr_ref request, uint32_t timeout_ms,
+                                         osr_message *ret_reply, osr_reason *ret_reason);
+
+/* The same for the first of several that is answered; *ret_index says which, also with
+ * OSR_ENOPROC, OSR_ENOCONNECTION and OSR_EFAILED. Errors also: OSR_EINVAL count is 0. */
+OSR_API OSR_MUST_CHECK osr_err osr_await_any(osr_self *self, const osr_ref *requests, size_t count,
+                                             uint32_t timeout_ms, size_t *ret_index,
+                                             osr_message *ret_reply, osr_reason *ret_reason);
+
+/* Gives a request up: its answer, late or here, is dropped. Returns whether it was still to be
+ * awaited. Not a suspension point. */
+OSR_API bool osr_abandon(osr_self *self, osr_ref request);
+
 /* ---- links, monitors, exits ------------------------------------------------------------ */
 
 /* Messages the runtime sends. */
