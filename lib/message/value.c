@@ -185,30 +185,55 @@ static osr_err value_of_dynamic(const osr_dynamic *dynamic, osr_value *ret_value
     return OSR_OK;
 }
 
+/* The part that the reader stands before; of a container the reader then stands in it. */
+static osr_err read_part(osri_reader *reader, bool has_key, uint32_t *ret_tag, osr_value *ret_value)
+{
+    uint32_t tag = 0;
+    if (has_key) {
+        osri_item key = osri_next(reader);
+        if (key.kind != OSRI_ITEM_UNSIGNED || key.number > UINT32_MAX) {
+            return OSR_EINVAL;
+        }
+        tag = (uint32_t)key.number;
+    }
+    *ret_value = read_item(reader);
+    if (ret_tag != NULL) {
+        *ret_tag = tag;
+    }
+    return OSR_OK;
+}
+
+static void skip_part(osri_reader *reader, bool has_key)
+{
+    osri_skip(reader);
+    if (has_key) {
+        osri_skip(reader);
+    }
+}
+
 static osr_err packed_at(const osr_value *whole, uint32_t index, uint32_t *ret_tag,
                          osr_value *ret_value)
 {
     bool has_keys = whole->kind == OSR_VALUE_STRUCT;
     osri_reader reader = {whole->at, whole->end};
     for (uint32_t i = 0; i < index; i++) {
-        osri_skip(&reader);
-        if (has_keys) {
-            osri_skip(&reader);
-        }
+        skip_part(&reader, has_keys);
     }
-    uint32_t tag = 0;
-    if (has_keys) {
-        osri_item key = osri_next(&reader);
-        if (key.kind != OSRI_ITEM_UNSIGNED || key.number > UINT32_MAX) {
-            return OSR_EINVAL;
-        }
-        tag = (uint32_t)key.number;
+    return read_part(&reader, has_keys, ret_tag, ret_value);
+}
+
+static osr_err packed_next(osr_value *rest, uint32_t *ret_tag, osr_value *ret_value)
+{
+    bool has_keys = rest->kind == OSR_VALUE_STRUCT;
+    osri_reader part = {rest->at, rest->end};
+    osri_reader behind = part;
+    osr_err err = read_part(&part, has_keys, ret_tag, ret_value);
+    if (err == OSR_OK) {
+        skip_part(&behind, has_keys);
+        rest->at = behind.at;
+        rest->count--;
     }
-    *ret_value = read_item(&reader);
-    if (ret_tag != NULL) {
-        *ret_tag = tag;
-    }
-    return OSR_OK;
+    return err;
 }
 
 static osr_err packed_tagged(const osr_value *whole, uint32_t tag, osr_value *ret_value)
@@ -222,8 +247,7 @@ static osr_err packed_tagged(const osr_value *whole, uint32_t tag, osr_value *re
             return OSR_OK;
         }
         reader = before; /* a key may be a container */
-        osri_skip(&reader);
-        osri_skip(&reader);
+        skip_part(&reader, true);
     }
     return OSR_ENOTFOUND;
 }
@@ -286,12 +310,49 @@ static osr_err struct_at(const osr_value *whole, uint32_t index, uint32_t *ret_t
     return OSR_OK;
 }
 
+static bool has_parts(const osr_value *value)
+{
+    return value->kind == OSR_VALUE_STRUCT || value->kind == OSR_VALUE_LIST;
+}
+
+/* `field` of what is left of a struct is the next one to be looked at. */
+static void struct_next(osr_value *rest, uint32_t *ret_tag, osr_value *ret_value)
+{
+    const osr_field *field = rest->field == NULL ? rest->type->fields : rest->field;
+    while (!is_there(rest->type, field, rest->at)) {
+        field++;
+    }
+    *ret_value = load_field(field, rest->at);
+    if (ret_tag != NULL) {
+        *ret_tag = field->tag;
+    }
+    rest->field = field + 1;
+    rest->count--;
+}
+
+osr_err osr_value_next(osr_value *rest, uint32_t *ret_tag, osr_value *ret_value)
+{
+    if (!has_parts(rest) || rest->count == 0) {
+        return has_parts(rest) ? OSR_ENOTFOUND : OSR_EINVAL;
+    }
+    if (rest->type != NULL) {
+        struct_next(rest, ret_tag, ret_value);
+        return OSR_OK;
+    }
+    if (rest->field == NULL) {
+        return packed_next(rest, ret_tag, ret_value);
+    }
+    osr_err err = osr_value_at(rest, 0, ret_tag, ret_value);
+    rest->at = (const uint8_t *)rest->at + rest->field->element_size;
+    rest->count--;
+    return err;
+}
+
 osr_err osr_value_at(const osr_value *whole, uint32_t index, uint32_t *ret_tag,
                      osr_value *ret_value)
 {
-    bool has_parts = whole->kind == OSR_VALUE_STRUCT || whole->kind == OSR_VALUE_LIST;
-    if (!has_parts || index >= whole->count) {
-        return has_parts ? OSR_ENOTFOUND : OSR_EINVAL;
+    if (!has_parts(whole) || index >= whole->count) {
+        return has_parts(whole) ? OSR_ENOTFOUND : OSR_EINVAL;
     }
     if (whole->type == NULL && whole->field == NULL) {
         return packed_at(whole, index, ret_tag, ret_value);

@@ -99,10 +99,21 @@ OSR_API OSR_MUST_CHECK osr_err osr_value_named(const osr_value *whole, const cha
                                                osr_value *ret_value);
 
 /* The part at an index: of a list, or of what is there of a struct, in order. ret_tag may be NULL;
- * it is 0 for a list. Threads: any. Errors: OSR_ENOTFOUND no such index; OSR_EINVAL neither list
- * nor struct, or a tag that is no number. */
+ * it is 0 for a list. In a message of an unknown type it passes over all before it. Threads: any.
+ * Errors: OSR_ENOTFOUND no such index; OSR_EINVAL neither list nor struct, or a tag that is no
+ *   number of 32 bits. */
 OSR_API OSR_MUST_CHECK osr_err osr_value_at(const osr_value *whole, uint32_t index,
                                             uint32_t *ret_tag, osr_value *ret_value);
+
+/* Takes the first part off a list or struct: for all parts in order, each at the same small cost.
+ * `rest` begins as a copy of the whole, and is good for nothing else meanwhile.
+ *
+ *     osr_value rest = whole;
+ *     while (osr_value_next(&rest, &tag, &part) == OSR_OK) { … }
+ *
+ * Threads: any. Errors: OSR_ENOTFOUND no more; OSR_EINVAL as osr_value_at(). */
+OSR_API OSR_MUST_CHECK osr_err osr_value_next(osr_value *rest, uint32_t *ret_tag,
+                                              osr_value *ret_value);
 
 /* ---- a message of any type -------------------------------------------------------------- */
 

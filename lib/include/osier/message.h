@@ -267,7 +267,23 @@ OSR_END_DECLS
 #define OSR_STRUCT(...)                                                                            \
     OSRI_JOIN(OSRI_STRUCT_, OSRI_HAS_FIELDS_1(__VA_ARGS__))                                        \
     (__VA_ARGS__)
+#ifdef __cplusplus
+/* The descriptor of a server's state; OSR_STATE enters it. A plain struct has none. */
+template <class state> struct osri_state {
+    static constexpr const osr_type *type = nullptr;
+};
+#define OSR_STATE(...)                                                                             \
+    OSR_STRUCT(__VA_ARGS__);                                                                       \
+    OSRI_STATE_TYPE(OSRI_STATE_NAME(__VA_ARGS__, ))
+#define OSRI_STATE_NAME(nm, ...) nm
+#define OSRI_STATE_TYPE(nm) OSRI_STATE_TYPE_(nm)
+#define OSRI_STATE_TYPE_(nm)                                                                       \
+    template <> struct osri_state<nm> {                                                            \
+        static constexpr const osr_type *type = &nm##_osr_type;                                    \
+    }
+#else
 #define OSR_STATE(...) OSR_STRUCT(__VA_ARGS__)
+#endif
 #define OSR_UNION(nm, ...)                                                                         \
     typedef struct nm {                                                                            \
         uint32_t which;                                                                            \

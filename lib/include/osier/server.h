@@ -312,7 +312,7 @@ OSR_API void osr_continue(osr_self *self);
  * is tentative, so it is OSR_STATE's object, or else a zeroed one. */
 #ifdef __cplusplus
 #define OSRI_SERVER_STATE(server) struct server
-#define OSRI_SERVER_STATE_TYPE(server) NULL
+#define OSRI_SERVER_STATE_TYPE(server) osri_state<server>::type
 #define OSRI_REPLIES_MATCH(declared, handled) struct handled
 #else
 #define OSRI_SERVER_STATE(server) OSRI_UNUSED static const osr_type server##_osr_type

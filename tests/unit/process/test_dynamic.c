@@ -79,6 +79,24 @@ static void expect_report(osr_self *self, const osr_type *type, const void *body
     OSR_CHECK(self, osr_pid_equal(part.pid, osr_self_pid(self)));
 }
 
+/* Walks all parts by next: the same, in the same order, as at each index. */
+static uint32_t walk(osr_self *self, const osr_value *whole)
+{
+    osr_value rest = *whole, part, same;
+    uint32_t tag = 0, same_tag = 0, walked = 0;
+    while (osr_value_next(&rest, &tag, &part) == OSR_OK) {
+        CHECK_OK(self, osr_value_at(whole, walked, &same_tag, &same));
+        OSR_CHECK(self, tag == same_tag && part.kind == same.kind && part.count == same.count);
+        walked++;
+        if (part.kind == OSR_VALUE_STRUCT || part.kind == OSR_VALUE_LIST) {
+            (void)walk(self, &part);
+        }
+    }
+    OSR_CHECK(self, walked == whole->count);
+    OSR_CHECK(self, osr_value_next(&rest, NULL, &part) == OSR_ENOTFOUND);
+    return walked;
+}
+
 static osr_err known(osr_self *self)
 {
     osr_message received;
@@ -94,6 +112,7 @@ static osr_err known(osr_self *self)
     expect_report(self, received.type, received.body);
     CHECK_OK(self, osr_value_of(received.type, received.body, &all));
     OSR_CHECK(self, all.count == 6); /* all but the one that is not set */
+    OSR_CHECK(self, walk(self, &all) == 6);
     CHECK_OK(self, osr_value_at(&all, 5, &tag, &part));
     OSR_CHECK(self, tag == 300 && part.kind == OSR_VALUE_WHOLE && part.whole == 0);
     CHECK_OK(self, osr_value_named(&all, "n", &part));
@@ -124,6 +143,7 @@ static osr_err unknown(osr_self *self)
     expect_report(self, received.type, received.body);
     CHECK_OK(self, osr_value_of(received.type, received.body, &all));
     OSR_CHECK(self, all.count == 5 && all.type == NULL);
+    OSR_CHECK(self, walk(self, &all) == 5);
     OSR_CHECK(self, osr_value_named(&all, "n", &part) == OSR_ENOTSUP);
     /* forwarded twice: kept as a copy, and then as it was */
     osr_any *copy = NULL;
