@@ -6,6 +6,7 @@
 #include "lib/message/codec.h"
 #include "lib/process/info.h"
 #include "lib/process/snapshot.h"
+#include "osier/dynamic.h"
 #include "osier/osier.h"
 #include "tests/unit/process/process_kit.h"
 
@@ -336,10 +337,92 @@ static osr_err codes(osr_self *self)
     return OSR_OK;
 }
 
+static osr_err builds(osr_self *self)
+{
+    feast *dish = NULL;
+    crumb *crumbs;
+    osr_message message;
+    osr_dest dests[3] = {osr_to(osr_self_pid(self)), osr_to(osr_self_pid(self)),
+                         osr_name("nobody", NULL)};
+    if (feast_new(self, 100, &dish) == OSR_OK) {
+        (void)!osr_bin_new("bin", 3, &dish->f8);
+        (void)!osr_build_str(dish, "soup", 4, &dish->f7);
+        (void)!OSR_BUILD_LIST(dish, dish->f15, 2, crumbs);
+        (void)feast_give(self, dests[0], &dish);
+    }
+    if (feast_new(self, 10, &dish) == OSR_OK) {
+        feast_drop(self, &dish);
+    }
+    (void)!feast_new(self, 10, &dish); /* goes with the process */
+    (void)feast_send_all(self, dests, 3, &(feast){.f7 = osr_str_of("for all")});
+    while (osr_receive(self, 10, &message) == OSR_OK) {
+    }
+    return OSR_OK;
+}
+
+static osr_err sends_later(osr_self *self)
+{
+    osr_ref timer;
+    osr_message message;
+    osr_pid pid;
+    osr_dest me = osr_to(osr_self_pid(self));
+    if (bowl_send_after(self, me, &(bowl){.n = 1}, 50, &timer) == OSR_OK) {
+        (void)osr_timer_cancel(self, timer, NULL);
+    }
+    (void)!bowl_send_after(self, me, &(bowl){.n = 2}, 5, &timer);
+    (void)!bowl_send_at(self, osr_name("nobody", NULL), &(bowl){.n = 3}, 1, &timer);
+    (void)!bowl_send_after(self, osr_name("later", NULL), &(bowl){.n = 4}, 8, &timer);
+    (void)!bowl_send_after(self, me, &(bowl){.n = 5}, 100000, &timer); /* goes with it */
+    if (guest_spawn(self, &(note){.n = 1}, OSR_SPAWN(.name = "later"), &pid) == OSR_OK) {
+        osr_ref monitor;
+        (void)!osr_monitor_tagged(self, osr_name("later", NULL), 9, &monitor);
+        (void)!osr_sleep(self, 20);
+        end_and_wait(self, pid);
+    }
+    while (osr_receive(self, 30, &message) == OSR_OK) {
+    }
+    return OSR_OK;
+}
+
+static osr_err writes(osr_self *self)
+{
+    char error[OSR_PARSE_TEXT_BYTES];
+    osr_any *any = NULL;
+    osr_writer *writer = NULL;
+    osr_message message;
+    osr_dest me = osr_to(osr_self_pid(self));
+    if (osr_parse(osr_self_node(self), "bowl{n: 5}", &any, error) == OSR_OK) {
+        (void)osr_any_send(self, me, &any);
+    }
+    if (osr_parse(osr_self_node(self), "feast{f7: \"a\", f13: [\"b\", \"c\"]}", &any, error) ==
+        OSR_OK) {
+        osr_any_free(&any);
+    }
+    for (uint32_t id = 0x7302; id < 0x7400; id += 0x80) { /* known, and not */
+        if (osr_writer_new(&writer) == OSR_OK) {
+            osr_write_struct(writer, 1);
+            osr_write_tag(writer, 1);
+            osr_write_signed(writer, 7);
+            if (osr_writer_end(&writer, osr_self_node(self), id, &any) == OSR_OK) {
+                (void)osr_any_send(self, me, &any);
+            }
+        }
+    }
+    while (osr_receive(self, 10, &message) == OSR_OK) {
+        if (osr_any_copy(message.type, message.body, &any) == OSR_OK) {
+            osr_any_free(&any);
+        }
+    }
+    return OSR_OK;
+}
+
 static const struct {
     const char *name;
     node_fixture_body *body;
-} scenarios[] = {{"spawns", spawns},
+} scenarios[] = {{"builds", builds},
+                 {"later", sends_later},
+                 {"writes", writes},
+                 {"spawns", spawns},
                  {"sends", sends_every_kind},
                  {"calls", calls},
                  {"relates", relates},

@@ -147,7 +147,7 @@ static bool is_exit_of(void *context, const osr_message *message)
     return exited != NULL && osr_pid_equal(exited->from, *(const osr_pid *)context);
 }
 
-/* Its exit is here already, or never comes. */
+/* Its exit is here already, or never comes, also when it is under way. */
 static void unlink_one(osr_self *self, account *own, uint64_t at)
 {
     osr_message message;
@@ -156,10 +156,10 @@ static void unlink_one(osr_self *self, account *own, uint64_t at)
         return;
     }
     own->linked[at] = false;
-    (void)osr_unlink(self, pid);
     if (osr_receive_where(self, is_exit_of, &pid, 0, &message) == OSR_OK) {
         hear(own, &message);
     } else {
+        (void)osr_unlink(self, pid);
         own->links -= 1;
         atomic_fetch_sub(&links_set, 1);
     }
