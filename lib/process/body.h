@@ -34,6 +34,14 @@ typedef struct osri_body_ops {
      * osri_process_idle_ms). */
     osr_err (*idle)(osr_self *self, void *state);
 
+    /* A REPLY or DOWN to a request that nobody on the process's stack waits for; NULL = none is
+     * expected. Takes it, or returns false. While the inbox is drained: must not suspend. */
+    bool (*answer)(osr_self *self, struct osri_envelope *answer);
+
+    /* It has ended, however, and this is the last that its body hears; NULL = nothing. On the
+     * scheduler's stack, after its inbox has been closed. */
+    void (*ended)(const void *configuration);
+
     /* Prints the state for `info`; NULL = not printable. Runs on a scheduler between callbacks. */
     void (*print)(const void *state, char *ret_text, size_t bytes);
 } osri_body_ops;

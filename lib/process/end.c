@@ -412,6 +412,9 @@ void osri_process_end(osr_self *process)
     osri_link_end_all(process);
     osri_monitor_end_all(process);
     osri_relations_free(process);
+    if (process->ops != NULL && process->ops->ended != NULL) {
+        process->ops->ended(process->configuration);
+    }
     if (process->reports_end) {
         osri_node_ended(node, pid, osri_process_reason(process));
     }

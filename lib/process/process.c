@@ -163,16 +163,22 @@ void osri_process_message_taken(osr_self *process, osri_envelope *message)
     osri_process_handling(process, message->type);
 }
 
+/* A port's requests are its threads': they, not its process, wait. */
+static bool is_taken_by_body(osr_self *process, osri_envelope *answer)
+{
+    return process->ops != NULL && process->ops->answer != NULL &&
+           process->ops->answer(process, answer);
+}
+
 static void reply_arrived(osr_self *process, osri_envelope *reply)
 {
     if (reply->ref == process->awaited && process->awaited != 0 && process->answer == NULL) {
         process->answer = reply;
         return;
     }
-    if (osri_request_answered(process, reply)) {
-        return;
+    if (!osri_request_answered(process, reply) && !is_taken_by_body(process, reply)) {
+        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &reply);
     }
-    osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &reply);
 }
 
 void osri_process_exit_by(osr_self *process, osri_envelope *signal)
@@ -231,7 +237,7 @@ static void down_arrived(osr_self *process, osri_envelope *signal)
 {
     if (signal->ref == process->awaited && process->awaited != 0) {
         reply_arrived(process, signal);
-    } else if (!osri_request_answered(process, signal)) {
+    } else if (!osri_request_answered(process, signal) && !is_taken_by_body(process, signal)) {
         osri_monitor_signal(process, signal);
     }
 }
