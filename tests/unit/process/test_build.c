@@ -252,6 +252,43 @@ START_TEST(a_shared_body_is_allocated_once)
 }
 END_TEST
 
+static osr_err without_memory(osr_self *self)
+{
+    osr_dest me[3];
+    osr_message received;
+    drawing message = {.name = osr_str_of("for all")};
+    drawing *built = NULL;
+    for (int i = 0; i < 3; i++) {
+        me[i] = osr_to(osr_self_pid(self));
+    }
+    built = begin(self);
+    drawing_drop(self, &built); /* what a process needs once is there now */
+    uint64_t blocks = osri_heap_live_blocks();
+    osri_heap_fail_after(1, false);
+    osr_err err = drawing_new(self, ROOM, &built);
+    osri_heap_fail_after(0, false);
+    OSR_CHECK(self, err == OSR_ENOMEM && built == NULL);
+    for (uint64_t nth = 1; nth <= 4; nth++) { /* the body, then each envelope */
+        unsigned arrived = 0;
+        osri_heap_fail_after(nth, false);
+        err = drawing_send_all(self, me, 3, &message);
+        osri_heap_fail_after(0, false);
+        while (osr_receive(self, 0, &received) == OSR_OK) {
+            arrived++;
+        }
+        OSR_CHECK(self, err == OSR_ENOMEM && arrived == (nth == 1 ? 0 : 2));
+        OSR_CHECK(self, osri_heap_live_blocks() == blocks);
+    }
+    return OSR_OK;
+}
+
+/* Whichever allocation fails: nothing is left, and the others get theirs. */
+START_TEST(no_memory_is_told_and_leaves_nothing)
+{
+    node_fixture_run(without_memory);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, what_is_given_is_moved);
@@ -268,6 +305,7 @@ int main(void)
     TCase *counted = tcase_create("counted"); /* nobody else allocates meanwhile */
     tcase_add_checked_fixture(counted, node_fixture_stepped, node_fixture_end);
     tcase_add_test(counted, a_shared_body_is_allocated_once);
+    tcase_add_test(counted, no_memory_is_told_and_leaves_nothing);
     suite_add_tcase(suite, counted);
     return run_suite(suite);
 }
