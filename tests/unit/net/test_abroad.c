@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include <check.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osier/dynamic.h"
+#include "tests/sim/cluster.h"
+
+/* Messages of every making, at processes of other nodes: given, shared, optional, of a type that
+ * only one of the nodes knows. */
+
+OSR_STRUCT(spot, (1, i32, x), (2, str, label));
+OSR_UNION(figure, (1, of(spot), spot), (2, pid, who));
+OSR_MESSAGE(drawing, 0x1300, (1, str, name), (2, list(of(spot)), spots), (3, opt(i64), size),
+            (4, of(figure), figure), (5, opt(pid), painter));
+OSR_MESSAGE(sink_options, 0x1301, (1, u32, number), (2, pid, here));
+
+#define UNKNOWN_ID 0x13ff
+#define SINKS 2
+
+static cluster *world;
+static atomic_uint drawings[SINKS];
+static atomic_uint strangers[SINKS];
+
+static bool is_right(const drawing *got)
+{
+    return strcmp(got->name.at, "house") == 0 && got->spots.count == 2 &&
+           strcmp(got->spots.at[1].label.at, "door") == 0 && got->size.is_set &&
+           got->size.value == -7 && got->figure.which == figure_is_who && got->painter.is_set &&
+           osr_pid_equal(got->painter.value, got->figure.who);
+}
+
+static bool is_right_stranger(const osr_dynamic *got)
+{
+    osr_value whole, part;
+    return got->type_id == UNKNOWN_ID &&
+           osr_value_of(&osr_dynamic_osr_type, got, &whole) == OSR_OK &&
+           osr_value_tagged(&whole, 9, &part) == OSR_OK && part.kind == OSR_VALUE_TEXT &&
+           part.text.size == 3 && memcmp(part.text.at, "new", 3) == 0;
+}
+
+OSR_ENTRY(sink, sink_options)
+{
+    osr_message message;
+    osr_err err = osr_receive(self, OSR_FOREVER, &message);
+    while (err == OSR_OK) {
+        const drawing *got = OSR_AS(drawing, &message);
+        const osr_dynamic *stranger = OSR_AS(osr_dynamic, &message);
+        if (got != NULL && is_right(got)) {
+            atomic_fetch_add(&drawings[argument->number], 1);
+        } else if (stranger != NULL && is_right_stranger(stranger)) {
+            atomic_fetch_add(&strangers[argument->number], 1);
+        }
+        err = osr_receive(self, OSR_FOREVER, &message);
+    }
+    return err;
+}
+
+static drawing *draw(osr_self *self)
+{
+    drawing *message = NULL;
+    spot *spots = NULL;
+    OSR_CHECK(self, drawing_new(self, 256, &message) == OSR_OK);
+    OSR_CHECK(self, osr_build_str(message, "house", 5, &message->name) == OSR_OK);
+    OSR_CHECK(self, OSR_BUILD_LIST(message, message->spots, 2, spots) == OSR_OK);
+    OSR_CHECK(self, osr_build_str(message, "door", 4, &spots[1].label) == OSR_OK);
+    OSR_SET(message->size, -7);
+    message->figure.which = figure_is_who;
+    message->figure.who = osr_self_pid(self);
+    OSR_SET(message->painter, osr_self_pid(self));
+    return message;
+}
+
+static void send_stranger(osr_self *self, osr_dest to)
+{
+    osr_writer *writer = NULL;
+    osr_any *message = NULL;
+    OSR_CHECK(self, osr_writer_new(&writer) == OSR_OK);
+    osr_write_struct(writer, 1);
+    osr_write_tag(writer, 9);
+    osr_write_text(writer, "new", 3);
+    OSR_CHECK(self, osr_writer_end(&writer, osr_self_node(self), UNKNOWN_ID, &message) == OSR_OK);
+    OSR_CHECK(self, osr_any_send(self, to, &message) == OSR_OK);
+}
+
+OSR_ENTRY(painter, sink_options)
+{
+    osr_dest here = osr_to(argument->here);
+    osr_dest there = osr_name("sink", "n1@sim");
+    osr_dest all[] = {there, here, there, here, there};
+    drawing *message = draw(self);
+    OSR_CHECK(self, drawing_send_all(self, all, 5, message) == OSR_OK);
+    OSR_CHECK(self, drawing_give(self, there, &message) == OSR_OK);
+    message = draw(self);
+    OSR_CHECK(self, drawing_give(self, here, &message) == OSR_OK);
+    send_stranger(self, there);
+    send_stranger(self, here);
+    return OSR_OK;
+}
+
+/* The same messages arrive, as often as they were sent, on the sender's node and on another. */
+START_TEST(messages_of_every_making_cross_nodes)
+{
+    cluster_options options = {.nodes = 2};
+    world = cluster_new(1, &options);
+    sink_options here = {.number = 0};
+    sink_options there = {.number = 1};
+    osr_pid at_home = cluster_spawn(world, 0, &sink_osr_entry, &here, NULL);
+    (void)cluster_spawn(world, 1, &sink_osr_entry, &there, OSR_SPAWN(.name = "sink"));
+    sink_options work = {.here = at_home};
+    (void)cluster_spawn(world, 0, &painter_osr_entry, &work, NULL);
+    (void)cluster_run(world, world->now_ns + 5000 * MS, NULL, NULL);
+    ck_assert_uint_eq(atomic_load(&drawings[0]), 3);
+    ck_assert_uint_eq(atomic_load(&drawings[1]), 4);
+    ck_assert_uint_eq(atomic_load(&strangers[0]), 1);
+    ck_assert_uint_eq(atomic_load(&strangers[1]), 1);
+    cluster_free(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("abroad");
+    TCase *tcase = tcase_create("abroad");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, messages_of_every_making_cross_nodes);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
