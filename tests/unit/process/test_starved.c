@@ -416,20 +416,36 @@ static osr_err writes(osr_self *self)
     return OSR_OK;
 }
 
+static osr_err begins(osr_self *self)
+{
+    osr_pid pid;
+    osr_ref requests[4];
+    osr_message reply;
+    size_t count = 0;
+    size_t index;
+    if (kitchen_start(self, NULL, NULL, &pid) != OSR_OK) {
+        return OSR_OK;
+    }
+    for (int i = 0; i < 4; i++) {
+        osr_dest to = i == 2 ? osr_name("nobody", NULL) : osr_to(pid);
+        count += fill_begin(self, to, &(fill){.by = i}, &requests[count]) == OSR_OK;
+    }
+    if (count > 0) {
+        (void)!osr_await_any(self, requests, count, OSR_FOREVER, &index, &reply, NULL);
+        (void)osr_abandon(self, requests[count - 1]);
+        (void)!osr_await(self, requests[0], OSR_FOREVER, &reply, NULL);
+    }
+    end_and_wait(self, pid); /* with what is still asked */
+    return OSR_OK;
+}
+
 static const struct {
     const char *name;
     node_fixture_body *body;
-} scenarios[] = {{"builds", builds},
-                 {"later", sends_later},
-                 {"writes", writes},
-                 {"spawns", spawns},
-                 {"sends", sends_every_kind},
-                 {"calls", calls},
-                 {"relates", relates},
-                 {"times", times},
-                 {"names", names},
-                 {"supervises", supervises},
-                 {"asks", asks},
+} scenarios[] = {{"begins", begins}, {"builds", builds},         {"later", sends_later},
+                 {"writes", writes}, {"spawns", spawns},         {"sends", sends_every_kind},
+                 {"calls", calls},   {"relates", relates},       {"times", times},
+                 {"names", names},   {"supervises", supervises}, {"asks", asks},
                  {"codes", codes}};
 
 #define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))

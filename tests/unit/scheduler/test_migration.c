@@ -260,6 +260,10 @@ static void wait_in_kind(osr_self *self, int kind, const company *others)
             parcel_send(self, osr_name("nobody", "move@host"), &(parcel){.n = 13});
         }
         break;
+    case 14:
+        CHECK_OK(self, dawdle_begin(self, osr_to(others->porters[0]), &(dawdle){.ms = 3}, &timer));
+        CHECK_OK(self, osr_await(self, timer, OSR_FOREVER, &message, NULL));
+        break;
     default:
         CHECK_OK(self, porter_start(self, NULL, NULL, &pid));
         CHECK_OK(self, osr_server_stop(self, osr_to(pid), &shutdown, 5000));
@@ -267,7 +271,7 @@ static void wait_in_kind(osr_self *self, int kind, const company *others)
     }
 }
 
-#define KINDS 15
+#define KINDS 16
 
 OSR_ENTRY(mover, parcel)
 {
