@@ -286,7 +286,7 @@ static void refuse_list(osr_self *process, osri_envelope *signal)
 static void answer_drop(osr_self *process)
 {
     if (process->answer != NULL && process->answer->kind == OSRI_SIGNAL_REPLY) {
-        osri_count(process->node, OSRI_COUNT_DROPPED);
+        osri_count(process->node, OSRI_COUNT_DROPPED_LATE);
     }
     osri_envelope_free(&process->answer);
 }
@@ -316,7 +316,7 @@ static void drop_mailbox(osr_self *process)
         if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
             osri_request_refuse(process, message->from, message->ref, osri_process_reason(process));
         }
-        osri_count(process->node, OSRI_COUNT_DROPPED);
+        osri_count(process->node, OSRI_COUNT_DROPPED_ENDED);
         osri_envelope_free(&message);
     }
 }

@@ -64,7 +64,7 @@ static void tell(osr_node *node, osr_pid pid, const osri_peer *peer, const char 
     signal->to_generation = pid.generation;
     osr_self *process = osri_table_at(node, pid.slot);
     if (!osri_process_push(process, signal)) {
-        osri_count(node, OSRI_COUNT_DROPPED);
+        osri_count(node, OSRI_COUNT_DROPPED_NOPROC);
         osri_envelope_free(&signal);
     }
 }

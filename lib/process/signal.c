@@ -96,15 +96,18 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
         refuse_spawn_reply(node, signal);
         break;
     case OSRI_SIGNAL_MESSAGE:
-        osri_count(node, OSRI_COUNT_DROPPED);
+        osri_count(node, code == OSR_REASON_NOCONNECTION ? OSRI_COUNT_DROPPED_NOCONNECTION
+                                                         : OSRI_COUNT_DROPPED_NOPROC);
         if (signal->ref != 0) {
             answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type,
                    &reason);
         }
         break;
     case OSRI_SIGNAL_REPLY:
+        osri_count(node, OSRI_COUNT_DROPPED_LATE);
+        break;
     case OSRI_SIGNAL_NODE:
-        osri_count(node, OSRI_COUNT_DROPPED);
+        osri_count(node, OSRI_COUNT_DROPPED_NOPROC);
         break;
     case OSRI_SIGNAL_TIMEOUT:
         osri_timer_refused(signal);

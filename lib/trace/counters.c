@@ -26,6 +26,14 @@ void osr_node_count(osr_node *node, osr_node_counters *ret_counters)
     ret_counters->processes = total[OSRI_COUNT_SPAWNED] - total[OSRI_COUNT_ENDED];
     ret_counters->messages_sent = total[OSRI_COUNT_SENT];
     ret_counters->messages_received = total[OSRI_COUNT_RECEIVED];
-    ret_counters->messages_dropped = total[OSRI_COUNT_DROPPED];
+    ret_counters->dropped_noproc = total[OSRI_COUNT_DROPPED_NOPROC];
+    ret_counters->dropped_noconnection = total[OSRI_COUNT_DROPPED_NOCONNECTION];
+    ret_counters->dropped_ended = total[OSRI_COUNT_DROPPED_ENDED];
+    ret_counters->dropped_late = total[OSRI_COUNT_DROPPED_LATE];
+    ret_counters->dropped_flushed = total[OSRI_COUNT_DROPPED_FLUSHED];
+    ret_counters->messages_dropped =
+        total[OSRI_COUNT_DROPPED_NOPROC] + total[OSRI_COUNT_DROPPED_NOCONNECTION] +
+        total[OSRI_COUNT_DROPPED_ENDED] + total[OSRI_COUNT_DROPPED_LATE] +
+        total[OSRI_COUNT_DROPPED_FLUSHED];
     ret_counters->messages_forwarded = total[OSRI_COUNT_FORWARDED];
 }

@@ -98,8 +98,14 @@ typedef struct osr_node_counters {
     uint64_t spawned;
     uint64_t messages_sent; /* accepted by this node's senders, and arrived from other nodes */
     uint64_t messages_received;
-    uint64_t messages_dropped;
+    uint64_t messages_dropped;   /* the sum of dropped_… */
     uint64_t messages_forwarded; /* handed to the distribution */
+    /* Why messages were dropped, each for one reason. */
+    uint64_t dropped_noproc;       /* nobody of that pid or name */
+    uint64_t dropped_noconnection; /* on a node without distribution, for another */
+    uint64_t dropped_ended;        /* in the mailbox of a process that ended */
+    uint64_t dropped_late;         /* replies that nobody waits for any more */
+    uint64_t dropped_flushed;      /* down messages, by osr_demonitor() */
 } osr_node_counters;
 OSR_API void osr_node_count(osr_node *node, osr_node_counters *ret_counters);
 

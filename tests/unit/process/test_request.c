@@ -138,6 +138,56 @@ START_TEST(abandoned_requests_have_no_answer)
 }
 END_TEST
 
+static osr_node_counters counters_of(osr_self *self)
+{
+    osr_node_counters counters;
+    osr_node_count(osr_self_node(self), &counters);
+    return counters;
+}
+
+static osr_err counts_drops(osr_self *self)
+{
+    osr_pid pid = start_holder(self);
+    osr_message message;
+    osr_ref monitor;
+    osr_reason reason = osr_reason_of(OSR_REASON_KILL);
+    (void)osr_trap_exit(self, true);
+    osr_ref request = begin(self, pid, 1);
+    OSR_CHECK(self, osr_abandon(self, request));
+    request = begin(self, pid, 2);
+    answer_all(self, pid); /* also the first, whose reply is late here */
+    CHECK_OK(self, osr_await(self, request, 5000, &message, NULL));
+    OSR_CHECK(self, osr_is_alive(self, pid)); /* has answered all */
+    CHECK_OK(self, osr_monitor(self, osr_to(pid), &monitor));
+    CHECK_OK(self, osr_send_exit(self, pid, &reason));
+    CHECK_OK(self, osr_receive(self, 5000, &message)); /* its exit */
+    (void)osr_is_alive(self, pid);
+    OSR_CHECK(self, !osr_demonitor(self, monitor, true));
+    OSR_CHECK(self, osr_receive(self, 0, &message) == OSR_ETIMEDOUT);
+    noise one = {0};
+    osr_node_counters before = counters_of(self);
+    (void)noise_send(self, osr_to(pid), &one);
+    osr_node_counters after = counters_of(self);
+    OSR_CHECK(self, after.dropped_noproc == before.dropped_noproc + 1);
+    OSR_CHECK(self, after.dropped_flushed == 1);
+    OSR_CHECK(self, after.messages_dropped == before.messages_dropped + 1);
+    (void)noise_send(self, osr_to(osr_self_pid(self)), &one); /* never taken: ended */
+    return OSR_OK;
+}
+
+/* Each message that is not delivered is counted once, under why. */
+START_TEST(drops_are_counted_by_reason)
+{
+    node_fixture_run(counts_drops);
+    osr_node_counters counters;
+    osr_node_count(node_fixture_node(), &counters);
+    ck_assert_uint_eq(counters.dropped_ended, 1);
+    ck_assert_uint_eq(counters.dropped_noproc, 1);
+    ck_assert_uint_eq(counters.dropped_late, 1);
+    ck_assert_uint_eq(counters.messages_dropped, 4);
+}
+END_TEST
+
 static osr_err behind_noise(osr_self *self)
 {
     osr_pid pid = start_holder(self);
@@ -228,6 +278,10 @@ static TCase *all_on(const char *name, void (*fixture)(void))
 int main(void)
 {
     Suite *suite = suite_create("request");
+    TCase *counted = tcase_create("counted");
+    tcase_add_checked_fixture(counted, node_fixture_stepped, node_fixture_end);
+    tcase_add_test(counted, drops_are_counted_by_reason);
+    suite_add_tcase(suite, counted);
     suite_add_tcase(suite, all_on("stepped", node_fixture_stepped));
     suite_add_tcase(suite, all_on("threaded", node_fixture_threaded));
     SRunner *runner = srunner_create(suite);
