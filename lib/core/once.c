@@ -129,6 +129,10 @@ static void end_line(report *line)
     line->text[line->used++] = '\n';
     written = write(STDERR_FILENO, line->text, line->used);
     (void)written; /* the line is lost, the signal is not */
+    line->text[line->used - 1] = '\0';
+    if (my_context.dump != NULL) {
+        my_context.dump(my_context.owner, line->text);
+    }
 }
 
 static void put_overflow(report *line, size_t stack_bytes)

@@ -30,6 +30,10 @@ typedef struct osri_fault_context {
     const void *stack_low; /* lowest usable byte of the lent stack; NULL: the thread's own */
     size_t stack_bytes;
     size_t guard_bytes; /* below stack_low */
+    /* Writes what else is known of `owner`, after the line, which it is given without its newline.
+     * Async-signal-safe. NULL: nothing is. */
+    void (*dump)(const void *owner, const char *line);
+    const void *owner;
 } osri_fault_context;
 
 /* The calling thread's context, all zero at first. Never keep the pointer across a fiber switch:

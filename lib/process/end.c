@@ -77,7 +77,9 @@ static void handle(osr_self *self, osri_envelope *envelope)
         self->ending = true;
     }
     answer_forgotten(self);
-    current_drop(self);
+    if (!self->ending) { /* else it stays until the end: a crash names the message in work */
+        current_drop(self);
+    }
 }
 
 static void idle(osr_self *self)
@@ -218,6 +220,7 @@ static __attribute__((noreturn)) void abandon(osr_self *self)
     osri_log_write(&self->node->log, OSR_LOG_WARNING,
                    "process %s%s%s has not returned %u ms after it was told to exit: abandoned",
                    pid, self->label[0] != '\0' ? " " : "", self->label, (unsigned)self->exit_ms);
+    osri_event_pair(self->node, OSR_EVENT_ABANDONED, osri_process_pid(self), OSR_PID_NONE, 0);
     osri_envelope_free(&self->reason);
     osr_reason reason = osr_reason_of(OSR_REASON_ABANDONED);
     osri_process_set_reason(self, &reason);
@@ -287,6 +290,8 @@ static void answer_drop(osr_self *process)
 {
     if (process->answer != NULL && process->answer->kind == OSRI_SIGNAL_REPLY) {
         osri_count(process->node, OSRI_COUNT_DROPPED_LATE);
+        osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_NOPROC,
+                        process->answer);
     }
     osri_envelope_free(&process->answer);
 }
@@ -317,6 +322,7 @@ static void drop_mailbox(osr_self *process)
             osri_request_refuse(process, message->from, message->ref, osri_process_reason(process));
         }
         osri_count(process->node, OSRI_COUNT_DROPPED_ENDED);
+        osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_NOPROC, message);
         osri_envelope_free(&message);
     }
 }
@@ -376,9 +382,11 @@ static void log_crash(osr_self *process)
     char text[256];
     osr_pid_print(osri_process_pid(process), pid);
     osr_reason_print(reason, text, sizeof(text));
-    const char *what = process->ops != NULL ? process->ops->name : process->entry->name;
-    osri_log_write(&process->node->log, OSR_LOG_WARNING, "process %s %s%s%s ended: %s", pid, what,
-                   process->label[0] != '\0' ? " " : "", process->label, text);
+    const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
+    osri_log_write(&process->node->log, OSR_LOG_WARNING, "process %s %s%s%s%s%s%s ended: %s", pid,
+                   osri_process_body_name(process), process->label[0] != '\0' ? " " : "",
+                   process->label, type == NULL ? "" : " (message ", type == NULL ? "" : type->name,
+                   type == NULL ? "" : ")", text);
 }
 
 void osri_process_end(osr_self *process)
@@ -387,6 +395,13 @@ void osri_process_end(osr_self *process)
     osr_pid pid = osri_process_pid(process);
     OSR_ASSERT(process->stack == NULL);
     log_crash(process);
+    osr_event event = {.kind = OSR_EVENT_EXIT,
+                       .code = (uint8_t)osri_process_reason(process)->code,
+                       .slot = pid.slot,
+                       .generation = pid.generation,
+                       .with.pid = process->parent,
+                       .what = osri_process_body_name(process)};
+    osri_event(node, &event);
 
     osri_process_set_state(process, OSRI_PROCESS_EXITING);
     /* also where it seems to have fired: it may still be at it, and the slot will be another's */

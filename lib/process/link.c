@@ -201,6 +201,7 @@ osr_err osr_link(osr_self *self, osr_pid pid)
         entry->active = true; /* the acknowledgement that is under way no longer matters */
         entry->unlink_id = 0;
     }
+    osri_event_pair(self->node, OSR_EVENT_LINK, osri_process_pid(self), pid, 0);
     osri_route route = {.pid = pid};
     (void)osri_signal_send(self->node, &route, &signal);
     return OSR_OK;
@@ -213,6 +214,7 @@ osr_err osr_unlink(osr_self *self, osr_pid pid)
         return OSR_OK;
     }
     entry->active = false;
+    osri_event_pair(self->node, OSR_EVENT_UNLINK, osri_process_pid(self), pid, 0);
     entry->unlink_id = ++self->relations->unlink_id;
     send_bare(self, OSRI_SIGNAL_UNLINK, pid, entry->unlink_id);
     return OSR_OK;

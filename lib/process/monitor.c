@@ -234,6 +234,7 @@ osr_err osr_monitor_tagged(osr_self *self, osr_dest to, uint64_t tag, osr_ref *r
     }
     ret_monitor->node = self->node->id;
     ret_monitor->number = number;
+    osri_event_pair(self->node, OSR_EVENT_MONITOR, osri_process_pid(self), to.pid, number);
     if (osr_pid_equal(to.pid, osri_process_pid(self))) {
         osri_envelope_free(&signal); /* never fires */
         return OSR_OK;
@@ -268,6 +269,8 @@ bool osr_demonitor(osr_self *self, osr_ref monitor, bool flush)
             ? NULL
             : osri_map_remove_u64(&self->relations->monitors, monitor.number);
     if (entry != NULL) {
+        osri_event_pair(self->node, OSR_EVENT_DEMONITOR, osri_process_pid(self), entry->pid,
+                        monitor.number);
         send_demonitor(self, entry, monitor.number);
         monitor_entry_free(entry);
     } else if (flush) {

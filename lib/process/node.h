@@ -16,6 +16,7 @@
 #include "lib/scheduler/run_queue.h"
 #include "lib/scheduler/stack.h"
 #include "lib/trace/counters.h"
+#include "lib/trace/event.h"
 
 /* The node: everything that its processes share. */
 
@@ -56,6 +57,7 @@ typedef struct osri_blocking_pool osri_blocking_pool;
 struct osr_node {
     char *name;
     uint64_t id;
+    _Atomic(uint32_t) tracing; /* kinds of events of messages that are recorded now; mostly 0 */
     uint64_t creation;
     const osr_env *env;
     osri_log log;
@@ -91,6 +93,7 @@ struct osr_node {
     osri_threads *threads;   /* NULL: stepped */
     osri_worker *stepper;    /* the worker of osr_node_step() */
     osri_blocking_pool *blocking;
+    osri_recorder recorder;
 };
 
 static inline osr_pid osri_process_pid(const osr_self *process)
@@ -100,6 +103,12 @@ static inline osr_pid osri_process_pid(const osr_self *process)
     pid.slot = process->slot;
     pid.generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
     return pid;
+}
+
+/* What it runs: its behaviour's or entry's name. */
+static inline const char *osri_process_body_name(const osr_self *process)
+{
+    return process->ops != NULL ? process->ops->name : process->entry->name;
 }
 
 /* The process in a slot, whoever lives there; NULL when the slot was never used. Threads: any. */

@@ -27,6 +27,7 @@ static osr_err send_here(osr_self *self, osr_pid to, const osr_type *type, const
     signal->to_slot = to.slot;
     signal->to_generation = to.generation;
     osri_counters_add(&osri_worker_of_running(self)->counters, OSRI_COUNT_SENT);
+    OSRI_EVENT_MESSAGE(self->node, OSR_EVENT_SEND, signal->from, to, signal);
     osr_self *process = osri_table_at(self->node, to.slot);
     if (process == NULL ||
         atomic_load_explicit(&process->generation, memory_order_relaxed) != to.generation ||

@@ -39,6 +39,12 @@ static osr_err add_locked(osr_node *node, const char *name, osr_self *process)
         return OSR_ENOMEM;
     }
     process->name = copy;
+    osr_event event = {.kind = OSR_EVENT_REGISTER,
+                       .slot = process->slot,
+                       .generation = osri_process_pid(process).generation};
+    memcpy(event.with.name, name,
+           bytes < sizeof(event.with.name) ? bytes : sizeof(event.with.name));
+    osri_event(node, &event);
     /* seq_cst: with the closed inbox, see osri_name_release() */
     atomic_store_explicit(&process->named, true, memory_order_seq_cst);
     return OSR_OK;
@@ -50,6 +56,7 @@ static char *take_name_locked(osr_node *node, osr_self *process)
     process->name = NULL;
     atomic_store_explicit(&process->named, false, memory_order_relaxed);
     if (name != NULL) {
+        osri_event_pair(node, OSR_EVENT_UNREGISTER, osri_process_pid(process), OSR_PID_NONE, 0);
         (void)osri_map_remove(&node->names, name, strlen(name));
     }
     return name;

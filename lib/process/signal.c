@@ -76,6 +76,9 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     osr_reason reason = osr_reason_of(code);
     osri_spawn_result failed = {.error = code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION
                                                                          : OSR_ENOPROC};
+    if (is_message(signal)) {
+        osri_event_drop(node, to, code, signal);
+    }
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_LINK:
         answer(node, OSRI_SIGNAL_LINK_EXIT, to, signal->from, 0, &osr_reason_osr_type, &reason);
@@ -129,6 +132,9 @@ void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_enve
         to = osri_node_whereis(node, name);
     }
     osr_self *process = osr_pid_is_none(to) ? NULL : osri_table_at(node, to.slot);
+    if (is_message(signal)) {
+        OSRI_EVENT_MESSAGE(node, OSR_EVENT_SEND, signal->from, to, signal);
+    }
     signal->to_slot = to.slot;
     signal->to_generation = to.generation;
     if (to.node == node->id && process != NULL &&

@@ -112,6 +112,12 @@ osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan, osr_self **ret
 void osri_spawn_run(osr_self *process)
 {
     osri_count(process->node, OSRI_COUNT_SPAWNED);
+    osr_event event = {.kind = OSR_EVENT_SPAWN,
+                       .slot = process->slot,
+                       .generation = osri_process_pid(process).generation,
+                       .with.pid = process->parent,
+                       .what = osri_process_body_name(process)};
+    osri_event(process->node, &event);
     if (osr_pid_is_none(process->parent)) {
         /* relaxed, here and at the end: a number to look at */
         atomic_fetch_add_explicit(&process->node->roots, 1, memory_order_relaxed);

@@ -117,9 +117,13 @@ osr_err osr_node_new(const osr_node_options *options_, osr_node **ret_node)
     base_init(node, options);
     osr_err err = osri_table_init(node, options->processes_max != 0 ? options->processes_max
                                                                     : OSRI_PROCESSES_DEFAULT);
+    osr_err recorder_err = osri_recorder_init(&node->recorder, options->flight);
     osr_err timers_err = osri_timer_table_init(&node->timers, options->timers_max);
     if (err == OSR_OK) {
         err = timers_err;
+    }
+    if (err == OSR_OK) {
+        err = recorder_err;
     }
     if (err == OSR_OK) {
         err = types_init(node);
@@ -174,6 +178,7 @@ void osr_node_free(osr_node **node_)
     osri_stack_pool_fini(&node->stacks);
     osri_timer_table_fini(&node->timers);
     osri_table_fini(node);
+    osri_recorder_fini(&node->recorder);
     osri_types_fini(&node->types);
     osri_parts_fini(&node->parts);
     osri_map_fini(&node->entries);

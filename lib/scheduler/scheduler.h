@@ -61,6 +61,7 @@ struct osri_worker {
     uint32_t poll_pause;                    /* owner: this thread; sleeps to come without polling */
     uint32_t poll_penalty;                  /* owner: this thread; grows while polling is in vain */
     osri_counters counters;                 /* writer: this thread */
+    osri_ring *ring;                        /* writer: this thread; the recorder's; or NULL */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */
     bool is_spare; /* guarded_by: threads->mutex; waits for a scheduler and may be given one */

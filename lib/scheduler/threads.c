@@ -214,6 +214,8 @@ static void worker_main(void *argument)
     worker->fault = osri_fault_context_here();
     worker->fault->node = worker->node->name;
     worker->fault->describe = osri_process_describe;
+    worker->fault->owner = worker->node;
+    worker->fault->dump = osri_flight_fault;
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
         osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_acquire);
         if (scheduler == NULL) {
@@ -358,6 +360,11 @@ static void name_stuck(osri_scheduler *scheduler)
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(osri_process_pid(process), pid);
     const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
+    osr_event event = {.kind = OSR_EVENT_LONG_SCHEDULE,
+                       .slot = process->slot,
+                       .generation = osri_process_pid(process).generation,
+                       .what = type == NULL ? NULL : type->name};
+    osri_event(scheduler->node, &event);
     osri_log_write(
         &scheduler->node->log, OSR_LOG_INFO,
         "long_schedule: process %s runs for over %u ms%s%s; its scheduler goes on elsewhere", pid,

@@ -25,6 +25,8 @@ typedef struct osr_node_options {
     uint32_t timers_max;     /* live at once; rounded up to 1,024s; 0 = 16,777,216 */
     const osr_env *env;      /* NULL = the real one; must outlive the node */
     osr_log_level log_level; /* what it writes to standard error */
+    const char *flight;      /* file for the flight record after a fault (osier/trace.h); copied;
+                                NULL = standard error, its newest events */
 } osr_node_options;
 
 #define OSR_NODE(...) (&(const osr_node_options){.size = sizeof(osr_node_options), __VA_ARGS__})

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/core/assert.h"
 #include "lib/core/once.h"
 #include "lib/process/body.h"
 #include "tests/unit/process/process_kit.h"
@@ -48,6 +49,7 @@ static osr_err faulty_message(osr_self *self, void *state, const osr_message *me
     if (what != NULL && what->n == 1) {
         return descend(0) == 0 ? OSR_EIO : OSR_OK;
     }
+    OSR_ASSERT(what == NULL || what->n != 3);
     *(volatile int *)(uintptr_t)(what == NULL ? 8 : 16) = 1;
     return OSR_OK;
 }
@@ -100,28 +102,53 @@ static void expect(const char *text, const char *part)
     ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in: %s", part, text);
 }
 
+/* One line of what happened, then the record, which says it again. */
+static void expect_flight(const char *text)
+{
+    const char *line_end = strchr(text, '\n');
+    ck_assert_ptr_nonnull(line_end);
+    expect(line_end + 1,
+           "osier: flight record of node fault@host: osier: node fault@host: process ");
+    ck_assert_ptr_eq(strstr(line_end + 1, "osier: flight record"), line_end + 1);
+    expect(line_end, " spawn <");
+    expect(line_end, "faulty_server");
+    ck_assert_str_eq(text + strlen(text) - strlen("end of the flight record\n"),
+                     "end of the flight record\n");
+}
+
 /* A stack overflow names the process, its handler, the message, the size and the option that raises
  * it. */
 START_TEST(a_stack_overflow_names_what_to_raise)
 {
-    char text[2048];
+    char text[8192];
     int status = status_of_fault(1, text, sizeof(text));
     ck_assert(WIFSIGNALED(status));
     expect(text, "node fault@host: process ");
     expect(text, "\"victim\" in handler faulty_server (message note): ");
     expect(text, "stack overflow (stack of 64 KiB; raise it with .stack_bytes)");
-    ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+    expect_flight(text);
 }
 END_TEST
 
 /* A bad pointer in a handler ends the node with one line and the same signal. */
 START_TEST(a_bad_pointer_names_the_handler_and_the_message)
 {
-    char text[2048];
+    char text[8192];
     int status = status_of_fault(2, text, sizeof(text));
     ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     expect(text, "\"victim\" in handler faulty_server (message note): SIGSEGV at 0x10");
-    ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+    expect_flight(text);
+}
+END_TEST
+
+/* A failed assertion names the fact, and the process in whose turn it failed. */
+START_TEST(a_failed_assertion_names_the_fact_and_the_process)
+{
+    char text[8192];
+    int status = status_of_fault(3, text, sizeof(text));
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    expect(text, "\"victim\" in handler faulty_server (message note): assertion failed: what == ");
+    expect_flight(text);
 }
 END_TEST
 
@@ -138,6 +165,7 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, a_stack_overflow_names_what_to_raise);
     tcase_add_test(tests, a_bad_pointer_names_the_handler_and_the_message);
+    tcase_add_test(tests, a_failed_assertion_names_the_fact_and_the_process);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 #endif

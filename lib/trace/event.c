@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+/* Recording: which ring, at what time, within which limit. */
+#include "lib/trace/event.h"
+
+#include "lib/core/heap.h"
+#include "lib/scheduler/scheduler.h"
+
+osr_err osri_recorder_init(osri_recorder *recorder, const char *path)
+{
+    osri_mutex_init(&recorder->mutex, OSRI_RANK_TRACE);
+    if (path != NULL) {
+        recorder->path = osri_heap_strdup(path);
+    }
+    return path != NULL && recorder->path == NULL ? OSR_ENOMEM : OSR_OK;
+}
+
+void osri_recorder_fini(osri_recorder *recorder)
+{
+    osri_ring *ring = atomic_load_explicit(&recorder->rings, memory_order_relaxed);
+    while (ring != NULL) {
+        osri_ring *next = ring->next;
+        osri_heap_free(ring, sizeof(*ring));
+        ring = next;
+    }
+    osri_heap_strfree(recorder->path);
+    osri_mutex_fini(&recorder->mutex);
+}
+
+/* The ring, made with the first event of its writer. NULL: no memory. */
+static osri_ring *ring_of(osri_recorder *recorder, osri_ring **ring)
+{
+    if (*ring != NULL) {
+        return *ring;
+    }
+    osri_ring *made = osri_heap_alloc(sizeof(*made)); /* pages nobody writes to cost nothing */
+    if (made == NULL) {
+        return NULL;
+    }
+    atomic_init(&made->written, 0);
+    made->last_ns = 0;
+    made->index = atomic_fetch_add_explicit(&recorder->ring_count, 1, memory_order_relaxed);
+    made->next = atomic_load_explicit(&recorder->rings, memory_order_relaxed);
+    /* release: pairs with acquire of readers */
+    while (!atomic_compare_exchange_weak_explicit(&recorder->rings, &made->next, made,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+    *ring = made;
+    return made;
+}
+
+void osri_event(osr_node *node, osr_event *event)
+{
+    osri_recorder *recorder = &node->recorder;
+    osri_worker *worker = osri_worker_of(node);
+    /* relaxed: only how exact the time is */
+    event->time_ns = atomic_load_explicit(&node->tracing, memory_order_relaxed) != 0
+                         ? osri_node_tick(node)
+                         : osri_node_coarse(node);
+    osri_ring *ring = worker == NULL ? NULL : ring_of(recorder, &worker->ring);
+    if (ring != NULL) {
+        osri_ring_write(ring, event);
+        return;
+    }
+    osri_mutex_lock(&recorder->mutex);
+    ring = ring_of(recorder, &recorder->shared);
+    if (ring != NULL) {
+        osri_ring_write(ring, event);
+    }
+    osri_mutex_unlock(&recorder->mutex);
+}
+
+void osri_event_pair(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
+                     uint64_t number)
+{
+    osr_event event = {.kind = (uint8_t)kind,
+                       .slot = about.slot,
+                       .generation = about.generation,
+                       .with.pid = with,
+                       .number = number};
+    osri_event(node, &event);
+}
+
+static bool is_wanted(const osri_recorder *recorder, osr_pid pid)
+{
+    uint64_t only = atomic_load_explicit(&recorder->only, memory_order_relaxed);
+    return only == 0 || only == ((uint64_t)pid.slot << 32 | pid.generation);
+}
+
+/* Takes one event of what the limit leaves. False: nothing is left, and the trace is over. */
+static bool take_one(osr_node *node)
+{
+    osri_recorder *recorder = &node->recorder;
+    uint64_t left = atomic_load_explicit(&recorder->left, memory_order_relaxed);
+    if (osri_node_now(node) < atomic_load_explicit(&recorder->until_ns, memory_order_relaxed)) {
+        while (left > 0) {
+            /* relaxed: a number only */
+            if (atomic_compare_exchange_weak_explicit(&recorder->left, &left, left - 1,
+                                                      memory_order_relaxed, memory_order_relaxed)) {
+                return true;
+            }
+        }
+    }
+    atomic_store_explicit(&node->tracing, 0, memory_order_relaxed);
+    return false;
+}
+
+void osri_event_message(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
+                        const osri_envelope *message)
+{
+    uint32_t kinds = atomic_load_explicit(&node->tracing, memory_order_relaxed);
+    bool is_here = is_wanted(&node->recorder, about) ||
+                   (with.node == node->id && is_wanted(&node->recorder, with));
+    if ((kinds & OSR_EVENT_BIT(kind)) == 0 || !is_here || !take_one(node)) {
+        return;
+    }
+    osr_event event = {.kind = (uint8_t)kind,
+                       .size = message->size,
+                       .slot = about.slot,
+                       .generation = about.generation,
+                       .with.pid = with,
+                       .what = message->type == NULL ? NULL : message->type->name,
+                       .number = message->counter,
+                       .trace = message->trace};
+    osri_event(node, &event);
+}
+
+void osri_event_drop(osr_node *node, osr_pid to, osr_reason_code code, const osri_envelope *message)
+{
+    bool is_here = to.node == node->id;
+    osr_event event = {.kind = OSR_EVENT_DROP,
+                       .code = (uint8_t)code,
+                       .size = message->size,
+                       .slot = is_here ? to.slot : 0,
+                       .generation = is_here ? to.generation : 0,
+                       .with.pid = message->from,
+                       .what = message->type == NULL ? NULL : message->type->name,
+                       .number = message->counter,
+                       .trace = message->trace};
+    osri_event(node, &event);
+}

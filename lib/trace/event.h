@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_TRACE_EVENT_H
+#define OSR_TRACE_EVENT_H
+
+#include "lib/core/mutex.h"
+#include "lib/trace/ring.h"
+
+/* How the runtime records what happens. Events of control are recorded always; one of a message
+ * costs a load and a branch that is not taken while no trace runs. */
+
+typedef struct osri_envelope osri_envelope;
+
+/* What a node keeps for it. */
+typedef struct osri_recorder {
+    _Atomic(osri_ring *) rings;   /* newest first; freed with the node */
+    _Atomic(uint32_t) ring_count; /* numbers for them */
+    osri_mutex mutex;             /* OSRI_RANK_TRACE: who writes to `shared` */
+    osri_ring *shared;            /* guarded_by: mutex; of threads that are no workers */
+    char *path;                   /* constant; where the flight record goes, or NULL */
+    atomic_bool busy;             /* there is a trace */
+    _Atomic(uint64_t) left;       /* events of messages until the trace's limit */
+    _Atomic(uint64_t) until_ns;
+    _Atomic(uint64_t) only; /* slot << 32 | generation; 0: of all */
+} osri_recorder;
+
+/* path is copied, or NULL. Errors: OSR_ENOMEM. */
+osr_err osri_recorder_init(osri_recorder *recorder, const char *path);
+void osri_recorder_fini(osri_recorder *recorder);
+
+/* Records one: its time and ring are filled in. Without memory for a ring it is not. Threads:
+ * any. */
+void osri_event(osr_node *node, osr_event *event);
+
+/* One that says which process did what with which other. */
+void osri_event_pair(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
+                     uint64_t number);
+
+/* One of a message, while a trace runs: about is whose process it is. */
+void osri_event_message(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
+                        const osri_envelope *message);
+
+/* A message that nobody will get: `to` is whose it was. */
+void osri_event_drop(osr_node *node, osr_pid to, osr_reason_code code,
+                     const osri_envelope *message);
+
+#define OSRI_EVENT_MESSAGE(node, kind, about, with, message)                                       \
+    do {                                                                                           \
+        /* acquire: pairs with release in osr_trace_start() */                                     \
+        if (__builtin_expect(atomic_load_explicit(&(node)->tracing, memory_order_acquire) != 0,    \
+                             0)) {                                                                 \
+            osri_event_message((node), (kind), (about), (with), (message));                        \
+        }                                                                                          \
+    } while (0)
+
+/* The flight record after a fault, to the node's file or standard error. Async-signal-safe. */
+void osri_flight_fault(const void *node, const char *line);
+
+#endif
