@@ -40,15 +40,6 @@ static osri_envelope *take_built(osr_self *self, void *message)
     return envelope;
 }
 
-osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
-{
-    signal->kind = OSRI_SIGNAL_MESSAGE;
-    signal->from = osri_process_pid(self);
-    signal->counter = ++self->messages_numbered;
-    osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
-    return osri_signal_send(self->node, &route, &signal);
-}
-
 osr_err osri_give(osr_self *self, osr_dest to, void *message)
 {
     OSRI_ASSERT_SELF(self);
@@ -61,7 +52,9 @@ osr_err osri_give(osr_self *self, osr_dest to, void *message)
         osri_envelope_free(&signal);
         return err;
     }
-    return osri_send_envelope(self, to, signal);
+    err = osri_send_envelope(self, to, signal);
+    osri_spend_budget(self, 1);
+    return err;
 }
 
 void osri_drop(osr_self *self, void *message)
@@ -102,5 +95,6 @@ osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t count, const
         first = first == OSR_OK ? err : first;
     }
     osri_body_unref(&body);
+    osri_spend_budget(self, count); /* last: from here on nothing of ours is in this frame */
     return first;
 }

@@ -67,7 +67,9 @@ osr_err osr_any_send(osr_self *self, osr_dest to, osr_any **any)
         osri_envelope_free(&envelope);
         return is_sendable ? OSR_OK : OSR_EINVAL;
     }
-    return osri_send_envelope(self, to, envelope);
+    osr_err err = osri_send_envelope(self, to, envelope);
+    osri_spend_budget(self, 1);
+    return err;
 }
 
 osr_err osr_parse(const osr_node *node, const char *text, osr_any **ret_any,

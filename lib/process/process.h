@@ -332,6 +332,10 @@ void osri_memory_end_all(osr_self *process);
  * unregistered bare name of this node. */
 osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message);
 
+/* Counts messages that were sent against the turn of the process, for who only sends has turns like
+ * everybody. Suspension point. */
+void osri_spend_budget(osr_self *self, size_t messages);
+
 /* Frees the messages that the process has begun to build and not given away. */
 void osri_building_end_all(osr_self *process);
 

@@ -13,17 +13,11 @@ const void *osri_message_as(const osr_message *message, uint32_t type_id)
     return message->type != NULL && message->type->id == type_id ? message->body : NULL;
 }
 
+#define SPENT_MAX 1000000
+
 /* To a process of this node, by pid: what most sends are. */
-static osr_err send_here(osr_self *self, osr_pid to, const osr_type *type, const void *message)
+static void send_here(osr_self *self, osr_pid to, osri_envelope *signal)
 {
-    osri_envelope *signal;
-    osr_err err = osri_envelope_new(type, message, &signal);
-    if (err != OSR_OK) {
-        return err;
-    }
-    signal->kind = OSRI_SIGNAL_MESSAGE;
-    signal->from = osri_process_pid(self);
-    signal->counter = ++self->messages_numbered;
     signal->to_slot = to.slot;
     signal->to_generation = to.generation;
     osri_counters_add(&osri_worker_of_running(self)->counters, OSRI_COUNT_SENT);
@@ -34,16 +28,37 @@ static osr_err send_here(osr_self *self, osr_pid to, const osr_type *type, const
         !osri_process_push_by(self, process, signal)) {
         osri_signal_refuse(self->node, to, OSR_REASON_NOPROC, &signal);
     }
-    return OSR_OK;
 }
 
-/* Who only sends has turns like everybody. */
-static void spend_budget(osr_self *self)
+static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
 {
-    self->budget -= 1;
+    signal->kind = OSRI_SIGNAL_MESSAGE;
+    signal->from = osri_process_pid(self);
+    signal->counter = ++self->messages_numbered;
+    if (to.name == NULL && to.pid.node == self->node->id) {
+        send_here(self, to.pid, signal);
+        return OSR_OK;
+    }
+    osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
+    return osri_signal_send(self->node, &route, &signal);
+}
+
+osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message)
+{
+    return send_envelope(self, to, message);
+}
+
+static void spend_budget(osr_self *self, int32_t messages)
+{
+    self->budget -= messages;
     if (self->budget <= 0) {
         (void)osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
     }
+}
+
+void osri_spend_budget(osr_self *self, size_t messages)
+{
+    spend_budget(self, messages > SPENT_MAX ? SPENT_MAX : (int32_t)messages);
 }
 
 osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message)
@@ -52,21 +67,12 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
     if (self->exiting) {
         return OSR_OK; /* its sends go nowhere (DESIGN.md D5) */
     }
-    if (to.name == NULL && to.pid.node == self->node->id) {
-        osr_err err = send_here(self, to.pid, type, message);
-        spend_budget(self);
-        return err;
-    }
     osri_envelope *signal;
-    osr_err err =
-        osri_signal_new(OSRI_SIGNAL_MESSAGE, osri_process_pid(self), 0, type, message, &signal);
-    if (err != OSR_OK) {
-        return err;
+    osr_err err = osri_envelope_new(type, message, &signal);
+    if (err == OSR_OK) {
+        err = send_envelope(self, to, signal);
+        spend_budget(self, 1);
     }
-    signal->counter = ++self->messages_numbered;
-    osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
-    err = osri_signal_send(self->node, &route, &signal);
-    spend_budget(self);
     return err;
 }
 

@@ -26,8 +26,8 @@
  *     err = osr_any_send(self, to, &message);
  *
  * A message that came from a node that knows more than this one is an osr_dynamic; all here takes
- * those like any other, but for names, which nobody here knows. Nothing here is a suspension
- * point. */
+ * those like any other, but for names, which nobody here knows. Nothing here but osr_any_send() is
+ * a suspension point. */
 
 OSR_BEGIN_DECLS
 
@@ -129,7 +129,8 @@ OSR_API OSR_MUST_CHECK osr_err osr_any_copy(const osr_type *type, const void *bo
 OSR_API const osr_type *osr_any_type(const osr_any *any);
 OSR_API const void *osr_any_body(const osr_any *any);
 
-/* Sends the message itself, without a copy. Taken, and *any NULL, whatever comes back.
+/* Sends the message itself, without a copy. Taken, and *any NULL, whatever comes back. Suspension
+ * point, as NAME_send().
  * Errors: OSR_EINVAL no message, or of a type without an id; OSR_ENOPROC an unregistered bare name
  *   of this node. */
 OSR_API osr_err osr_any_send(osr_self *self, osr_dest to, osr_any **any);

@@ -158,8 +158,8 @@ OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, con
 
 /* What stands behind NAME_send_all(): sends one message to many. It is copied once, into a body
  * that all of them share and nobody writes; each receiver has an envelope of its own.
- * Errors: as osri_send(), the first one; the others are sent to all the same. Not a suspension
- *   point. */
+ * Errors: as osri_send(), the first one; the others are sent to all the same. Suspension point, as
+ *   osri_send(), once all are sent. */
 OSR_API osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t count,
                               const osr_type *type, const void *message);
 
@@ -230,7 +230,7 @@ OSR_API OSR_MUST_CHECK osr_err osri_build(osr_self *self, const osr_type *type, 
                                           void **ret_message);
 
 /* What stands behind NAME_give(): sends the message itself. It is taken, and the caller's pointer
- * NULL, whatever comes back; so the result may be ignored. Not a suspension point.
+ * NULL, whatever comes back; so the result may be ignored. Suspension point, as osri_send().
  * Errors: OSR_EINVAL no message, or a text, list or union in it that is not as it must be: it
  *   leads out of the message, for one; OSR_ENOPROC an unregistered bare name of this node. */
 OSR_API osr_err osri_give(osr_self *self, osr_dest to, void *message);
