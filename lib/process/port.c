@@ -133,7 +133,7 @@ static void count_dropped(osr_node *node)
     _Atomic(uint64_t) *received = &counters->value[OSRI_COUNT_RECEIVED];
     atomic_store_explicit(received, atomic_load_explicit(received, memory_order_relaxed) - 1,
                           memory_order_relaxed);
-    osri_counters_add(counters, OSRI_COUNT_DROPPED);
+    osri_counters_add(counters, OSRI_COUNT_DROPPED_FULL);
 }
 
 /* A request that is dropped, or whose caller cannot be kept, is refused when this returns. */

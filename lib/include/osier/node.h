@@ -108,6 +108,7 @@ typedef struct osr_node_counters {
     uint64_t dropped_ended;        /* in the mailbox of a process that ended */
     uint64_t dropped_late;         /* replies that nobody waits for any more */
     uint64_t dropped_flushed;      /* down messages, by osr_demonitor() */
+    uint64_t dropped_full;         /* what a bound had no room for */
 } osr_node_counters;
 OSR_API void osr_node_count(osr_node *node, osr_node_counters *ret_counters);
 
