@@ -181,9 +181,9 @@ static osr_err start_dist(boot *b, char *ret_text, size_t text_bytes)
 static int start_node(boot *b)
 {
     const osri_flags *f = &b->flags;
-    osr_err err = osr_node_new(
-        OSR_NODE(.name = f->name, .schedulers = f->schedulers, .log_level = f->log_level),
-        &b->node);
+    osr_err err = osr_node_new(OSR_NODE(.name = f->name, .schedulers = f->schedulers,
+                                        .log_level = f->log_level, .flight = f->flight),
+                               &b->node);
     if (err == OSR_EINVAL) {
         (void)fprintf(stderr, "%s: \"%s\" is no name for a node; type --name NAME[@HOST]\n",
                       b->program, f->name);

@@ -152,6 +152,12 @@ static bool set_log(parse *p, const char *value)
     return false;
 }
 
+static bool set_flight(parse *p, const char *value)
+{
+    p->flags->flight = value;
+    return value[0] != '\0';
+}
+
 static bool set_hidden(parse *p, const char *value)
 {
     (void)value;
@@ -194,6 +200,7 @@ static const flag flags[] = {
     {"--tick", "a number of milliseconds from 100 to 3600000", set_tick},
     {"--ready-fd", "a descriptor's number", set_ready_fd},
     {"--log", "error, warning, notice, info or debug", set_log},
+    {"--flight", "a file", set_flight},
     {"--hidden", NULL, set_hidden},
     {"--no-mapper", NULL, set_no_mapper},
     {"--help", NULL, set_help},
@@ -222,6 +229,8 @@ const char *osri_flags_help(void)
            "  --schedulers N       threads that run processes (default: one a core)\n"
            "  --tick MS            a silent node is given up after this time (default 10000)\n"
            "  --log LEVEL          error, warning, notice (default), info or debug\n"
+           "  --flight FILE        where the last events go if the node dies of a fault\n"
+           "                       (default: the newest ones to standard error)\n"
            "  --ready-fd FD        write a line to FD when the node is up\n"
            "  --help, --version\n";
 }

@@ -32,6 +32,7 @@ typedef struct osri_flags {
     uint32_t tick_ms;
     int ready_fd; /* -1: none */
     osr_log_level log_level;
+    const char *flight; /* NULL: standard error */
     bool hidden;
     bool no_mapper;
     bool help;

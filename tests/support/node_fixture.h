@@ -30,6 +30,10 @@ void node_fixture_stepped_as(const char *name);
  * received + dropped) or memory of the node is left. */
 void node_fixture_end(void);
 
+/* The same, but says what is wrong instead of failing the test, or NULL. For the test of the
+ * fixture itself. */
+const char *node_fixture_stop(void);
+
 osr_node *node_fixture_node(void);
 
 /* One more node, stepped with the first on the same clock; a stepped fixture has up to 8. */

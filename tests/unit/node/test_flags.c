@@ -56,9 +56,10 @@ START_TEST(each_flag_is_heard)
     ck_assert_uint_eq(flags.mapper_port, 4);
     ck_assert_uint_eq(flags.mapper_idle_exit_s, 5);
     ck_assert_int_eq(flags.ready_fd, 6);
-    ck_assert_int_eq(parse("--hidden --no-mapper --help --version --log debug"), OSR_OK);
+    ck_assert_int_eq(parse("--hidden --no-mapper --help --version --log debug --flight=r"), OSR_OK);
     ck_assert(flags.hidden && flags.no_mapper && flags.help && flags.version);
     ck_assert_int_eq(flags.log_level, OSR_LOG_DEBUG);
+    ck_assert_str_eq(flags.flight, "r");
 }
 END_TEST
 
@@ -113,12 +114,15 @@ END_TEST
 /* Every flag that is understood stands in the help. */
 START_TEST(the_help_names_each_flag)
 {
-    static const char *const names[] = {"--name",        "--listen",           "--join",
-                                        "--label",       "--hidden",           "--cluster",
-                                        "--secret",      "--no-mapper",        "--schedulers",
-                                        "--tick",        "--ready-fd",         "--log",
-                                        "--mapper-port", "--mapper-idle-exit", "--help",
-                                        "--version"};
+    static const char *const names[] = {"--name",        "--listen",
+                                        "--join",        "--label",
+                                        "--hidden",      "--cluster",
+                                        "--secret",      "--no-mapper",
+                                        "--schedulers",  "--tick",
+                                        "--ready-fd",    "--log",
+                                        "--mapper-port", "--mapper-idle-exit",
+                                        "--help",        "--version",
+                                        "--flight"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         ck_assert_msg(strstr(osri_flags_help(), names[i]) != NULL, "%s", names[i]);
     }

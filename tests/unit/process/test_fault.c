@@ -9,6 +9,7 @@
 #include "lib/core/assert.h"
 #include "lib/core/once.h"
 #include "lib/process/body.h"
+#include "lib/process/node.h"
 #include "tests/unit/process/process_kit.h"
 
 /* What a memory fault leaves behind: one line that names the process. Each in an OS process of its
@@ -43,11 +44,15 @@ static osr_err faulty_start(osr_self *self, void *state, const void *argument)
 
 static osr_err faulty_message(osr_self *self, void *state, const osr_message *message)
 {
-    (void)self;
     (void)state;
     const note *what = OSR_AS(note, message);
     if (what != NULL && what->n == 1) {
         return descend(0) == 0 ? OSR_EIO : OSR_OK;
+    }
+    if (what != NULL && what->n == 4) { /* as an overflow that ran over a canary and came back */
+        memset((char *)self->stack->low - 64, 1, 64);
+        osr_yield(self);
+        return OSR_OK;
     }
     OSR_ASSERT(what == NULL || what->n != 3);
     *(volatile int *)(uintptr_t)(what == NULL ? 8 : 16) = 1;
@@ -57,6 +62,8 @@ static osr_err faulty_message(osr_self *self, void *state, const osr_message *me
 static const osri_body_ops faulty = {
     .name = "faulty_server", .start = faulty_start, .message = faulty_message};
 
+static const char *flight; /* of the node */
+
 static void fault_in_child(int64_t n)
 {
     osr_node *node;
@@ -64,8 +71,13 @@ static void fault_in_child(int64_t n)
     struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
     osri_fault_install();
+    while (n == 4 && osri_guard_reserve(1024)) {
+        /* no guards of pages are left, so that stacks have canaries (where the kernel does not
+         * guard by itself) */
+    }
     osri_spawn spawn = {.ops = &faulty, .options = OSR_SPAWN(.label = "victim")};
-    if (osr_node_new(OSR_NODE(.name = "fault@host", .schedulers = 1), &node) == OSR_OK &&
+    if (osr_node_new(OSR_NODE(.name = "fault@host", .schedulers = 1, .flight = flight), &node) ==
+            OSR_OK &&
         osr_node_start(node) == OSR_OK && osri_spawn_body(node, NULL, &spawn, &pid) == OSR_OK) {
         (void)osr_node_send(node, osr_to(pid), &note_osr_type, &(note){.n = n});
         (void)!osr_node_wait(node, pid, 10000, NULL);
@@ -152,6 +164,39 @@ START_TEST(a_failed_assertion_names_the_fact_and_the_process)
 }
 END_TEST
 
+/* An overrun canary is found at the next switch, and says the same as a guard. */
+START_TEST(an_overrun_canary_names_what_to_raise)
+{
+    char text[8192];
+    int status = status_of_fault(4, text, sizeof(text));
+    ck_assert(WIFSIGNALED(status));
+    expect(text, "\"victim\" in handler faulty_server (message note): ");
+    expect(text, "stack overflow (stack of 64 KiB; raise it with .stack_bytes)");
+    expect_flight(text);
+}
+END_TEST
+
+/* With a file for it the record goes there, with the processes, and one line to standard error. */
+START_TEST(the_flight_record_goes_to_its_file)
+{
+    char path[] = "/tmp/osier-fault-XXXXXX";
+    char text[8192];
+    char record[16384];
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    flight = path;
+    (void)status_of_fault(2, text, sizeof(text));
+    ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+    ssize_t got = read(fd, record, sizeof(record) - 1);
+    ck_assert_int_gt(got, 0);
+    record[got] = '\0';
+    close(fd);
+    unlink(path);
+    expect(record, "osier: flight record of node fault@host: osier: node fault@host: process ");
+    expect(record, " running handled=1 message=note\n");
+}
+END_TEST
+
 #endif
 
 int main(void)
@@ -165,6 +210,8 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, a_stack_overflow_names_what_to_raise);
     tcase_add_test(tests, a_bad_pointer_names_the_handler_and_the_message);
+    tcase_add_test(tests, an_overrun_canary_names_what_to_raise);
+    tcase_add_test(tests, the_flight_record_goes_to_its_file);
     tcase_add_test(tests, a_failed_assertion_names_the_fact_and_the_process);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
