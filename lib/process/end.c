@@ -365,7 +365,7 @@ void osri_relations_trim(osr_self *process)
     if (osri_map_count(&relations->links) == 0 && osri_map_count(&relations->monitors) == 0 &&
         osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
         osri_map_count(&relations->spawns) == 0 && osri_map_count(&relations->begun) == 0 &&
-        relations->timers == NULL) {
+        relations->timers == NULL && relations->fd_watches == NULL) {
         process->trims += 1;
         osri_relations_free(process);
     }
@@ -407,6 +407,7 @@ void osri_process_end(osr_self *process)
     /* also where it seems to have fired: it may still be at it, and the slot will be another's */
     (void)osri_timer_cancel(&process->wait_timer);
     osri_timers_end_all(process);
+    osri_fd_watches_end_all(process);
     osri_requests_end_all(process);
     current_drop(process);
     osri_envelope_free(&process->held);

@@ -53,6 +53,8 @@ typedef struct osri_scheduler osri_scheduler;
 typedef struct osri_worker osri_worker;
 typedef struct osri_threads osri_threads;
 typedef struct osri_blocking_pool osri_blocking_pool;
+typedef struct osri_fd_watch osri_fd_watch;
+typedef struct osri_fd_watches osri_fd_watches;
 
 struct osr_node {
     char *name;
@@ -94,6 +96,7 @@ struct osr_node {
     osri_worker *stepper;    /* the worker of osr_node_step() */
     osri_blocking_pool *blocking;
     osri_recorder recorder;
+    osri_fd_watches *fd_watches;
 };
 
 static inline osr_pid osri_process_pid(const osr_self *process)
@@ -161,6 +164,9 @@ void osri_node_timer(osr_node *node, osri_timer *timer, uint64_t due_ns);
 
 /* Runs run(argument) on a helper thread, then wakes the process. Errors: OSR_ENOMEM. */
 osr_err osri_blocking_run(osr_self *process, void (*run)(void *argument), void *argument);
+
+/* Ends the watches of a process that ends. Owner. */
+void osri_fd_watches_end_all(osr_self *process);
 
 /* Tells who waits in osr_node_wait(), and keeps it for who will ask. */
 void osri_node_ended(osr_node *node, osr_pid pid, const osr_reason *reason);

@@ -93,6 +93,7 @@ typedef struct osri_relations {
     osri_map begun;    /* number -> osri_request_entry: requests of ours, not yet awaited */
     osri_map spawns;   /* number -> osri_spawn_entry */
     osri_user_timer *timers; /* live or fired and not seen yet */
+    struct osri_fd_watch *fd_watches;
     uint64_t unlink_id;      /* the last one used */
     osri_envelope *building; /* messages not yet given away, newest first: build.c */
 } osri_relations;

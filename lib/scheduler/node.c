@@ -135,6 +135,9 @@ osr_err osr_node_new(const osr_node_options *options_, osr_node **ret_node)
         err = osri_blocking_pool_new(node);
     }
     if (err == OSR_OK) {
+        err = osri_fd_watches_new(node, options->watches_max);
+    }
+    if (err == OSR_OK) {
         err = schedulers_init(node, options->schedulers != 0 ? options->schedulers : cores());
     }
     if (err != OSR_OK) {
@@ -166,6 +169,7 @@ void osr_node_free(osr_node **node_)
         return; /* a thread that cannot be stopped still uses it */
     }
     osri_blocking_pool_free(node); /* first: its threads wake the others */
+    osri_fd_watches_free(node);
     osri_threads_stop(node);
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
         osri_scheduler_fini(&node->schedulers[i]);

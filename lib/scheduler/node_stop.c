@@ -127,6 +127,7 @@ void osr_node_stop(osr_node *node, uint32_t timeout_ms)
     }
     if (gone) {
         osri_blocking_pool_free(node); /* first: a helper may still be about to wake a worker */
+        osri_fd_watches_free(node);
         osri_threads_stop(node);
     } else {
         osri_threads_let_go(node);

@@ -131,6 +131,11 @@ void osri_process_print(const void *process, char *ret_text, size_t bytes);
 osr_err osri_threads_start(osr_node *node);
 void osri_threads_stop(osr_node *node);
 
+/* File descriptors that processes watch. The second ends the thread, if there is one; no process
+ * is left. */
+osr_err osri_fd_watches_new(osr_node *node, uint32_t watches_max);
+void osri_fd_watches_free(osr_node *node);
+
 /* Helper threads for code that blocks. */
 osr_err osri_blocking_pool_new(osr_node *node);
 void osri_blocking_pool_free(osr_node *node);

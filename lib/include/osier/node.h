@@ -23,6 +23,7 @@ typedef struct osr_node_options {
     uint32_t names_max;      /* registered at once; 0 = 1,048,576 */
     uint32_t relations_max;  /* links, and likewise monitors, that one process has; 0 = 1,048,576 */
     uint32_t timers_max;     /* live at once; rounded up to 1,024s; 0 = 16,777,216 */
+    uint32_t watches_max;    /* fds watched at once; 0 = 65,536 */
     const osr_env *env;      /* NULL = the real one; must outlive the node */
     osr_log_level log_level; /* what it writes to standard error */
     const char *flight;      /* file for the flight record after a fault (osier/trace.h); copied;

@@ -205,6 +205,9 @@ START_TEST(a_full_port_drops_and_counts)
     twice_reply reply; /* refused, so whatever came before has been seen */
     ck_assert_int_eq(OSR_PORT_CALL(port, me, twice, &(twice){.n = 1}, &reply, 20000), OSR_EFAILED);
     ck_assert_uint_eq(osr_port_dropped(port), 1);
+    osr_node_counters counters;
+    osr_node_count(node_fixture_node(), &counters);
+    ck_assert_uint_eq(counters.dropped_full, 1);
     for (int64_t i = 0; i < 3; i++) {
         ck_assert_int_eq(next_note(), i);
     }
