@@ -237,6 +237,8 @@ static bool is_worth_dialing(const osri_envelope *signal)
     case OSRI_SIGNAL_SPAWN:
     case OSRI_SIGNAL_INFO:
         return true;
+    case OSRI_SIGNAL_REPLY:
+        return (signal->ref & OSRI_ALIAS_BIT) != 0;
     default:
         return false;
     }

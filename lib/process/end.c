@@ -354,6 +354,7 @@ void osri_relations_free(osr_self *process)
     osri_map_fini(&relations->monitors);
     osri_map_fini(&relations->watchers);
     osri_map_fini(&relations->requests);
+    osri_map_fini(&relations->aliases);
     free_spawns(&relations->spawns);
     osri_heap_free(relations, sizeof(*relations));
     process->relations = NULL;
@@ -365,7 +366,8 @@ void osri_relations_trim(osr_self *process)
     if (osri_map_count(&relations->links) == 0 && osri_map_count(&relations->monitors) == 0 &&
         osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
         osri_map_count(&relations->spawns) == 0 && osri_map_count(&relations->begun) == 0 &&
-        relations->timers == NULL && relations->fd_watches == NULL) {
+        osri_map_count(&relations->aliases) == 0 && relations->timers == NULL &&
+        relations->fd_watches == NULL) {
         process->trims += 1;
         osri_relations_free(process);
     }

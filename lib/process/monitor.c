@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
+#include "lib/process/alias.h"
 #include "lib/process/node.h"
 
 /* Monitors: the watcher keeps what it watches by number, the watched one keeps its watchers; and
@@ -122,6 +123,7 @@ static void down_arrived(osr_self *process, osri_envelope *signal)
             ? NULL
             : osri_map_remove_u64(&process->relations->monitors, signal->ref);
     if (entry != NULL) {
+        osri_alias_monitor_ended(process, signal->ref);
         tell_down(process, entry, signal->ref, signal->from, osri_envelope_body(signal));
         monitor_entry_free(entry);
     }
@@ -271,6 +273,7 @@ bool osr_demonitor(osr_self *self, osr_ref monitor, bool flush)
     if (entry != NULL) {
         osri_event_pair(self->node, OSR_EVENT_DEMONITOR, osri_process_pid(self), entry->pid,
                         monitor.number);
+        osri_alias_monitor_ended(self, monitor.number);
         send_demonitor(self, entry, monitor.number);
         monitor_entry_free(entry);
     } else if (flush) {

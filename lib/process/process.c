@@ -6,6 +6,7 @@
 
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
+#include "lib/process/alias.h"
 #include "lib/process/node.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -176,6 +177,12 @@ static void reply_arrived(osr_self *process, osri_envelope *reply)
 {
     if (reply->ref == process->awaited && process->awaited != 0 && process->answer == NULL) {
         process->answer = reply;
+        return;
+    }
+    if (osri_alias_accepts(process, reply)) {
+        reply->kind = OSRI_SIGNAL_MESSAGE;
+        reply->ref = 0;
+        message_arrived(process, reply);
         return;
     }
     if (!osri_request_answered(process, reply) && !is_taken_by_body(process, reply)) {

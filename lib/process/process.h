@@ -90,6 +90,7 @@ typedef struct osri_relations {
     osri_map monitors; /* number -> osri_monitor_entry: those we hold */
     osri_map watchers; /* {watcher's pid, number} -> non-NULL: those who monitor us */
     osri_map requests; /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
+    osri_map aliases;  /* number -> osr_alias_mode, never 0 */
     osri_map begun;    /* number -> osri_request_entry: requests of ours, not yet awaited */
     osri_map spawns;   /* number -> osri_spawn_entry */
     osri_user_timer *timers; /* live or fired and not seen yet */

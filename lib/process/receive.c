@@ -40,6 +40,11 @@ static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
         return OSR_OK;
     }
     osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
+    if (to.alias != 0) {
+        signal->kind = OSRI_SIGNAL_REPLY;
+        signal->ref = to.alias;
+        route.name = NULL;
+    }
     return osri_signal_send(self->node, &route, &signal);
 }
 

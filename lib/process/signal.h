@@ -16,7 +16,7 @@
 typedef enum osri_signal_kind {
     OSRI_SIGNAL_MESSAGE =
         1, /* body: the user's. ref != 0: a request, whose sender waits for REPLY or DOWN */
-    OSRI_SIGNAL_REPLY = 2,     /* body: the user's. ref: the request's */
+    OSRI_SIGNAL_REPLY = 2,     /* body: the user's. ref: the request's, or an alias's */
     OSRI_SIGNAL_EXIT = 3,      /* osr_send_exit(). body: osr_reason */
     OSRI_SIGNAL_LINK = 4,      /* no body */
     OSRI_SIGNAL_LINK_EXIT = 5, /* the linked process ended. body: osr_reason */
@@ -33,6 +33,10 @@ typedef enum osri_signal_kind {
         15, /* a nodeup or nodedown message for a subscriber. Never leaves the node */
     OSRI_SIGNAL_WAKE = 16, /* an osr_blocking() is done. Never leaves the node */
 } osri_signal_kind;
+
+/* Set in the number of every alias, and of no request or monitor: so an alias may have the number
+ * of a monitor, and a REPLY to it is known from its reference. */
+#define OSRI_ALIAS_BIT (UINT64_C(1) << 63)
 
 /* Where a signal goes. By pid; or by name on a node (pid none); or to a node itself (both none). */
 typedef struct osri_route {

@@ -15,13 +15,14 @@ OSR_BEGIN_DECLS
 typedef struct osr_node osr_node;
 
 typedef struct osr_node_options {
-    size_t size;             /* set by OSR_NODE() */
-    const char *name;        /* "store@host"; NULL = "nonode@nohost" */
-    uint64_t creation;       /* 0 = 64 random bits */
-    uint32_t schedulers;     /* 0 = one a core the process may use */
-    uint32_t processes_max;  /* 0 = 1,048,576; more: osr_spawn() gives OSR_ELIMIT */
-    uint32_t names_max;      /* registered at once; 0 = 1,048,576 */
-    uint32_t relations_max;  /* links, and likewise monitors, that one process has; 0 = 1,048,576 */
+    size_t size;            /* set by OSR_NODE() */
+    const char *name;       /* "store@host"; NULL = "nonode@nohost" */
+    uint64_t creation;      /* 0 = 64 random bits */
+    uint32_t schedulers;    /* 0 = one a core the process may use */
+    uint32_t processes_max; /* 0 = 1,048,576; more: osr_spawn() gives OSR_ELIMIT */
+    uint32_t names_max;     /* registered at once; 0 = 1,048,576 */
+    uint32_t
+        relations_max; /* links, and likewise monitors and aliases, of one process; 0 = 1,048,576 */
     uint32_t timers_max;     /* live at once; rounded up to 1,024s; 0 = 16,777,216 */
     uint32_t watches_max;    /* fds watched at once; 0 = 65,536 */
     const osr_env *env;      /* NULL = the real one; must outlive the node */
@@ -107,9 +108,9 @@ typedef struct osr_node_counters {
     uint64_t dropped_noproc;       /* nobody of that pid or name */
     uint64_t dropped_noconnection; /* on a node without distribution, for another */
     uint64_t dropped_ended;        /* in the mailbox of a process that ended */
-    uint64_t dropped_late;         /* replies that nobody waits for any more */
-    uint64_t dropped_flushed;      /* down messages, by osr_demonitor() */
-    uint64_t dropped_full;         /* what a bound had no room for */
+    uint64_t dropped_late; /* replies that nobody waits for any more, or to an alias that is off */
+    uint64_t dropped_flushed; /* down messages, by osr_demonitor() */
+    uint64_t dropped_full;    /* what a bound had no room for */
 } osr_node_counters;
 OSR_API void osr_node_count(osr_node *node, osr_node_counters *ret_counters);
 

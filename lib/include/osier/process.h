@@ -28,7 +28,7 @@ OSR_BEGIN_DECLS
 /* A destination: a pid. */
 static inline osr_dest osr_to(osr_pid pid)
 {
-    osr_dest dest = {pid, NULL, NULL};
+    osr_dest dest = {pid, NULL, NULL, 0};
     return dest;
 }
 
@@ -36,7 +36,7 @@ static inline osr_dest osr_to(osr_pid pid)
  * node NULL means this one. The texts are borrowed until the call that uses the value returns. */
 static inline osr_dest osr_name(const char *name, const char *node)
 {
-    osr_dest dest = {OSR_PID_NONE, name, node};
+    osr_dest dest = {OSR_PID_NONE, name, node, 0};
     return dest;
 }
 
@@ -190,6 +190,43 @@ static inline osr_caller osr_caller_of(const osr_message *message)
 /* Answers a request; a caller that no longer waits never sees it. Not a suspension point. */
 OSR_API osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type,
                              const void *reply);
+
+/* An alias: an address of a process that it can turn off, so that what comes late never comes. Its
+ * value says {process, number}; it may be kept, sent, and used by any process of any node until it
+ * is off. A message to an alias arrives like any other; to one that is off it is dropped and
+ * counted, as is what was under way when it was turned off; what waits in the mailbox stays. */
+typedef enum osr_alias_mode {
+    OSR_ALIAS_EXPLICIT = 1,  /* on until osr_unalias() */
+    OSR_ALIAS_REPLY = 2,     /* the first message turns it off; with a monitor, ends that too */
+    OSR_ALIAS_DEMONITOR = 3, /* of a monitor only: goes with it */
+} osr_alias_mode;
+
+/* Makes an alias of this process; it goes with the process at the latest. Not a suspension point.
+ * Errors: OSR_ENOMEM; OSR_ELIMIT it has relations_max aliases; OSR_EINVAL mode. */
+OSR_API OSR_MUST_CHECK osr_err osr_alias(osr_self *self, osr_alias_mode mode,
+                                         osr_caller *ret_alias);
+
+/* A monitor and an alias in one: whom we ask may answer to the alias, and the down message, with
+ * `tag`, has osr_monitor_of(alias). In modes REPLY and DEMONITOR the alias goes when the monitor
+ * does, by osr_demonitor() or its down message. Not a suspension point. Errors as osr_alias() and
+ * osr_monitor(). */
+OSR_API OSR_MUST_CHECK osr_err osr_monitor_alias(osr_self *self, osr_dest to, uint64_t tag,
+                                                 osr_alias_mode mode, osr_caller *ret_alias);
+
+/* The monitor that an alias was made with. Threads: any. */
+OSR_API osr_ref osr_monitor_of(osr_caller alias);
+
+/* Turns an alias of this process off; returns whether it was on. A monitor made with it stays. Not
+ * a suspension point. */
+OSR_API bool osr_unalias(osr_self *self, osr_caller alias);
+
+/* A destination for NAME_send(), NAME_send_all() and NAME_give(): an alias. All else that takes a
+ * destination finds nobody there (OSR_ENOPROC). */
+static inline osr_dest osr_to_alias(osr_caller alias)
+{
+    osr_dest dest = {alias.pid, "", NULL, alias.ref};
+    return dest;
+}
 
 /* Waits for the answer to a request that NAME_begin() sent, whatever waits in the mailbox. The
  * reply is lent until the next answer is taken. ret_reason, which may be NULL, is written on

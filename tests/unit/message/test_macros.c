@@ -124,7 +124,7 @@ END_TEST
 /* NAME_send, NAME_call and NAME_request pass on what they are given, with the right descriptors. */
 START_TEST(functions_pass_on_what_they_are_given)
 {
-    osr_dest to = {{1, 2, 3}, "name", NULL};
+    osr_dest to = {{1, 2, 3}, "name", NULL, 0};
     nothing message = {0};
     ask_plain request = {5};
     ask_varied wide = {osr_str_of("x"), {NULL, 0}};
@@ -150,7 +150,7 @@ END_TEST
 /* A request that fails writes no reply. */
 START_TEST(a_failed_request_writes_nothing)
 {
-    osr_dest to = {OSR_PID_NONE, NULL, NULL};
+    osr_dest to = {OSR_PID_NONE, NULL, NULL, 0};
     ask_varied wide = {osr_str_of("x"), {NULL, 0}};
     const varied *kept = NULL;
     seen.answer = OSR_ETIMEDOUT;

@@ -136,6 +136,27 @@ static void heard(const actor *me, const osr_message *message)
     }
 }
 
+static osr_err do_lend(osr_self *self, const actor_lend *order)
+{
+    osr_caller alias;
+    osr_err err =
+        osr_monitor_alias(self, osr_to(order->to), 0, (osr_alias_mode)order->mode, &alias);
+    if (err == OSR_OK) {
+        actor_use use = {.pid = alias.pid, .ref = alias.ref};
+        (void)actor_use_send(self, osr_to(order->to), &use);
+    }
+    return err;
+}
+
+static void do_use(osr_self *self, const actor_use *order)
+{
+    osr_caller alias = {order->pid, order->ref};
+    for (uint32_t number = 1; number <= 2; number++) {
+        actor_note note = {.number = number};
+        (void)actor_note_send(self, osr_to_alias(alias), &note);
+    }
+}
+
 static osr_err obey(osr_self *self, actor *me, const osr_message *message)
 {
     const actor_exit *end = OSR_AS(actor_exit, message);
@@ -165,6 +186,10 @@ static osr_err obey(osr_self *self, actor *me, const osr_message *message)
     } else if (OSR_AS(actor_meet, message) != NULL) {
         actor_note note = {.number = 99};
         (void)actor_note_send(self, osr_to(OSR_AS(actor_meet, message)->who), &note);
+    } else if (OSR_AS(actor_use, message) != NULL) {
+        do_use(self, OSR_AS(actor_use, message));
+    } else if (OSR_AS(actor_lend, message) != NULL) {
+        return do_lend(self, OSR_AS(actor_lend, message));
     } else if (introduce != NULL) {
         actor_meet meet = {.who = introduce->who};
         (void)actor_meet_send(self, osr_to(introduce->to), &meet);

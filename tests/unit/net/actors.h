@@ -30,6 +30,10 @@ OSR_MESSAGE(actor_send_exit, 0x100f, (1, pid, to), (2, str, reason));
 OSR_MESSAGE(actor_big, 0x1010, (1, u32, number), (2, bin, data));
 OSR_MESSAGE(actor_send_big, 0x1011, (1, pid, to), (2, u32, number), (3, u32, bytes));
 
+OSR_MESSAGE(actor_lend, 0x1012, (1, pid, to),
+            (2, u32, mode)); /* monitors `to` with an alias and lends it that */
+OSR_MESSAGE(actor_use, 0x1013, (1, pid, pid), (2, u64, ref)); /* sends notes 1 and 2 to the alias */
+
 extern const osr_entry *actor_entry(void);
 
 /* The trace; forgotten by clear. Threads: any. */

@@ -204,6 +204,23 @@ START_TEST(monitor_tells_the_end)
 }
 END_TEST
 
+/* An alias made with a monitor is reached from another node; the reply it was for ends both, and
+ * what is no reply leaves the monitor, also for the end of the session. */
+START_TEST(alias_is_reached_from_another_node)
+{
+    connect_ab();
+    TELL(a, actor_lend, .to = b, .mode = OSR_ALIAS_REPLY);
+    run_ms(100);
+    expect("a note 1\n");
+    TELL(a, actor_lend, .to = b, .mode = OSR_ALIAS_DEMONITOR);
+    run_ms(100);
+    expect("a note 1\na note 1\na note 2\n");
+    cluster_crash(world, B, true);
+    run_ms(100);
+    ck_assert_uint_eq(actor_trace_count("a down noconnection"), 1);
+}
+END_TEST
+
 /* A monitor by name that was taken back does not fire, also when the name has passed on to another
  * process. */
 START_TEST(demonitor_by_name_reaches_the_process_it_was_for)
@@ -691,6 +708,7 @@ int main(void)
     tcase_add_test(tests, unlinked_hears_nothing);
     tcase_add_test(tests, link_works_again_after_a_lost_unlink_acknowledgement);
     tcase_add_test(tests, monitor_tells_the_end);
+    tcase_add_test(tests, alias_is_reached_from_another_node);
     tcase_add_test(tests, demonitor_by_name_reaches_the_process_it_was_for);
     tcase_add_test(tests, exit_signal_crosses_nodes);
     tcase_add_test(tests, lost_node_fires_everything_once);

@@ -127,6 +127,33 @@ START_TEST(monitors_are_limited)
 }
 END_TEST
 
+static osr_err many_aliases(osr_self *self, const void *argument)
+{
+    (void)argument;
+    osr_pid pid;
+    osr_caller aliases[LIMIT], more;
+    osr_ref monitor;
+    start_waiters(self, &pid, 1);
+    for (int i = 0; i < LIMIT; i++) {
+        CHECK_OK(self, osr_alias(self, OSR_ALIAS_EXPLICIT, &aliases[i]));
+    }
+    OSR_CHECK(self, osr_alias(self, OSR_ALIAS_REPLY, &more) == OSR_ELIMIT);
+    for (int i = 0; i < LIMIT + 1; i++) {
+        OSR_CHECK(self, osr_monitor_alias(self, osr_to(pid), 0, OSR_ALIAS_REPLY, &more) ==
+                            OSR_ELIMIT); /* leaves no monitor */
+    }
+    OSR_CHECK(self, osr_unalias(self, aliases[2]));
+    CHECK_OK(self, osr_alias(self, OSR_ALIAS_REPLY, &more));
+    CHECK_OK(self, osr_monitor(self, osr_to(pid), &monitor));
+    return OSR_OK;
+}
+
+START_TEST(aliases_are_limited)
+{
+    run_well(many_aliases);
+}
+END_TEST
+
 static osr_err many_processes(osr_self *self, const void *argument)
 {
     (void)argument;
@@ -229,6 +256,7 @@ int main(void)
     tcase_add_test(tests, names_are_limited);
     tcase_add_test(tests, links_are_limited);
     tcase_add_test(tests, monitors_are_limited);
+    tcase_add_test(tests, aliases_are_limited);
     tcase_add_test(tests, processes_are_limited);
     tcase_add_test(tests, memory_is_limited);
     tcase_add_test(tests, memory_up_to_the_limit_is_had);
