@@ -132,21 +132,24 @@ static osr_err link_once(osr_self *self)
     return OSR_OK;
 }
 
-static osr_pid the_dead(osr_self *self)
-{
-    osr_pid pid = watch(self, a_puppet(self, NULL));
-    tell(self, pid, DO_END, OSR_PID_NONE, OSR_REASON_SHUTDOWN);
-    OSR_CHECK(self, next_down(self) == OSR_REASON_SHUTDOWN);
-    return pid;
-}
-
 /* distribution_SUITE:link_to_dead, its local part */
 static osr_err link_dead_local(osr_self *self)
 {
     osr_pid dead = OSR_PID_NONE;
-    for (int i = 0; i < 500; i++) { /* from the moment its down message is here */
-        dead = the_dead(self);
+    for (int i = 0; i < 200; i++) { /* from the first of its down messages on */
+        osr_message down;
+        dead = a_puppet(self, NULL);
+        for (int n = 0; n < 50; n++) {
+            (void)watch(self, dead);
+        }
+        order_send(self, osr_to(dead), &(order){.what = DO_END, .code = OSR_REASON_SHUTDOWN});
+        while (osr_receive(self, 0, &down) == OSR_ETIMEDOUT) {
+        }
+        OSR_CHECK(self, OSR_AS(osr_down, &down) != NULL);
         OSR_CHECK(self, osr_link(self, dead) == OSR_ENOPROC);
+        for (int n = 1; n < 50; n++) {
+            OSR_CHECK(self, next_down(self) == OSR_REASON_SHUTDOWN);
+        }
     }
     (void)osr_trap_exit(self, true);
     CHECK_OK(self, osr_link(self, dead));
