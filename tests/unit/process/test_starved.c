@@ -439,13 +439,46 @@ static osr_err begins(osr_self *self)
     return OSR_OK;
 }
 
+static osr_err has_aliases(osr_self *self)
+{
+    osr_pid pid;
+    osr_caller aliases[4];
+    osr_message message;
+    if (guest_spawn(self, &(note){.n = 1}, NULL, &pid) != OSR_OK) {
+        return OSR_OK;
+    }
+    for (int i = 0; i < 4; i++) {
+        osr_alias_mode mode = i % 2 == 0 ? OSR_ALIAS_EXPLICIT : OSR_ALIAS_REPLY;
+        osr_err err = i < 2 ? osr_alias(self, mode, &aliases[i])
+                            : osr_monitor_alias(self, osr_to(pid), 7, mode, &aliases[i]);
+        if (err == OSR_OK) {
+            (void)note_send(self, osr_to_alias(aliases[i]), &(note){.n = i});
+            (void)note_send(self, osr_to_alias(aliases[i]), &(note){.n = i});
+            (void)(i == 0 && osr_unalias(self, aliases[i]));
+        }
+    }
+    end_and_wait(self, pid);
+    while (osr_receive(self, 10, &message) == OSR_OK) {
+    }
+    return OSR_OK;
+}
+
 static const struct {
     const char *name;
     node_fixture_body *body;
-} scenarios[] = {{"begins", begins}, {"builds", builds},         {"later", sends_later},
-                 {"writes", writes}, {"spawns", spawns},         {"sends", sends_every_kind},
-                 {"calls", calls},   {"relates", relates},       {"times", times},
-                 {"names", names},   {"supervises", supervises}, {"asks", asks},
+} scenarios[] = {{"aliases", has_aliases},
+                 {"begins", begins},
+                 {"builds", builds},
+                 {"later", sends_later},
+                 {"writes", writes},
+                 {"spawns", spawns},
+                 {"sends", sends_every_kind},
+                 {"calls", calls},
+                 {"relates", relates},
+                 {"times", times},
+                 {"names", names},
+                 {"supervises", supervises},
+                 {"asks", asks},
                  {"codes", codes}};
 
 #define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
