@@ -367,7 +367,7 @@ void osri_relations_trim(osr_self *process)
         osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
         osri_map_count(&relations->spawns) == 0 && osri_map_count(&relations->begun) == 0 &&
         osri_map_count(&relations->aliases) == 0 && relations->timers == NULL &&
-        relations->fd_watches == NULL) {
+        relations->fd_watches == NULL && relations->building == NULL) {
         process->trims += 1;
         osri_relations_free(process);
     }

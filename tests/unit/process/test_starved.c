@@ -246,6 +246,11 @@ static osr_err times(osr_self *self)
             (void)osr_timer_read(self, timers[i], &left);
             (void)osr_timer_cancel(self, timers[i], &left);
         }
+        osr_ref later;
+        osr_dest to = i % 2 == 0 ? osr_to(osr_self_pid(self)) : osr_name("nobody", "test@host");
+        if (note_send_after(self, to, &(note){0}, i, &later) == OSR_OK && i % 5 == 0) {
+            (void)osr_timer_cancel(self, later, &left);
+        }
     }
     while (osr_receive(self, 2000, &message) == OSR_OK) {
     }
