@@ -13,7 +13,7 @@
 /* The inbox, and the turn of a process: what wakes it, what it waits for, when it gives itself up.
  */
 
-static void message_arrived(osr_self *process, osri_envelope *message);
+static void sent_arrived(osr_self *process, osri_envelope *message);
 static void refuse_stranger(osr_self *process, osri_envelope *signal);
 static bool is_stranger(const osr_self *process, const osri_envelope *signal);
 
@@ -25,7 +25,7 @@ static void put_directly(osr_self *process, osri_envelope *message)
     if (is_stranger(process, message)) {
         refuse_stranger(process, message);
     } else {
-        message_arrived(process, message);
+        sent_arrived(process, message);
     }
 }
 
@@ -136,6 +136,29 @@ static void message_arrived(osr_self *process, osri_envelope *message)
     process->idle_due_ns = UINT64_MAX;
     add_queued(process, 1);
     osri_mailbox_append(&process->mailbox, message);
+}
+
+/* Over the bound the new one goes; whoever waits for an answer to it hears so. */
+static void drop_new(osr_self *process, osri_envelope *message)
+{
+    if (message->ref != 0) {
+        osr_reason reason = osr_reason_error(OSR_EFULL);
+        osri_request_refuse(process, message->from, message->ref, &reason);
+    }
+    osri_count(process->node, OSRI_COUNT_DROPPED_FULL);
+    osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, message);
+    osri_envelope_free(&message);
+}
+
+/* A message that somebody sent, and which a bounded mailbox may therefore have no room for. */
+static void sent_arrived(osr_self *process, osri_envelope *message)
+{
+    if (process->mailbox_max != 0 &&
+        atomic_load_explicit(&process->queued, memory_order_relaxed) >= process->mailbox_max) {
+        drop_new(process, message);
+    } else {
+        message_arrived(process, message);
+    }
 }
 
 void osri_process_tell(osr_self *process, const osr_type *type, const void *body)
@@ -255,6 +278,8 @@ static void signal_arrived(osr_self *process, osri_envelope *signal)
 {
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_MESSAGE:
+        sent_arrived(process, signal);
+        break;
     case OSRI_SIGNAL_NODE:
         message_arrived(process, signal);
         break;

@@ -137,6 +137,7 @@ struct osr_self {
     char label[32];
     uint32_t exit_ms;        /* see osri_process_leave() */
     uint32_t memory_max_kib; /* 0: no limit */
+    uint32_t mailbox_max;    /* messages; 0: no limit */
     uint8_t priority;        /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */

@@ -33,6 +33,7 @@ static void identity_init(osr_self *process, const osri_plan *plan)
     process->stack_bytes = options->stack_bytes;
     process->exit_ms = options->exit_ms != 0 ? options->exit_ms : EXIT_MS_DEFAULT;
     process->memory_max_kib = options->memory_max;
+    process->mailbox_max = options->mailbox_max;
     process->reports_end = plan->reports_end;
     const char *label = options->label != NULL ? options->label : "";
     memset(process->label, 0, sizeof(process->label));

@@ -72,6 +72,7 @@ static osri_spawn_request request_of(const char *entry, const osr_type *type, os
                                   .stack_bytes = options->stack_bytes,
                                   .exit_ms = options->exit_ms,
                                   .memory_max = options->memory_max,
+                                  .mailbox_max = options->mailbox_max,
                                   .priority = (uint32_t)options->priority,
                                   .pinned = options->pinned};
     request.name = osr_str_of(options->name == NULL ? "" : options->name);
@@ -249,6 +250,7 @@ static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_
                                  .stack_bytes = request->stack_bytes,
                                  .exit_ms = request->exit_ms,
                                  .memory_max = request->memory_max,
+                                 .mailbox_max = request->mailbox_max,
                                  .priority = request->priority <= OSR_PRIORITY_HIGH
                                                  ? (osr_priority)request->priority
                                                  : OSR_PRIORITY_NORMAL,

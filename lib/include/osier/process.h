@@ -81,6 +81,10 @@ typedef struct osr_spawn_options {
     uint32_t exit_ms;     /* time to return after the first OSR_EEXIT; 0 = 1,000 */
     uint32_t memory_max;  /* KiB of osr_alloc() and osr_keep() together; over it the process crashes
                              there; 0 = no limit */
+    uint32_t mailbox_max; /* messages that may wait: what others send over it is dropped and counted
+                             (dropped_full), a request is refused with OSR_EFAILED. What the runtime
+                             itself sends, and what comes through an alias, always comes in and
+                             takes room; 0 = no limit */
     bool link;            /* atomically linked to the spawner */
     bool monitor;         /* atomically monitored by the spawner: see ret_monitor */
     bool pinned;          /* stays on one thread */

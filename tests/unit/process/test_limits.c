@@ -218,6 +218,102 @@ START_TEST(memory_up_to_the_limit_is_had)
 }
 END_TEST
 
+OSR_MESSAGE(counted, 0x7101, (1, i64, n));
+OSR_MESSAGE(answered, 0x7102, (1, i64, n));
+OSR_REQUEST(asked, 0x7103, answered, (1, i64, n));
+
+static uint64_t dropped_full(osr_self *self)
+{
+    osr_node_counters counters;
+    osr_node_count(osr_self_node(self), &counters);
+    return counters.dropped_full;
+}
+
+static void send_counted(osr_self *self, osr_pid to, int64_t first, int64_t end)
+{
+    for (int64_t i = first; i < end; i++) {
+        CHECK_OK(self, counted_send(self, osr_to(to), &(counted){.n = i}));
+    }
+}
+
+static void receive_counted(osr_self *self, int64_t first, int64_t end)
+{
+    osr_message message;
+    for (int64_t i = first; i < end; i++) {
+        CHECK_OK(self, osr_receive(self, 5000, &message));
+        OSR_CHECK(self, OSR_AS(counted, &message) != NULL);
+        OSR_CHECK(self, OSR_AS(counted, &message)->n == i);
+    }
+    OSR_CHECK(self, osr_receive(self, 0, &message) == OSR_ETIMEDOUT);
+}
+
+static osr_err send_to_self(osr_self *self, const void *argument)
+{
+    (void)argument;
+    send_counted(self, osr_self_pid(self), 0, LIMIT);
+    receive_counted(self, 0, LIMIT);
+    OSR_CHECK(self, dropped_full(self) == 0);
+    send_counted(self, osr_self_pid(self), 0, LIMIT + 2);
+    receive_counted(self, 0, LIMIT);
+    OSR_CHECK(self, dropped_full(self) == 2);
+    send_counted(self, osr_self_pid(self), 7, 8); /* there is room again */
+    receive_counted(self, 7, 8);
+    return OSR_OK;
+}
+
+/* Of what is sent to a process, as many as its bound wait, the oldest ones, in order. */
+START_TEST(messages_that_wait_are_limited)
+{
+    osr_ended ended = run_limited(send_to_self, OSR_SPAWN(.mailbox_max = LIMIT));
+    ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
+}
+END_TEST
+
+static osr_err wait_for_exit_signal(osr_self *self, const void *argument)
+{
+    (void)argument;
+    const osr_type *types[] = {&osr_exited_osr_type};
+    osr_message message;
+    (void)osr_trap_exit(self, true);
+    send_counted(self, osr_self_parent(self), 0, 1);
+    CHECK_OK(self, osr_receive_of(self, types, 1, 20000, &message));
+    receive_counted(self, 0, LIMIT);
+    return OSR_OK;
+}
+
+static const osr_entry exit_waiter = {.name = "exit waiter", .run = wait_for_exit_signal};
+
+static osr_err fill_other(osr_self *self, const void *argument)
+{
+    (void)argument;
+    osr_pid pid;
+    osr_ref monitor, request;
+    osr_message message;
+    osr_reason refused;
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    CHECK_OK(self,
+             osr_spawn(self, &exit_waiter, NULL,
+                       OSR_SPAWN(.mailbox_max = LIMIT, .monitor = true, .ret_monitor = &monitor),
+                       &pid));
+    CHECK_OK(self, osr_receive(self, 5000, &message)); /* it is ready */
+    send_counted(self, pid, 0, LIMIT);
+    CHECK_OK(self, asked_begin(self, osr_to(pid), &(asked){.n = 1}, &request));
+    OSR_CHECK(self, osr_await(self, request, 5000, &message, &refused) == OSR_EFAILED);
+    OSR_CHECK(self, refused.code == OSR_REASON_ERROR && refused.error == OSR_EFULL);
+    OSR_CHECK(self, dropped_full(self) == 1);
+    CHECK_OK(self, osr_send_exit(self, pid, &shutdown));
+    CHECK_OK(self, osr_receive(self, 20000, &message));
+    OSR_CHECK(self, OSR_AS(osr_down, &message)->reason.code == OSR_REASON_NORMAL);
+    return OSR_OK;
+}
+
+/* A full mailbox refuses a request at once, and no exit signal. */
+START_TEST(a_full_mailbox_refuses_requests_but_no_signals)
+{
+    run_well(fill_other);
+}
+END_TEST
+
 static osr_err tags(osr_self *self, const void *argument)
 {
     (void)argument;
@@ -260,6 +356,8 @@ int main(void)
     tcase_add_test(tests, processes_are_limited);
     tcase_add_test(tests, memory_is_limited);
     tcase_add_test(tests, memory_up_to_the_limit_is_had);
+    tcase_add_test(tests, messages_that_wait_are_limited);
+    tcase_add_test(tests, a_full_mailbox_refuses_requests_but_no_signals);
     tcase_add_test(tests, down_brings_the_tag);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
