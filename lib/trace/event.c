@@ -6,6 +6,9 @@
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
+/* An event is one cache line. */
+#define RING_BLOCK_BYTES (sizeof(osri_ring) + alignof(osri_ring))
+
 osr_err osri_recorder_init(osri_recorder *recorder, const char *path)
 {
     osri_mutex_init(&recorder->mutex, OSRI_RANK_TRACE);
@@ -20,7 +23,7 @@ void osri_recorder_fini(osri_recorder *recorder)
     osri_ring *ring = atomic_load_explicit(&recorder->rings, memory_order_relaxed);
     while (ring != NULL) {
         osri_ring *next = ring->next;
-        osri_heap_free(ring, sizeof(*ring));
+        osri_heap_free(ring->block, RING_BLOCK_BYTES);
         ring = next;
     }
     osri_heap_strfree(recorder->path);
@@ -33,10 +36,13 @@ static osri_ring *ring_of(osri_recorder *recorder, osri_ring **ring)
     if (*ring != NULL) {
         return *ring;
     }
-    osri_ring *made = osri_heap_alloc(sizeof(*made)); /* pages nobody writes to cost nothing */
-    if (made == NULL) {
+    char *block = osri_heap_alloc(RING_BLOCK_BYTES); /* pages nobody writes to cost nothing */
+    if (block == NULL) {
         return NULL;
     }
+    uintptr_t past = (uintptr_t)block % alignof(osri_ring);
+    osri_ring *made = (void *)(block + (past == 0 ? 0 : alignof(osri_ring) - past));
+    made->block = block;
     atomic_init(&made->written, 0);
     made->last_ns = 0;
     made->index = atomic_fetch_add_explicit(&recorder->ring_count, 1, memory_order_relaxed);

@@ -4,6 +4,7 @@
 #define OSR_TRACE_RING_H
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "osier/trace.h"
@@ -11,7 +12,7 @@
 /* A ring of events: one writer at a time, any number of readers, who take no lock and see when they
  * have been overtaken. Nothing is allocated by a write. */
 
-#define OSRI_RING_RECORDS 1024
+#define OSRI_RING_RECORDS 512 /* 32 KiB: who spawns fast writes through all of it */
 #define OSRI_EVENT_WORDS 8
 
 static_assert(sizeof(osr_event) == OSRI_EVENT_WORDS * sizeof(uint64_t), "one event, 64 bytes");
@@ -26,7 +27,8 @@ typedef struct osri_ring {
     uint64_t last_ns;          /* writer: the ring's; times never go back */
     struct osri_ring *next;    /* constant once it is in the recorder's list */
     uint32_t index;            /* constant */
-    _Atomic(uint64_t) words[OSRI_RING_RECORDS][OSRI_EVENT_WORDS];
+    void *block;               /* constant; what was allocated for it */
+    alignas(64) _Atomic(uint64_t) words[OSRI_RING_RECORDS][OSRI_EVENT_WORDS];
 } osri_ring;
 
 /* Appends one, over the oldest. Threads: the writer. */
