@@ -246,6 +246,15 @@ static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *
     }
 }
 
+/* After a switch away from it: an overrun ends the node in the name of the process that did it. */
+static inline void check_stack(osri_worker *worker, const osr_self *process)
+{
+    if (process->stack->guard == OSRI_GUARD_CANARY && !osri_stack_is_intact(process->stack)) {
+        worker->fault->process = process;
+        osri_stack_check(process->stack);
+    }
+}
+
 /* Runs it until it, or one that it passed the thread on to, suspends or returns: *process is then
  * that one. False: there is no memory for a stack. */
 static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self **process_)
@@ -265,7 +274,7 @@ static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self **proce
     switch_to(worker, scheduler, process);
     worker->fault->process = NULL;
     *process_ = worker->running;
-    osri_stack_check((*process_)->stack);
+    check_stack(worker, *process_);
     return true;
 }
 
@@ -432,7 +441,7 @@ void osri_process_arrive(osr_self *self)
         return;
     }
     worker->aside = NULL;
-    osri_stack_check(aside->stack);
+    check_stack(worker, aside);
     /* It looked at its mailbox just before: only what has come since can make it ready. */
     bool is_ready = atomic_load_explicit(&aside->inbox, memory_order_relaxed) != NULL;
     if (!is_ready) {

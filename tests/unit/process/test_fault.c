@@ -71,14 +71,15 @@ static void fault_in_child(int64_t n)
     struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
     osri_fault_install();
-    while (n == 4 && osri_guard_reserve(1024)) {
-        /* no guards of pages are left, so that stacks have canaries (where the kernel does not
-         * guard by itself) */
-    }
     osri_spawn spawn = {.ops = &faulty, .options = OSR_SPAWN(.label = "victim")};
-    if (osr_node_new(OSR_NODE(.name = "fault@host", .schedulers = 1, .flight = flight), &node) ==
-            OSR_OK &&
-        osr_node_start(node) == OSR_OK && osri_spawn_body(node, NULL, &spawn, &pid) == OSR_OK) {
+    osr_err err =
+        osr_node_new(OSR_NODE(.name = "fault@host", .schedulers = 1, .flight = flight), &node);
+    if (n == 4) { /* as where the system has no guards to give */
+        osri_stack_pool_fini(&node->stacks);
+        osri_stack_pool_init(&node->stacks, &(osri_stack_options){.guard = OSRI_GUARD_CANARY});
+    }
+    if (err == OSR_OK && osr_node_start(node) == OSR_OK &&
+        osri_spawn_body(node, NULL, &spawn, &pid) == OSR_OK) {
         (void)osr_node_send(node, osr_to(pid), &note_osr_type, &(note){.n = n});
         (void)!osr_node_wait(node, pid, 10000, NULL);
     }
