@@ -219,6 +219,12 @@ osr_err osri_send_after(osr_self *self, osr_dest to, const osr_type *type, const
 
 /* ---- cancel, read ------------------------------------------------------------------------ */
 
+/* Which lock is held depends on what was found: more than the analysis can follow. */
+static osri_user_timer *find_and_lock(osr_node *node, osr_ref timer) OSR_NO_THREAD_SAFETY;
+static bool cancel(osr_node *node, osr_self *self, osr_ref timer,
+                   uint64_t *ret_remaining_ms) OSR_NO_THREAD_SAFETY;
+bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms) OSR_NO_THREAD_SAFETY;
+
 /* The live timer of that reference with its wheel's lock taken; NULL, and no lock, for none. */
 static osri_user_timer *find_and_lock(osr_node *node, osr_ref timer)
 {

@@ -88,7 +88,8 @@ static void audit(osr_self *self, const asker *a, const char *line, const char *
 /* Everything that hangs on the process, given back however it ends. */
 typedef struct command_memory {
     osri_command_context context;
-    char *line;
+    char *line; /* is cut into words where it stands */
+    size_t line_bytes;
 } command_memory;
 
 static void command_forget(void *argument)
@@ -96,7 +97,7 @@ static void command_forget(void *argument)
     command_memory *memory = argument;
     osri_text_fini(&memory->context.out);
     osri_text_fini(&memory->context.complaint);
-    osri_heap_strfree(memory->line);
+    osri_heap_free(memory->line, memory->line_bytes);
     osri_heap_free(memory, sizeof(*memory));
 }
 
@@ -117,6 +118,7 @@ static osr_err command_prepare(osr_self *self, const osri_shell_task *task,
         return err;
     }
     memory->line = osri_heap_strdup(text_of(task->line));
+    memory->line_bytes = memory->line == NULL ? 0 : strlen(memory->line) + 1;
     *ret_memory = memory;
     return memory->line == NULL ? OSR_ENOMEM : OSR_OK;
 }
