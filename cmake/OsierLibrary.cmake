@@ -36,7 +36,8 @@ function(osier_library target output)
         set(whole ${PROJECT_BINARY_DIR}/${output}.o)
         string(REPLACE " " ";" flags "${CMAKE_C_FLAGS_RELEASE}")
         add_custom_command(OUTPUT ${whole} COMMAND ${CMAKE_C_COMPILER} ${flags} -fPIC -fno-semantic-interposition
-            -flto=2 -r -nostdlib -flinker-output=nolto-rel -o ${whole} ${objects}
+            -flto -flto-partition=one -r -nostdlib -flinker-output=nolto-rel -o ${whole} ${objects}
+            COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${whole} # what is not OSR_API is nobody's business
             DEPENDS ${modules} ${objects} COMMAND_EXPAND_LISTS VERBATIM)
         set_source_files_properties(${whole} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
         set(objects ${whole})
