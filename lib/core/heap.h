@@ -10,17 +10,26 @@
 /* All memory that Osier allocates for itself goes through here, so that tests can fail the n-th
  * allocation and can see that everything came back. Threads: any. */
 
+/* Not inlined, whatever is optimised as a whole: they look at thread-local variables, and a process
+ * that calls them before and after a suspension point may be on two threads; a compiler takes the
+ * address of such a variable for the same throughout a function. */
+#ifdef __clang__
+#define OSRI_OUT_OF_LINE __attribute__((noinline))
+#else
+#define OSRI_OUT_OF_LINE __attribute__((noipa)) /* nor taken apart */
+#endif
+
 /* Uninitialised memory of at least `bytes` (> 0), aligned for any type, or NULL. */
-void *osri_heap_alloc(size_t bytes);
+OSRI_OUT_OF_LINE void *osri_heap_alloc(size_t bytes);
 
 /* The same, zeroed. */
-void *osri_heap_zalloc(size_t bytes);
+OSRI_OUT_OF_LINE void *osri_heap_zalloc(size_t bytes);
 
 /* Grows or shrinks; on NULL the old block is untouched. `block` may be NULL with old_bytes 0. */
-void *osri_heap_realloc(void *block, size_t old_bytes, size_t new_bytes);
+OSRI_OUT_OF_LINE void *osri_heap_realloc(void *block, size_t old_bytes, size_t new_bytes);
 
 /* Takes back a block of exactly the size it was asked for. NULL is accepted. */
-void osri_heap_free(void *block, size_t bytes);
+OSRI_OUT_OF_LINE void osri_heap_free(void *block, size_t bytes);
 
 /* A NUL-terminated copy of text, or NULL; free with osri_heap_free(copy, strlen(copy) + 1). */
 char *osri_heap_strdup(const char *text);

@@ -159,8 +159,8 @@ bool osri_slab_refill(size_t class)
     return true;
 }
 
-/* `hot` is full; or empty: then the thread may not be known yet. One whose end has been told keeps
- * a block or two that nobody will use again. */
+/* `hot` is full; or empty: then the thread may not be known yet. What a thread frees after its end
+ * was told may be lost: at most two batches a class. */
 void osri_slab_make_room(size_t class)
 {
     list *hot = &mine.hot[class];

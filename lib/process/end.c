@@ -355,6 +355,7 @@ void osri_relations_free(osr_self *process)
     osri_map_fini(&relations->watchers);
     osri_map_fini(&relations->requests);
     osri_map_fini(&relations->aliases);
+    osri_map_fini(&relations->begun);
     free_spawns(&relations->spawns);
     osri_heap_free(relations, sizeof(*relations));
     process->relations = NULL;

@@ -178,7 +178,8 @@ static bool has_place(osri_mailbox_index *index)
         return false;
     }
     for (uint64_t place = index->begin; place != index->end; place++) {
-        order[place & (size - 1)] = osri_mailbox_index_at(index, place);
+        /* as it stands: a stale hole stays one (X2) */
+        order[place & (size - 1)] = index->order[place & (index->order_size - 1)];
     }
     osri_heap_free(index->order, index->order_size * sizeof(*order));
     index->order = order;
@@ -200,9 +201,14 @@ bool osri_mailbox_index_append(osri_mailbox_index *index, osri_envelope *envelop
     return true;
 }
 
-/* Takes the place out of its type's queue, where it stands at one of the ends. */
-static bool drop_place(osri_type_queue *queue, uint64_t place)
+/* Takes the place out of its type's queue, where it stands at one of the ends, but for what lies
+ * before `begin`, which goes too: else one hole at the front would keep all that follow it. */
+static bool drop_place(osri_type_queue *queue, uint64_t begin, uint64_t place)
 {
+    while (queue->count > 0 && queue->places[queue->first] < begin) {
+        queue->first = (queue->first + 1) & (queue->size - 1);
+        queue->count -= 1;
+    }
     if (queue->places[queue->first] == place) {
         queue->first = (queue->first + 1) & (queue->size - 1);
     } else if (queue->places[(queue->first + queue->count - 1) & (queue->size - 1)] != place) {
@@ -217,7 +223,7 @@ osri_envelope *osri_mailbox_index_take(osri_mailbox_index *index, uint64_t place
     uint64_t mask = index->order_size - 1;
     osri_envelope *envelope = index->order[place & mask];
     osri_type_queue *queue = find_slot(index, envelope->type->id);
-    index->order[place & mask] = drop_place(queue, place) ? NULL : OSRI_STALE_HOLE;
+    index->order[place & mask] = drop_place(queue, index->begin, place) ? NULL : OSRI_STALE_HOLE;
     index->live -= 1;
     while (index->begin != index->end && osri_mailbox_index_at(index, index->begin) == NULL) {
         index->begin += 1;

@@ -67,6 +67,7 @@ struct osr_node {
 
     osri_table table;
     osri_timer_table timers;
+    _Atomic(uint64_t) sending_later; /* expired sends under way: their processes may have ended */
     osri_types types;
     osri_map entries; /* name -> const osr_entry *; constant once made */
     osri_parts parts;

@@ -29,8 +29,8 @@ typedef enum osri_signal_kind {
     OSRI_SIGNAL_SPAWN_REPLY = 12, /* from: the new process. ref. body: osri_spawn_result */
     OSRI_SIGNAL_INFO = 13,        /* is_alive and info. ref: answer to; answered by REPLY or DOWN */
     OSRI_SIGNAL_TIMEOUT = 14, /* a timer of the process. ref: the timer. Never leaves the node */
-    OSRI_SIGNAL_NODE =
-        15, /* a nodeup or nodedown message for a subscriber. Never leaves the node */
+    OSRI_SIGNAL_NODE = 15, /* a message of the runtime's own (nodeup, nodedown, fd_ready), which a
+                                 bound does not keep out. Never leaves the node */
     OSRI_SIGNAL_WAKE = 16, /* an osr_blocking() is done. Never leaves the node */
 } osri_signal_kind;
 

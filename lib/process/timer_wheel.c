@@ -133,7 +133,9 @@ void osri_wheel_fini(osri_wheel *wheel)
 
 bool osri_timer_start_locked(osri_wheel *wheel, osri_timer *timer, uint64_t due_ns)
 {
-    timer->wheel = wheel;
+    if (timer->wheel != wheel) { /* a user's timer keeps its wheel, which others read unlocked */
+        timer->wheel = wheel;
+    }
     timer->due_ns = due_ns;
     timer->live = true;
     wheel->live += 1;

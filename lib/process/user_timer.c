@@ -84,9 +84,11 @@ static osr_err later_new(osr_self *self, osr_dest to, const osr_type *type, cons
 
 static void later_send(osri_later *later)
 {
+    osr_node *node = later->node;
     osri_route route = {.pid = later->to, .name = later->to_name, .node = later->to_node};
-    (void)osri_signal_send(later->node, &route, &later->message);
+    (void)osri_signal_send(node, &route, &later->message);
     later_free(later);
+    atomic_fetch_sub_explicit(&node->sending_later, 1, memory_order_seq_cst);
 }
 
 void osri_later_send_all(osri_later *newest)
@@ -123,6 +125,8 @@ static void user_timer_fired(osri_timer *timer)
     if (later != NULL) {
         user->later = NULL;
         user->signal.quiet = true;
+        /* seq_cst: before its process can hear of it and end; osr_node_stop() looks afterwards */
+        atomic_fetch_add_explicit(&later->node->sending_later, 1, memory_order_seq_cst);
         later->next = timer->wheel->expired;
         timer->wheel->expired = later;
     }

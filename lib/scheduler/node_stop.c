@@ -74,14 +74,20 @@ static bool drain(osr_node *node, osr_parker *parker, uint64_t (*left)(osr_node 
 }
 
 /* Kills again and again: what was being spawned when we looked is there now. */
+/* Processes, and sends of some that may have ended, which still need the distribution. */
+static uint64_t unfinished(osr_node *node)
+{
+    uint64_t alive = osri_table_alive(node);
+    return alive + atomic_load_explicit(&node->sending_later, memory_order_seq_cst);
+}
+
 static bool kill_all(osr_node *node, osr_parker *parker)
 {
     stop_order order = {node, OSR_REASON_KILL, false};
     bool gone = false;
     for (uint32_t ms = 0; ms < KILL_MS && !gone; ms += KILL_EVERY_MS) {
         (void)osri_table_visit(node, stop_process, &order);
-        gone = drain(node, parker, osri_table_alive,
-                     osri_node_now(node) + KILL_EVERY_MS * OSRI_TICK_NS);
+        gone = drain(node, parker, unfinished, osri_node_now(node) + KILL_EVERY_MS * OSRI_TICK_NS);
     }
     return gone;
 }
@@ -104,10 +110,11 @@ static bool end_processes(osr_node *node, osr_parker *parker, uint32_t timeout_m
     (void)osri_table_visit(node, stop_process, &order);
     bool gone = drain(node, parker, roots, deadline_ns); /* orphans are for the next step */
     osri_table_close(node);
+    gone = gone && unfinished(node) == 0; /* from here on the answer holds */
     if (!gone) {
         order.roots_only = false;
         (void)osri_table_visit(node, stop_process, &order);
-        gone = drain(node, parker, osri_table_alive, deadline_ns) || kill_all(node, parker);
+        gone = drain(node, parker, unfinished, deadline_ns) || kill_all(node, parker);
     }
     return gone;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/assert.h"
+#include "lib/core/heap.h"
 #include "lib/core/once.h"
 
 /* The turn. It takes what to run from, in this order: its own queue (every 64th turn the shared one
@@ -17,14 +18,13 @@
 
 static _Thread_local osri_worker *worker_here;
 
-/* Not inlined: a fiber may come back on another thread, and a compiler may keep the address of a
- * thread-local variable. */
-__attribute__((noinline)) osri_worker *osri_worker_here(void)
+/* A fiber may come back on another thread: see OSRI_OUT_OF_LINE. */
+OSRI_OUT_OF_LINE osri_worker *osri_worker_here(void)
 {
     return worker_here;
 }
 
-__attribute__((noinline)) void osri_worker_set_here(osri_worker *worker)
+OSRI_OUT_OF_LINE void osri_worker_set_here(osri_worker *worker)
 {
     worker_here = worker;
 }

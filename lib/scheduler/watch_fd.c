@@ -110,6 +110,7 @@ static void tell(osri_fd_watches *watches, uint64_t number, uint32_t events)
     }
     osri_mutex_unlock(&watches->mutex);
     if (message != NULL) {
+        osri_count(watches->node, OSRI_COUNT_SENT);
         osri_signal_deliver(watches->node, to, NULL, &message);
     }
 }
@@ -185,7 +186,7 @@ static int arm_locked(osri_fd_watches *watches, const osri_fd_watch *watch, int 
 static osr_err message_new(osr_self *self, uint64_t number, int fd, osri_envelope **ret_message)
 {
     osr_fd_ready body = {.watch = {self->node->id, number}, .fd = fd};
-    return osri_signal_new(OSRI_SIGNAL_MESSAGE, OSR_PID_NONE, 0, &osr_fd_ready_osr_type, &body,
+    return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_fd_ready_osr_type, &body,
                            ret_message);
 }
 

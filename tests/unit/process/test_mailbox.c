@@ -213,6 +213,56 @@ START_TEST(index_does_not_grow_with_what_passes)
 }
 END_TEST
 
+/* A hole in the middle of a type's queue stays known as one when the index grows: its place must
+ * not be given to a message of another type while the queue still names it. */
+START_TEST(growth_keeps_holes_apart)
+{
+    const uint32_t other[] = {5}, filler[] = {0}, wanted[] = {1};
+    for (uint32_t i = 0; i < 65; i++) {
+        (void)add(0);
+    }
+    take_of(other, 1);
+    ck_assert_ptr_nonnull(mailbox.index);
+    (void)add(1);
+    (void)add(1);
+    (void)add(1);
+    take_where(66); /* the middle one */
+    uint64_t size = mailbox.index->order_size;
+    while (mailbox.index->order_size == size) {
+        (void)add(0);
+    }
+    while (oldest_of(filler, 1) < waiting) {
+        take_of(filler, 1);
+    }
+    take_where(1); /* the last one */
+    (void)add(2);
+    take_of(wanted, 1);
+    take_of(wanted, 1); /* there is none */
+    empty();
+}
+END_TEST
+
+/* Nor do the queues of types grow with what is taken in order behind such a hole. */
+START_TEST(queues_do_not_grow_with_what_passes)
+{
+    const uint32_t other[] = {5};
+    for (uint32_t i = 0; i < 100; i++) {
+        (void)add(1);
+    }
+    take_of(other, 1);
+    take_where(50);
+    for (int i = 0; i < 20000; i++) {
+        (void)add(1);
+        osri_mailbox_rewind(&mailbox);
+        expect(osri_mailbox_take(&mailbox), 0);
+    }
+    for (uint32_t i = 0; i < mailbox.index->queue_slots; i++) {
+        ck_assert_uint_le(mailbox.index->queues[i].size, 1024);
+    }
+    empty();
+}
+END_TEST
+
 /* Without memory for an index, or for its growth, the mailbox still gives everything in order. */
 START_TEST(lives_without_memory_for_an_index)
 {
@@ -245,6 +295,8 @@ int main(void)
     tcase_add_loop_test(tests, behaves_as_a_plain_list, 0, 8);
     tcase_add_test(tests, woken_receive_looks_at_the_new_only);
     tcase_add_test(tests, index_does_not_grow_with_what_passes);
+    tcase_add_test(tests, growth_keeps_holes_apart);
+    tcase_add_test(tests, queues_do_not_grow_with_what_passes);
     tcase_add_loop_test(tests, lives_without_memory_for_an_index, 0, 12);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);

@@ -198,6 +198,47 @@ START_TEST(a_stepped_node_refuses)
 }
 END_TEST
 
+OSR_MESSAGE(filler, 0x0641);
+
+static bool never(void *context, const osr_message *message)
+{
+    (void)context;
+    (void)message;
+    return false;
+}
+
+static osr_err full_and_told(osr_self *self, const void *argument)
+{
+    (void)argument;
+    osr_ref watch;
+    osr_message message;
+    filler one = {.osri_empty = 0};
+    pipe_ends ends = pipe_new(self);
+    (void)filler_send(self, osr_to(osr_self_pid(self)), &one);
+    OSR_CHECK(self, osr_receive_where(self, never, NULL, 0, &message) == OSR_ETIMEDOUT);
+    CHECK_OK(self, osr_watch_fd(self, ends.read, OSR_FD_READ, &watch));
+    put(self, ends);
+    const osr_type *const types[] = {&osr_fd_ready_osr_type};
+    CHECK_OK(self, osr_receive_of(self, types, 1, 20000, &message));
+    pipe_close(ends);
+    return OSR_OK;
+}
+
+/* A mailbox that is full for others has room for what was asked of the runtime: a watch tells once,
+ * so a message that was dropped would be the last. */
+START_TEST(a_full_mailbox_is_told)
+{
+    osr_pid pid;
+    osr_ended ended;
+    static const osr_entry entry = {.name = "full", .run = full_and_told};
+    ck_assert_int_eq(
+        osr_node_spawn(node_fixture_node(), &entry, NULL, OSR_SPAWN(.mailbox_max = 1), &pid),
+        OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node_fixture_node(), pid, 30000, &ended), OSR_OK);
+    ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
+}
+END_TEST
+
 static osr_err reaches_the_limit(osr_self *self, const void *argument)
 {
     osr_ref watches[2], more;
@@ -240,6 +281,7 @@ int main(void)
     tcase_add_test(threaded, what_cannot_be_watched_is_refused);
     tcase_add_test(threaded, a_watch_ends_with_its_process);
     tcase_add_test(threaded, a_closed_fd_can_be_used_again);
+    tcase_add_test(threaded, a_full_mailbox_is_told);
     suite_add_tcase(suite, threaded);
     TCase *others = tcase_create("others");
     tcase_add_test(others, watches_are_limited);
