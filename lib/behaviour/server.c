@@ -19,14 +19,17 @@
 #define REPLY_BYTES_HERE 1024 /* larger replies are built on the heap */
 #define UNKNOWN_TYPES_MAX 8   /* named in the log, each once */
 
+typedef struct unknown_types {
+    uint32_t count;
+    uint32_t ids[UNKNOWN_TYPES_MAX];
+} unknown_types;
+
 typedef struct server_state {
-    const osr_server *server;
-    void *user;
-    osr_caller caller; /* of the request in work */
+    const osr_server *server; /* NULL until it starts */
+    unknown_types *unknown;   /* that have been named; owned by the process; NULL: none yet */
     bool initialised;
-    bool continues; /* osr_continue() has been called */
-    uint32_t unknown_count;
-    uint32_t unknown[UNKNOWN_TYPES_MAX];
+    bool continues;                   /* osr_continue() has been called */
+    alignas(max_align_t) char user[]; /* the user's state */
 } server_state;
 
 static const osr_handler *find_handler(const osr_server *server, osri_handler_kind kind,
@@ -73,12 +76,7 @@ static void run_continues(osr_self *self, server_state *state)
 static osr_err init(osr_self *self, server_state *state, const void *argument)
 {
     state->server = osri_process_configuration(self);
-    size_t bytes = state->server->state_bytes;
-    state->user = osr_alloc(self, bytes == 0 ? 1 : bytes);
-    if (state->user == NULL) {
-        return OSR_ENOMEM;
-    }
-    memset(state->user, 0, bytes);
+    osri_memory_claim(self, state->server->state_bytes);
     const osr_handler *handler = find_handler(state->server, OSRI_HANDLER_INIT, NULL);
     return handler == NULL ? OSR_OK : (osr_err)handler->run(self, state->user, argument, NULL);
 }
@@ -101,18 +99,31 @@ static osr_err server_start(osr_self *self, void *memory, const void *argument)
     return OSR_OK;
 }
 
+/* Made on first use; NULL: out of memory. */
+static unknown_types *unknown_of(osr_self *self, server_state *state)
+{
+    if (state->unknown == NULL) {
+        state->unknown = osr_alloc(self, sizeof(*state->unknown));
+        if (state->unknown != NULL) {
+            state->unknown->count = 0;
+        }
+    }
+    return state->unknown;
+}
+
 /* Names each type once, and at most a few of them. */
 static void log_unknown(osr_self *self, server_state *state, const osr_message *message)
 {
-    for (uint32_t i = 0; i < state->unknown_count; ++i) {
-        if (state->unknown[i] == message->type->id) {
+    unknown_types *unknown = unknown_of(self, state);
+    for (uint32_t i = 0; unknown != NULL && i < unknown->count; ++i) {
+        if (unknown->ids[i] == message->type->id) {
             return;
         }
     }
-    if (state->unknown_count == UNKNOWN_TYPES_MAX) {
+    if (unknown == NULL || unknown->count == UNKNOWN_TYPES_MAX) {
         return;
     }
-    state->unknown[state->unknown_count++] = message->type->id;
+    unknown->ids[unknown->count++] = message->type->id;
     osr_log_self(self, OSR_LOG_WARNING, "server %s has no handler for the %s %s (0x%x): dropped",
                  state->server->name, message->ref != 0 ? "request" : "message",
                  message->type->name, (unsigned)message->type->id);
@@ -121,7 +132,7 @@ static void log_unknown(osr_self *self, server_state *state, const osr_message *
 static void answer(osr_self *self, server_state *state, const osr_handler *handler,
                    const void *reply)
 {
-    osr_err err = osr_reply_to(self, state->caller, handler->reply, reply);
+    osr_err err = osr_reply_to(self, osri_process_caller(self), handler->reply, reply);
     if (err != OSR_OK && err != OSR_EEXIT) {
         osr_log_self(self, OSR_LOG_ERROR, "server %s cannot send the reply %s: %s",
                      state->server->name, handler->reply->name, osr_err_text(err));
@@ -169,7 +180,6 @@ static osr_err server_message(osr_self *self, void *memory, const osr_message *m
         osri_ready_now ready = {0};
         return osr_reply_to(self, osr_caller_of(message), &osri_ready_now_osr_type, &ready);
     }
-    state->caller = osr_caller_of(message);
     osri_handler_kind kind = message->ref != 0 ? OSRI_HANDLER_CALL : OSRI_HANDLER_INFO;
     const osr_handler *handler = find_handler(state->server, kind, message->type);
     osr_err err = OSR_OK;
@@ -217,14 +227,21 @@ static void server_print(const void *memory, char *ret_text, size_t bytes)
         return;
     }
     ret_text[0] = '\0';
-    if (type != NULL && type->name != NULL && state->user != NULL) {
+    if (type != NULL && type->name != NULL) {
         (void)osr_print(type, state->user, ret_text, bytes);
     }
+}
+
+static size_t server_user_bytes(const void *configuration)
+{
+    const osr_server *server = configuration;
+    return server->state_bytes;
 }
 
 const osri_body_ops osri_server_ops = {
     .name = "gen_server",
     .state_bytes = sizeof(server_state),
+    .more_bytes = server_user_bytes,
     .start = server_start,
     .message = server_message,
     .stop = server_stop,
@@ -239,8 +256,7 @@ _Static_assert(offsetof(osr_server, ops) == offsetof(osri_exported_body, ops) &&
 
 osr_caller osr_current_caller(osr_self *self)
 {
-    const server_state *state = osri_process_state(self);
-    return state->caller;
+    return osri_process_caller(self);
 }
 
 void osr_idle_after(osr_self *self, uint32_t ms)

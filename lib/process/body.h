@@ -16,8 +16,10 @@
  * called where stop_wanted says so, and everything owned is released. */
 typedef struct osri_body_ops {
     const char *name; /* "gen_server": what tools show */
-    size_t
-        state_bytes; /* zeroed memory passed to each callback, freed with the process; may be 0 */
+    /* Zeroed memory passed to each callback, freed with the process: may be 0. more_bytes, unless
+     * NULL, says how much it is beyond that. */
+    size_t state_bytes;
+    size_t (*more_bytes)(const void *configuration);
 
     /* First. argument as given to osri_spawn_body(), a typed message body lent until start()
      * returns. */
@@ -81,6 +83,13 @@ OSR_MUST_CHECK osr_err osri_spawn_body(osr_node *node, osr_self *self, const osr
 void osri_process_stop(osr_self *self, const osr_reason *reason);
 
 const void *osri_process_configuration(const osr_self *self);
+
+/* Counts memory that the running process has beside osr_alloc() against its limit, and ends it with
+ * the limit's reason where that is too much. */
+void osri_memory_claim(osr_self *self, size_t bytes);
+
+/* Whose request the running handler works at; ref 0: none's. */
+osr_caller osri_process_caller(const osr_self *self);
 
 /* The state memory of the running process. */
 void *osri_process_state(osr_self *self);

@@ -52,15 +52,17 @@ static void start_body(osr_self *self)
  * When the process is about to end, the caller hears why at its end. */
 static void answer_forgotten(osr_self *self)
 {
-    if (self->request_ref == 0) {
+    osri_activation *activation = &self->stack->activation;
+    if (!activation->request_open) {
         return;
     }
     bool ends = self->ending || self->exiting;
-    if (!ends || osri_request_keep(self, self->request_from, self->request_ref) != OSR_OK) {
+    osr_caller caller = activation->request;
+    if (!ends || osri_request_keep(self, caller.pid, caller.ref) != OSR_OK) {
         osr_reason reason = osr_reason_error(OSR_EFAILED);
-        osri_request_refuse(self, self->request_from, self->request_ref, &reason);
+        osri_request_refuse(self, caller.pid, caller.ref, &reason);
     }
-    self->request_ref = 0;
+    activation->request_open = false;
 }
 
 static void handle(osr_self *self, osri_envelope *envelope)
@@ -68,9 +70,12 @@ static void handle(osr_self *self, osri_envelope *envelope)
     osr_message message;
     osri_message_of(envelope, &message);
     osri_process_message_taken(self, envelope);
-    self->request_ref = envelope->kind == OSRI_SIGNAL_MESSAGE ? envelope->ref : 0;
-    self->request_from = envelope->from;
-    self->idle_ms = 0;
+    osri_activation *activation = &self->stack->activation;
+    activation->request = (osr_caller){envelope->from, envelope->ref};
+    activation->request_open = envelope->kind == OSRI_SIGNAL_MESSAGE && envelope->ref != 0;
+    if (self->idle != NULL) {
+        self->idle->after_ms = 0;
+    }
     osr_err err = self->ops->message(self, self->state_block, &message);
     if (err != OSR_OK && !self->exiting) {
         fail_with(self, err);
@@ -84,8 +89,8 @@ static void handle(osr_self *self, osri_envelope *envelope)
 
 static void idle(osr_self *self)
 {
-    self->idle_due_ns = UINT64_MAX;
-    self->idle_ms = 0;
+    self->idle->due_ns = UINT64_MAX;
+    self->idle->after_ms = 0;
     osr_err err = self->ops->idle(self, self->state_block);
     if (err != OSR_OK && !self->exiting) {
         fail_with(self, err);
@@ -98,25 +103,33 @@ static bool goes_on(const osr_self *self)
     return !self->ending && !self->exiting;
 }
 
+static void look_at_idle(osr_self *self)
+{
+    osri_idle *at = self->idle;
+    if (goes_on(self) && at->due_ns != UINT64_MAX && osri_mailbox_is_empty(&self->mailbox) &&
+        osri_node_now(self->node) >= at->due_ns) {
+        idle(self);
+    }
+    if (at->after_ms != 0) {
+        at->due_ns = osri_deadline(self, at->after_ms);
+        at->after_ms = 0;
+    }
+}
+
 static void run_body(osr_self *self)
 {
     if (!self->started) {
         start_body(self);
     }
-    while (goes_on(self) && self->budget > 0) {
+    while (goes_on(self) && self->stack->activation.budget > 0) {
         osri_envelope *message = osri_mailbox_take(&self->mailbox);
         if (message == NULL) {
             break;
         }
         handle(self, message);
     }
-    if (goes_on(self) && self->idle_due_ns != UINT64_MAX && osri_mailbox_is_empty(&self->mailbox) &&
-        osri_node_now(self->node) >= self->idle_due_ns) {
-        idle(self);
-    }
-    if (self->idle_ms != 0) {
-        self->idle_due_ns = osri_deadline(self, self->idle_ms);
-        self->idle_ms = 0;
+    if (self->idle != NULL) {
+        look_at_idle(self);
     }
     osri_mailbox_rewind(&self->mailbox);
 }
@@ -151,7 +164,7 @@ void osri_process_main(void *argument)
     if (self->ending || self->exiting) {
         osri_process_clean(self);
     }
-    self->resumer = NULL;
+    self->stack->activation.resumer = NULL;
 }
 
 void osri_process_stop(osr_self *self, const osr_reason *reason)
@@ -166,24 +179,48 @@ const void *osri_process_configuration(const osr_self *self)
     return self->configuration;
 }
 
+osr_caller osri_process_caller(const osr_self *self)
+{
+    return self->stack->activation.request;
+}
+
 void *osri_process_state(osr_self *self)
 {
     return self->state_block;
 }
 
+static osri_idle *idle_new(osr_self *self)
+{
+    osri_idle *idle = osri_heap_zalloc(sizeof(*idle));
+    if (idle != NULL) {
+        osri_alarm_init(&idle->alarm, self);
+        idle->due_ns = UINT64_MAX;
+    }
+    return idle;
+}
+
 void osri_process_idle_ms(osr_self *self, uint32_t idle_ms)
 {
-    self->idle_ms = idle_ms;
+    if (self->idle == NULL && idle_ms != 0) {
+        self->idle = idle_new(self);
+    }
+    if (self->idle != NULL) {
+        self->idle->after_ms = idle_ms;
+    } else if (idle_ms != 0) {
+        osr_reason reason = osr_reason_error(OSR_ENOMEM);
+        osri_process_stop(self, &reason);
+    }
 }
 
 osr_err osri_request_defer(osr_self *self)
 {
-    if (self->request_ref == 0) {
+    osri_activation *activation = &self->stack->activation;
+    if (!activation->request_open) {
         return OSR_OK;
     }
-    osr_err err = osri_request_keep(self, self->request_from, self->request_ref);
+    osr_err err = osri_request_keep(self, activation->request.pid, activation->request.ref);
     if (err == OSR_OK) {
-        self->request_ref = 0;
+        activation->request_open = false;
     }
     return err;
 }
@@ -201,8 +238,8 @@ static __attribute__((noreturn)) void leave_frames(osr_self *self)
     answer_forgotten(self);
     osri_process_clean(self);
     self->abandons = true;
-    osri_fiber *resumer = self->resumer;
-    self->resumer = NULL;
+    osri_fiber *resumer = self->stack->activation.resumer;
+    self->stack->activation.resumer = NULL;
     osri_fiber_switch(&self->stack->fiber, resumer);
     __builtin_unreachable();
 }
@@ -219,7 +256,8 @@ static __attribute__((noreturn)) void abandon(osr_self *self)
     osr_pid_print(osri_process_pid(self), pid);
     osri_log_write(&self->node->log, OSR_LOG_WARNING,
                    "process %s%s%s has not returned %u ms after it was told to exit: abandoned",
-                   pid, self->label[0] != '\0' ? " " : "", self->label, (unsigned)self->exit_ms);
+                   pid, self->label != NULL ? " " : "", osri_process_label(self),
+                   (unsigned)self->exit_ms);
     osri_event_pair(self->node, OSR_EVENT_ABANDONED, osri_process_pid(self), OSR_PID_NONE, 0);
     osri_envelope_free(&self->reason);
     osr_reason reason = osr_reason_of(OSR_REASON_ABANDONED);
@@ -230,11 +268,12 @@ static __attribute__((noreturn)) void abandon(osr_self *self)
 osr_err osri_process_leave(osr_self *self)
 {
     uint64_t now = osri_node_now(self->node);
-    if (self->exit_due_ns == 0) {
-        self->exit_due_ns = now + self->exit_ms * OSRI_TICK_NS;
+    if (self->stack->activation.exit_due_ns == 0) {
+        self->stack->activation.exit_due_ns = now + self->exit_ms * OSRI_TICK_NS;
     }
-    self->exit_told += 1;
-    if (now >= self->exit_due_ns || self->exit_told >= OSRI_EXIT_TOLD_MAX) {
+    self->stack->activation.exit_told += 1;
+    if (now >= self->stack->activation.exit_due_ns ||
+        self->stack->activation.exit_told >= OSRI_EXIT_TOLD_MAX) {
         abandon(self);
     }
     return OSR_EEXIT;
@@ -283,17 +322,6 @@ static void refuse_list(osr_self *process, osri_envelope *signal)
         }
         signal = next;
     }
-}
-
-/* An answer that came too late for a request whose frames were abandoned. */
-static void answer_drop(osr_self *process)
-{
-    if (process->answer != NULL && process->answer->kind == OSRI_SIGNAL_REPLY) {
-        osri_count(process->node, OSRI_COUNT_DROPPED_LATE);
-        osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_NOPROC,
-                        process->answer);
-    }
-    osri_envelope_free(&process->answer);
 }
 
 void osri_process_close(osr_self *process)
@@ -387,9 +415,18 @@ static void log_crash(osr_self *process)
     osr_reason_print(reason, text, sizeof(text));
     const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
     osri_log_write(&process->node->log, OSR_LOG_WARNING, "process %s %s%s%s%s%s%s ended: %s", pid,
-                   osri_process_body_name(process), process->label[0] != '\0' ? " " : "",
-                   process->label, type == NULL ? "" : " (message ", type == NULL ? "" : type->name,
-                   type == NULL ? "" : ")", text);
+                   osri_process_body_name(process), process->label != NULL ? " " : "",
+                   osri_process_label(process), type == NULL ? "" : " (message ",
+                   type == NULL ? "" : type->name, type == NULL ? "" : ")", text);
+}
+
+static void idle_end(osr_self *process)
+{
+    if (process->idle != NULL) {
+        osri_alarm_end(&process->idle->alarm);
+        osri_heap_free(process->idle, sizeof(*process->idle));
+        process->idle = NULL;
+    }
 }
 
 void osri_process_end(osr_self *process)
@@ -407,20 +444,15 @@ void osri_process_end(osr_self *process)
     osri_event(node, &event);
 
     osri_process_set_state(process, OSRI_PROCESS_EXITING);
-    /* also where it seems to have fired: it may still be at it, and the slot will be another's */
-    (void)osri_timer_cancel(&process->wait_timer);
+    idle_end(process);
     osri_timers_end_all(process);
     osri_fd_watches_end_all(process);
     osri_requests_end_all(process);
     current_drop(process);
-    osri_envelope_free(&process->held);
-    answer_drop(process);
     osri_envelope_free(&process->argument);
     osri_memory_end_all(process);
-    if (process->ops != NULL) {
-        osri_heap_free(process->state_block, process->ops->state_bytes);
-        process->state_block = NULL;
-    }
+    osri_heap_free(process->state_block, osri_process_state_bytes(process));
+    process->state_block = NULL;
     if (process->subscribed) {
         osri_node_unsubscribe(node, pid);
     }

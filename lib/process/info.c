@@ -28,10 +28,7 @@ static void fill_locked(osr_self *process, osri_snapshot *ret)
     const osr_type *handling = atomic_load_explicit(&process->handling, memory_order_relaxed);
     copy_text(ret->handling, sizeof(ret->handling), handling == NULL ? NULL : handling->name);
     copy_text(ret->label, sizeof(ret->label), process->label);
-    const osri_body_ops *ops = process->ops;
-    const osr_entry *entry = process->entry;
-    copy_text(ret->body, sizeof(ret->body),
-              ops != NULL ? ops->name : (entry != NULL ? entry->name : NULL));
+    copy_text(ret->body, sizeof(ret->body), osri_process_body_name(process));
     copy_text(ret->name, sizeof(ret->name), process->name);
 }
 
@@ -171,8 +168,8 @@ osr_err osri_process_ask_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
     if (err != OSR_OK) {
         return err;
     }
-    osri_envelope_free(&self->held);
-    self->held = answer;
+    osri_envelope_free(&self->stack->activation.held);
+    self->stack->activation.held = answer;
     if (answer->kind != OSRI_SIGNAL_REPLY) {
         const osr_reason *reason = osri_envelope_body(answer);
         return reason->code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION : OSR_ENOPROC;

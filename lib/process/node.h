@@ -115,6 +115,23 @@ static inline const char *osri_process_body_name(const osr_self *process)
     return process->ops != NULL ? process->ops->name : process->entry->name;
 }
 
+/* How large its state block is; 0 for a raw process. */
+static inline size_t osri_process_state_bytes(const osr_self *process)
+{
+    const osri_body_ops *ops = process->ops;
+    if (ops == NULL) {
+        return 0;
+    }
+    return ops->state_bytes +
+           (ops->more_bytes == NULL ? 0 : ops->more_bytes(process->configuration));
+}
+
+/* Its label, or "". */
+static inline const char *osri_process_label(const osr_self *process)
+{
+    return process->label != NULL ? process->label : "";
+}
+
 /* The process in a slot, whoever lives there; NULL when the slot was never used. Threads: any. */
 static inline osr_self *osri_table_at(const osr_node *node, uint32_t slot)
 {

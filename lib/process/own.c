@@ -50,6 +50,12 @@ static void check_limit(osr_self *self, uint64_t bytes)
     osr_exit(self, &reason);
 }
 
+void osri_memory_claim(osr_self *self, size_t bytes)
+{
+    check_limit(self, bytes);
+    self->owned_bytes += bytes;
+}
+
 static uint64_t size_of(const osri_block *block)
 {
     return block->bytes +
@@ -120,8 +126,9 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
     osri_envelope **place = NULL;
     if (self->current != NULL && osri_envelope_body(self->current) == message->body) {
         place = &self->current;
-    } else if (self->held != NULL && osri_envelope_body(self->held) == message->body) {
-        place = &self->held;
+    } else if (self->stack->activation.held != NULL &&
+               osri_envelope_body(self->stack->activation.held) == message->body) {
+        place = &self->stack->activation.held;
     }
     if (place == NULL || message->body == NULL) {
         return OSR_EINVAL;

@@ -141,8 +141,9 @@ static osr_err port_message(osr_self *self, void *state, const osr_message *mess
 {
     (void)state;
     osr_port *port = (osr_port *)(uintptr_t)osri_process_configuration(self);
-    osr_pid caller = self->request_from;
-    uint64_t number = self->request_ref;
+    osri_activation *activation = &self->stack->activation;
+    osr_caller caller = activation->request;
+    bool is_request = activation->request_open;
     osri_envelope *envelope = self->current;
     (void)message;
     if (osri_request_defer(self) != OSR_OK) {
@@ -152,9 +153,9 @@ static osr_err port_message(osr_self *self, void *state, const osr_message *mess
     self->current = NULL; /* handed on; before anybody can receive and free it */
     if (!queue_put(port, envelope)) {
         self->current = envelope;
-        self->request_ref = number;
-        if (number != 0) {
-            osri_request_drop(self, caller, number);
+        activation->request_open = is_request;
+        if (is_request) {
+            osri_request_drop(self, caller.pid, caller.ref);
         }
         count_dropped(self->node);
     }

@@ -80,7 +80,7 @@ bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope
 void osri_process_wake(osr_self *process)
 {
     /* acq_rel: what we wrote before, for the owner's exchange in osri_process_drain */
-    if (!atomic_exchange_explicit(&process->wake_queued, true, memory_order_acq_rel)) {
+    if (!atomic_exchange_explicit(&process->wake.queued, true, memory_order_acq_rel)) {
         process->wake.kind = OSRI_SIGNAL_WAKE;
         (void)osri_process_push(process, (osri_envelope *)(void *)&process->wake);
     }
@@ -112,16 +112,28 @@ static osri_envelope *take_inbox(osr_self *process)
     return oldest;
 }
 
+static void alarm_seen(osri_alarm *alarm)
+{
+    if (atomic_exchange_explicit(&alarm->spent, false, memory_order_relaxed)) {
+        alarm->armed_ns = UINT64_MAX;
+    }
+}
+
 static void wake_seen(osr_self *process)
 {
     /* acq_rel: from here on a new wake is pushed again, and what the waker wrote is visible */
-    (void)atomic_exchange_explicit(&process->wake_queued, false, memory_order_acq_rel);
-    if (atomic_exchange_explicit(&process->timer_spent, false, memory_order_relaxed)) {
-        process->armed_ns = UINT64_MAX;
+    (void)atomic_exchange_explicit(&process->wake.queued, false, memory_order_acq_rel);
+    if (process->idle != NULL) {
+        alarm_seen(&process->idle->alarm);
     }
-    if (process->wait != OSRI_WAIT_NONE && process->deadline_ns != UINT64_MAX &&
-        osri_node_tick(process->node) >= process->deadline_ns) {
-        process->timed_out = true;
+    if (process->stack == NULL) {
+        return;
+    }
+    osri_activation *activation = &process->stack->activation;
+    alarm_seen(&activation->alarm);
+    if (activation->wait != OSRI_WAIT_NONE && activation->deadline_ns != UINT64_MAX &&
+        osri_node_tick(process->node) >= activation->deadline_ns) {
+        activation->timed_out = true;
     }
 }
 
@@ -133,7 +145,9 @@ static void add_queued(osr_self *process, int64_t change)
 
 static void message_arrived(osr_self *process, osri_envelope *message)
 {
-    process->idle_due_ns = UINT64_MAX;
+    if (process->idle != NULL) {
+        process->idle->due_ns = UINT64_MAX;
+    }
     add_queued(process, 1);
     osri_mailbox_append(&process->mailbox, message);
 }
@@ -179,7 +193,7 @@ void osri_process_tell(osr_self *process, const osr_type *type, const void *body
 void osri_process_message_taken(osr_self *process, osri_envelope *message)
 {
     process->current = message;
-    process->budget -= 1;
+    process->stack->activation.budget -= 1;
     osri_process_message_gone(process);
     uint64_t handled = atomic_load_explicit(&process->handled, memory_order_relaxed);
     atomic_store_explicit(&process->handled, handled + 1, memory_order_relaxed);
@@ -198,8 +212,8 @@ static bool is_taken_by_body(osr_self *process, osri_envelope *answer)
 
 static void reply_arrived(osr_self *process, osri_envelope *reply)
 {
-    if (reply->ref == process->awaited && process->awaited != 0 && process->answer == NULL) {
-        process->answer = reply;
+    if (osri_process_awaits(process, reply->ref) && process->stack->activation.answer == NULL) {
+        process->stack->activation.answer = reply;
         return;
     }
     if (osri_alias_accepts(process, reply)) {
@@ -267,7 +281,7 @@ static void refuse_stranger(osr_self *process, osri_envelope *signal)
 
 static void down_arrived(osr_self *process, osri_envelope *signal)
 {
-    if (signal->ref == process->awaited && process->awaited != 0) {
+    if (osri_process_awaits(process, signal->ref)) {
         reply_arrived(process, signal);
     } else if (!osri_request_answered(process, signal) && !is_taken_by_body(process, signal)) {
         osri_monitor_signal(process, signal);
@@ -312,7 +326,9 @@ static void signal_arrived(osr_self *process, osri_envelope *signal)
         osri_timer_fired(process, signal);
         break;
     case OSRI_SIGNAL_WAKE:
-        process->blocking_done = true;
+        if (process->stack != NULL) {
+            process->stack->activation.blocking_done = true;
+        }
         osri_envelope_free(&signal);
         break;
     case OSRI_SIGNAL_SPAWN:
@@ -337,45 +353,46 @@ void osri_process_drain(osr_self *process)
     }
 }
 
-static void arm(osr_self *process, uint64_t due_ns)
+static void arm(osri_alarm *alarm, uint64_t due_ns)
 {
-    if (process->armed_ns <= due_ns) {
+    if (alarm->armed_ns <= due_ns) {
         return; /* fires before, and is armed anew then */
     }
-    if (process->armed_ns != UINT64_MAX && !osri_timer_cancel(&process->wait_timer)) {
-        /* it has fired meanwhile: its wake, which is still to come, must not be taken for the new
-         * one's. relaxed: it was set under the wheel's lock, which cancelling took */
-        atomic_store_explicit(&process->timer_spent, false, memory_order_relaxed);
+    if (alarm->armed_ns != UINT64_MAX) {
+        osri_alarm_end(alarm); /* or its wake, which is still to come, is taken for the new one's */
     }
-    process->armed_ns = due_ns;
-    osri_node_timer(process->node, &process->wait_timer, due_ns);
+    alarm->armed_ns = due_ns;
+    osri_node_timer(alarm->process->node, &alarm->timer, due_ns);
 }
 
 static bool is_idle_due(osr_self *process)
 {
-    if (process->idle_due_ns == UINT64_MAX || !osri_mailbox_is_empty(&process->mailbox)) {
+    osri_idle *idle = process->idle;
+    if (idle == NULL || idle->due_ns == UINT64_MAX || !osri_mailbox_is_empty(&process->mailbox)) {
         return false;
     }
-    if (osri_node_now(process->node) >= process->idle_due_ns) {
+    if (osri_node_now(process->node) >= idle->due_ns) {
         return true;
     }
-    arm(process, process->idle_due_ns);
+    arm(&idle->alarm, idle->due_ns);
     return false;
 }
 
 static bool is_resumable(osr_self *process)
 {
-    switch (process->wait) {
+    osri_activation *activation = &process->stack->activation;
+    switch (activation->wait) {
     case OSRI_WAIT_BLOCKING:
-        return process->blocking_done;
+        return activation->blocking_done;
     case OSRI_WAIT_MESSAGE:
     case OSRI_WAIT_TYPES:
-        if (osri_mailbox_seek(&process->mailbox, process->wanted_types, process->wanted_count)) {
+        if (osri_mailbox_seek(&process->mailbox, activation->wanted_types,
+                              activation->wanted_count)) {
             return true;
         }
         break;
     case OSRI_WAIT_REPLY:
-        if (process->answer != NULL) {
+        if (activation->answer != NULL) {
             return true;
         }
         break;
@@ -390,21 +407,23 @@ static bool is_resumable(osr_self *process)
     case OSRI_WAIT_TIME:
         break;
     }
-    return process->exiting || process->timed_out;
+    return process->exiting || activation->timed_out;
 }
 
 bool osri_process_has_come(osr_self *process)
 {
-    if (process->wait == OSRI_WAIT_REPLY) {
-        return process->answer != NULL;
+    const osri_activation *activation = &process->stack->activation;
+    if (activation->wait == OSRI_WAIT_REPLY) {
+        return activation->answer != NULL;
     }
-    return process->wait == OSRI_WAIT_MESSAGE && osri_mailbox_has_unseen(&process->mailbox);
+    return activation->wait == OSRI_WAIT_MESSAGE && osri_mailbox_has_unseen(&process->mailbox);
 }
 
 void osri_process_arm_deadline(osr_self *process)
 {
-    if (process->deadline_ns != UINT64_MAX) {
-        arm(process, process->deadline_ns);
+    osri_activation *activation = &process->stack->activation;
+    if (activation->deadline_ns != UINT64_MAX) {
+        arm(&activation->alarm, activation->deadline_ns);
     }
 }
 
@@ -414,9 +433,7 @@ bool osri_process_is_ready(osr_self *process)
         if (is_resumable(process)) {
             return true;
         }
-        if (process->deadline_ns != UINT64_MAX) {
-            arm(process, process->deadline_ns);
-        }
+        osri_process_arm_deadline(process);
         return false;
     }
     if (process->exiting) {
@@ -440,16 +457,17 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
         return osri_process_leave(self);
     }
     osri_mutex_check_none_held();
-    self->wait = wait;
-    self->deadline_ns = deadline_ns;
-    self->timed_out = false;
+    osri_activation *activation = &self->stack->activation;
+    activation->wait = wait;
+    activation->deadline_ns = deadline_ns;
+    activation->timed_out = false;
     osri_process_step_aside(self);
     osri_process_arrive(self);
-    self->wait = OSRI_WAIT_NONE;
+    activation->wait = OSRI_WAIT_NONE;
     if (self->exiting) {
         return osri_process_leave(self);
     }
-    return self->timed_out ? OSR_ETIMEDOUT : OSR_OK;
+    return activation->timed_out ? OSR_ETIMEDOUT : OSR_OK;
 }
 
 void osri_process_set_state(osr_self *process, osri_run_state state)

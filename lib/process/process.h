@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "lib/core/map.h"
+#include "lib/process/activation.h"
 #include "lib/process/body.h"
 #include "lib/process/mailbox.h"
 #include "lib/process/signal.h"
@@ -29,18 +30,6 @@
 
 #define OSRI_INBOX_IDLE ((osri_envelope *)(uintptr_t)1)
 #define OSRI_INBOX_CLOSED ((osri_envelope *)(uintptr_t)2)
-
-/* What a suspended process waits for. */
-typedef enum osri_wait {
-    OSRI_WAIT_NONE = 0, /* not suspended: runs, or is a behaviour between callbacks */
-    OSRI_WAIT_MESSAGE,  /* a message that has not been looked at */
-    OSRI_WAIT_TYPES,    /* one of wanted_types */
-    OSRI_WAIT_REPLY,    /* the answer to request `awaited` */
-    OSRI_WAIT_REPLIES,  /* one to a request begun earlier */
-    OSRI_WAIT_TIME,     /* the deadline only */
-    OSRI_WAIT_BLOCKING, /* a helper thread: not ended by exit signals */
-    OSRI_WAIT_TURN,     /* its next turn */
-} osri_wait;
 
 /* A link, on one side of it. */
 typedef struct osri_link_entry {
@@ -103,93 +92,88 @@ typedef struct osri_relations {
  * Begins as an envelope does. */
 typedef struct osri_wake {
     osri_envelope *next;
-    uint8_t kind; /* OSRI_SIGNAL_WAKE */
+    uint8_t kind;       /* OSRI_SIGNAL_WAKE; written by who changed `queued` from false to true */
+    atomic_bool queued; /* it hangs in the inbox */
 } osri_wake;
 
+/* When a behaviour is to be told that nothing has come; made on first use. */
+typedef struct osri_idle {
+    osri_alarm alarm;
+    uint64_t due_ns;   /* UINT64_MAX = never */
+    uint32_t after_ms; /* asked for by the running callback; 0 = not */
+} osri_idle;
+
+/* 5 cache lines (asserted in table.c): an idle server is little more. What is needed only while it
+ * holds a stack lies there: activation.h. */
 struct osr_self {
     /* writers: any thread */
     alignas(64) _Atomic(osri_envelope *) inbox; /* newest first; see above */
-    atomic_bool wake_queued;                    /* wake hangs in inbox */
-    osri_wake wake;                             /* owner: who changed the flag from false to true */
-    atomic_bool timer_spent;                    /* wait_timer has fired */
 
-    /* writer: owner; readers: any thread (relaxed: each value alone means something) */
-    _Atomic(uint32_t) generation;
-    _Atomic(uint8_t) state; /* osri_run_state */
-    atomic_bool traps;
-    _Atomic(uint64_t) since_ns; /* of state; on the node's coarse clock */
-    _Atomic(const osr_type *) handling;
-    _Atomic(uint64_t) queued;  /* messages in the mailbox */
-    _Atomic(uint64_t) handled; /* messages taken */
+    /* owner */
+    osri_stack *stack;    /* lent; NULL between callbacks */
+    osr_self *queue_next; /* guarded by the run queue's lock while in one */
+    osri_mailbox mailbox;
 
     /* set at spawn, constant while the process lives */
     osr_node *node;
     uint32_t slot;
-    uint32_t stack_bytes;
-    uint64_t birth; /* the how-manieth process of the node */
-    _Atomic(uint64_t)
-        number; /* birth from the moment it may run, 0 where nobody lives: who holds the table's
-                                 lock and sees it set may read this group */
-    const osr_entry *entry;   /* a raw process's; else NULL */
-    const osri_body_ops *ops; /* a behaviour's; else NULL */
-    const void *configuration;
-    osr_pid parent;
-    char label[32];
-    uint32_t exit_ms;        /* see osri_process_leave() */
-    uint32_t memory_max_kib; /* 0: no limit */
-    uint32_t mailbox_max;    /* messages; 0: no limit */
-    uint8_t priority;        /* osr_priority */
+
+    /* writer: owner; readers: any thread (relaxed: each value alone means something) */
+    _Atomic(uint32_t) generation;
+    _Atomic(uint64_t) since_ns; /* of state; on the node's coarse clock */
+    _Atomic(const osr_type *) handling;
+    _Atomic(uint64_t) queued;  /* messages in the mailbox */
+    _Atomic(uint64_t) handled; /* messages taken */
+    _Atomic(uint8_t) state;    /* osri_run_state */
+    atomic_bool traps;
+
+    /* set at spawn, constant while the process lives */
+    uint8_t priority; /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */
 
     /* owner */
-    osr_self *queue_next; /* guarded by the run queue's lock while in one */
-    osri_mailbox mailbox;
-    osri_envelope *argument;
-    osri_envelope *current; /* lent to user code: the message in work */
-    osri_envelope *held;    /* lent to user code: the last answer to a request of ours */
+    bool started;      /* the body's start() has returned, or the raw body runs */
+    bool exiting;      /* told to exit: suspension points return OSR_EEXIT */
+    bool ending;       /* returned, or nothing to return from: end it */
+    bool untrapped;    /* ends by an exit signal: stop() is not called */
+    bool subscribed;   /* to nodeups */
+    bool replies_came; /* to requests begun earlier, since it last looked */
+    bool clean;        /* stop() has run, if it was to, and defers run */
+    bool abandons;     /* leaves its frames where they are: osr_exit() */
+    uint8_t trims;     /* see osri_relations_trim() */
+    atomic_bool named; /* name is not NULL; written under the registry's lock */
+    uint64_t messages_numbered;
+    osri_envelope *current;        /* lent to user code: the message in work */
+    const osri_body_ops *ops;      /* set at spawn: a behaviour's; NULL: a raw process */
+    union {                        /* set at spawn */
+        const osr_entry *entry;    /* a raw process's */
+        const void *configuration; /* a behaviour's */
+    };
     void *state_block;
     osri_relations *relations;
-    osri_defer *defers;
-    osri_block *blocks;   /* of osr_alloc() */
-    osri_block *kept;     /* of osr_keep() */
-    uint64_t owned_bytes; /* of both */
-    char *name;           /* guarded by the node's registry lock */
-    atomic_bool named;    /* name is not NULL; written under that lock */
-
     struct osri_worker *home; /* a pinned process that has run: the thread it stays on; else NULL */
-    osri_stack *stack;        /* lent; NULL between callbacks */
-    osri_fiber *resumer;      /* the scheduler's fiber, while running */
-    osri_wait wait;
-    uint64_t deadline_ns;  /* of the wait; UINT64_MAX = none */
-    uint64_t idle_due_ns;  /* when idle() is due; UINT64_MAX = never */
-    uint32_t idle_ms;      /* asked for by the running callback */
-    int32_t budget;        /* messages it may still take in this turn */
-    osri_timer wait_timer; /* one for every wait: left running when a wait ends early */
-    uint64_t
-        armed_ns; /* when wait_timer is due, as far as the owner knows; UINT64_MAX = not live */
-    const osr_type *const *wanted_types;
-    size_t wanted_count;
-    uint64_t awaited;      /* the request waited for; 0 = none */
-    osri_envelope *answer; /* to it */
-    uint64_t messages_numbered;
-    uint64_t request_ref; /* of the request in work that is not yet answered; 0 = none */
-    osr_pid request_from;
-    uint64_t exit_due_ns; /* from then on it is abandoned instead of told again; 0 = not yet told */
-    uint32_t exit_told;   /* times it was told */
-
-    uint8_t trims;         /* see osri_relations_trim() */
-    bool started;          /* the body's start() has returned, or the raw body runs */
-    bool exiting;          /* told to exit: suspension points return OSR_EEXIT */
-    bool ending;           /* returned, or nothing to return from: end it */
-    bool untrapped;        /* ends by an exit signal: stop() is not called */
-    bool subscribed;       /* to nodeups */
-    bool replies_came;     /* to requests begun earlier, since it last looked */
-    bool timed_out;        /* the wait's deadline has passed */
-    bool blocking_done;    /* the helper thread has finished */
-    bool clean;            /* stop() has run, if it was to, and defers run */
-    bool abandons;         /* leaves its frames where they are: osr_exit() */
+    osri_idle *idle;
+    osri_envelope *argument;
+    osri_defer *defers;
+    osri_block *blocks;    /* of osr_alloc() */
+    osri_block *kept;      /* of osr_keep() */
+    uint64_t owned_bytes;  /* of both */
     osri_envelope *reason; /* body osr_reason; NULL = normal */
+    char *name;            /* guarded by the node's registry lock */
+    osri_wake wake;
+
+    /* set at spawn, constant while the process lives */
+    uint64_t birth; /* the how-manieth process of the node */
+    _Atomic(uint64_t)
+        number;  /* birth from the moment it may run, 0 where nobody lives: who holds the table's
+                                 lock and sees it set may read this group */
+    char *label; /* NULL: none */
+    osr_pid parent;
+    uint32_t stack_bytes;
+    uint32_t exit_ms;        /* see osri_process_leave() */
+    uint32_t memory_max_kib; /* 0: no limit */
+    uint32_t mailbox_max;    /* messages; 0: no limit */
 };
 
 /* What tools see; with the time. Owner. */
@@ -222,7 +206,7 @@ bool osri_process_push(osr_self *process, osri_envelope *signal);
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal);
 
 /* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end
- * before this returns: wait_timer fires under its wheel's lock, which osri_process_end() takes once
+ * before this returns: an alarm fires under its wheel's lock, which osri_alarm_end() takes once
  * more. */
 void osri_process_wake(osr_self *process);
 
@@ -286,6 +270,12 @@ void osri_relations_trim(osr_self *process);
  * process is told to exit with reason error, OSR_ENOMEM: no down or exit message is lost in
  * silence. Owner. */
 void osri_process_tell(osr_self *process, const osr_type *type, const void *body);
+
+/* Whether what runs on its stack waits for the answer to this request. Owner. */
+static inline bool osri_process_awaits(const osr_self *process, uint64_t number)
+{
+    return number != 0 && process->stack != NULL && process->stack->activation.awaited == number;
+}
 
 /* The main function of every lent stack. argument: the process. */
 void osri_process_main(void *argument);
@@ -359,6 +349,8 @@ static inline void osri_process_handling(osr_self *process, const osr_type *type
 void osri_process_message_taken(osr_self *process, osri_envelope *message);
 
 /* "This function is called by the process that runs." */
-#define OSRI_ASSERT_SELF(self) OSR_ASSERT_DEBUG((self) != NULL && (self)->resumer != NULL)
+#define OSRI_ASSERT_SELF(self)                                                                     \
+    OSR_ASSERT_DEBUG((self) != NULL && (self)->stack != NULL &&                                    \
+                     (self)->stack->activation.resumer != NULL)
 
 #endif

@@ -55,8 +55,9 @@ osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message)
 
 static void spend_budget(osr_self *self, int32_t messages)
 {
-    self->budget -= messages;
-    if (self->budget <= 0) {
+    osri_activation *activation = &self->stack->activation;
+    activation->budget -= messages;
+    if (activation->budget <= 0) {
         (void)osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
     }
 }
@@ -92,8 +93,10 @@ osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, co
     if (err != OSR_OK) {
         return err; /* the request is still unanswered */
     }
-    if (self->request_ref == caller.ref && osr_pid_equal(self->request_from, caller.pid)) {
-        self->request_ref = 0;
+    osri_activation *activation = &self->stack->activation;
+    if (activation->request_open && activation->request.ref == caller.ref &&
+        osr_pid_equal(activation->request.pid, caller.pid)) {
+        activation->request_open = false;
     } else {
         osri_request_drop(self, caller.pid, caller.ref);
     }
@@ -141,12 +144,13 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms,
                        osr_message *ret_message)
 {
     OSRI_ASSERT_SELF(self);
+    osri_activation *activation = &self->stack->activation;
     osri_envelope_free(&self->current);
     osri_process_handling(self, NULL);
     osri_mailbox_rewind(&self->mailbox);
     uint64_t deadline_ns = 0;
     osr_err err = OSR_OK;
-    if (self->budget <= 0) {
+    if (activation->budget <= 0) {
         err = osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
     }
     while (err == OSR_OK && !self->exiting) {
@@ -161,15 +165,15 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms,
             return OSR_OK;
         }
         if (timeout_ms == 0) {
-            self->budget -= 1; /* who polls in a loop has turns like everybody */
+            activation->budget -= 1; /* who polls in a loop has turns like everybody */
             err = OSR_ETIMEDOUT;
             break;
         }
         if (deadline_ns == 0) {
             deadline_ns = osri_deadline(self, timeout_ms);
         }
-        self->wanted_types = what->types;
-        self->wanted_count = what->count;
+        activation->wanted_types = what->types;
+        activation->wanted_count = what->count;
         err = osri_process_suspend(self, what->count != 0 ? OSRI_WAIT_TYPES : OSRI_WAIT_MESSAGE,
                                    deadline_ns);
         if (err == OSR_ETIMEDOUT) {
@@ -239,7 +243,7 @@ osr_err osr_blocking(osr_self *self, void (*run)(void *argument), void *argument
     if (self->exiting) {
         return osri_process_leave(self);
     }
-    self->blocking_done = false;
+    self->stack->activation.blocking_done = false;
     osr_err err = osri_blocking_run(self, run, argument);
     if (err != OSR_OK) {
         return err;

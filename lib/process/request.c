@@ -21,17 +21,18 @@
 static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns,
                      osri_envelope **ret_answer)
 {
-    self->awaited = number;
+    osri_activation *activation = &self->stack->activation;
+    activation->awaited = number;
     osr_err err = OSR_OK;
-    while (self->answer == NULL && err == OSR_OK) {
+    while (activation->answer == NULL && err == OSR_OK) {
         osri_process_drain(self);
-        if (self->answer == NULL) {
+        if (activation->answer == NULL) {
             err = osri_process_suspend(self, OSRI_WAIT_REPLY, deadline_ns);
         }
     }
-    self->awaited = 0;
-    osri_envelope *answer = self->answer;
-    self->answer = NULL;
+    activation->awaited = 0;
+    osri_envelope *answer = activation->answer;
+    activation->answer = NULL;
     if (answer == NULL) {
         return err == OSR_OK ? OSR_EEXIT : err;
     }
@@ -71,8 +72,8 @@ static osr_err error_of_down(const osr_reason *reason)
  * call. */
 static void hold_answer(osr_self *self, osri_envelope *answer)
 {
-    osri_envelope_free(&self->held);
-    self->held = answer;
+    osri_envelope_free(&self->stack->activation.held);
+    self->stack->activation.held = answer;
 }
 
 /* An answer as the caller sees it, lent until the next one. */
@@ -120,7 +121,7 @@ osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_rout
     }
     signal->counter = ++self->messages_numbered;
     signal->deadline_ns = deadline_ns;
-    self->awaited = number; /* before the answer can come */
+    self->stack->activation.awaited = number; /* before the answer can come */
     (void)osri_signal_send(self->node, route, &signal);
     err = await(self, number, deadline_ns, ret_answer);
     if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
@@ -276,7 +277,7 @@ osr_err osr_await_any(osr_self *self, const osr_ref *requests, size_t count, uin
             break;
         }
         if (is_last) {
-            self->budget -= 1; /* who polls in a loop has turns like everybody */
+            self->stack->activation.budget -= 1; /* who polls in a loop has turns like everybody */
             return OSR_ETIMEDOUT;
         }
         self->replies_came = false;

@@ -71,8 +71,8 @@ void osr_log_self(osr_self *self, int level, const char *format, ...)
     va_end(arguments);
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(osri_process_pid(self), pid);
-    osri_log_write(&self->node->log, (osr_log_level)level, "%s%s%s: %s", self->label,
-                   self->label[0] != '\0' ? " " : "", pid, text);
+    osri_log_write(&self->node->log, (osr_log_level)level, "%s%s%s: %s", osri_process_label(self),
+                   self->label != NULL ? " " : "", pid, text);
 }
 
 static const char *const reason_names[] = {"normal", "shutdown",     "kill",      "killed",

@@ -16,11 +16,13 @@ typedef enum osri_run_state {
     OSRI_PROCESS_EXITING,
 } osri_run_state;
 
+#define OSRI_LABEL_BYTES 32 /* with its end; what is longer is cut off */
+
 typedef struct osri_snapshot {
     osr_pid pid;
     osr_pid parent;
     char name[64]; /* "" = not registered */
-    char label[32];
+    char label[OSRI_LABEL_BYTES];
     char body[32];     /* behaviour or entry: "gen_server counter", "entry greeter" */
     char handling[64]; /* type of the message being handled, "" = none */
     osri_run_state state;

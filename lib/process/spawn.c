@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/core/heap.h"
@@ -11,21 +12,17 @@
 
 const osr_spawn_options osri_spawn_no_options = {.size = sizeof(osr_spawn_options)};
 
-static void wait_timer_fired(osri_timer *timer)
-{
-    osr_self *process = OSRI_LIST_ENTRY(timer, osr_self, wait_timer);
-    atomic_store_explicit(&process->timer_spent, true, memory_order_relaxed);
-    osri_process_wake(process);
-}
-
 /* What is constant while it lives. */
 static void identity_init(osr_self *process, const osri_plan *plan)
 {
     const osr_spawn_options *options = plan->options;
     const osri_exported_body *body = plan->entry == NULL ? NULL : plan->entry->body;
     process->ops = body != NULL ? body->ops : plan->ops;
-    process->configuration = body != NULL ? body->configuration : plan->configuration;
-    process->entry = process->ops == NULL ? plan->entry : NULL;
+    if (process->ops == NULL) {
+        process->entry = plan->entry;
+    } else {
+        process->configuration = body != NULL ? body->configuration : plan->configuration;
+    }
     process->parent = plan->parent;
     process->pinned = options->pinned;
     process->priority =
@@ -35,17 +32,16 @@ static void identity_init(osr_self *process, const osri_plan *plan)
     process->memory_max_kib = options->memory_max;
     process->mailbox_max = options->mailbox_max;
     process->reports_end = plan->reports_end;
-    const char *label = options->label != NULL ? options->label : "";
-    memset(process->label, 0, sizeof(process->label));
-    memcpy(process->label, label, strnlen(label, sizeof(process->label) - 1));
+    process->label = NULL;
 }
 
 static void life_init(osr_self *process)
 {
     osri_mailbox_init(&process->mailbox);
-    process->current = process->held = process->answer = process->reason = NULL;
+    process->current = process->reason = NULL;
     process->state_block = NULL;
     process->relations = NULL;
+    process->idle = NULL;
     process->trims = 0;
     process->replies_came = false;
     process->defers = NULL;
@@ -53,18 +49,10 @@ static void life_init(osr_self *process)
     process->owned_bytes = 0;
     process->home = NULL;
     process->stack = NULL;
-    process->resumer = NULL;
-    process->wait = OSRI_WAIT_NONE;
-    process->deadline_ns = process->idle_due_ns = process->armed_ns = UINT64_MAX;
-    process->idle_ms = process->exit_told = 0;
-    process->exit_due_ns = 0;
-    process->wait_timer = (osri_timer){.fire = wait_timer_fired};
-    process->awaited = process->request_ref = process->messages_numbered = 0;
+    process->messages_numbered = 0;
     process->started = process->exiting = process->ending = process->untrapped = false;
-    process->subscribed = process->timed_out = process->clean = process->abandons = false;
-    process->blocking_done = false;
-    atomic_store_explicit(&process->wake_queued, false, memory_order_relaxed);
-    atomic_store_explicit(&process->timer_spent, false, memory_order_relaxed);
+    process->subscribed = process->clean = process->abandons = false;
+    atomic_store_explicit(&process->wake.queued, false, memory_order_relaxed);
     atomic_store_explicit(&process->traps, false, memory_order_relaxed);
     atomic_store_explicit(&process->handling, NULL, memory_order_relaxed);
     atomic_store_explicit(&process->queued, 0, memory_order_relaxed);
@@ -72,13 +60,30 @@ static void life_init(osr_self *process)
     osri_process_set_state(process, OSRI_PROCESS_READY);
 }
 
+/* What tools show of it: as long as osr_info can tell. */
+static osr_err label_set(osr_self *process, const char *label)
+{
+    if (label == NULL || label[0] == '\0') {
+        return OSR_OK;
+    }
+    char text[OSRI_LABEL_BYTES];
+    (void)snprintf(text, sizeof(text), "%s", label);
+    process->label = osri_heap_strdup(text);
+    return process->label == NULL ? OSR_ENOMEM : OSR_OK;
+}
+
 static osr_err furnish(osr_self *process, const osr_spawn_options *options)
 {
-    if (process->ops != NULL && process->ops->state_bytes != 0) {
-        process->state_block = osri_heap_zalloc(process->ops->state_bytes);
+    size_t state_bytes = osri_process_state_bytes(process);
+    if (state_bytes != 0) {
+        process->state_block = osri_heap_zalloc(state_bytes);
         if (process->state_block == NULL) {
             return OSR_ENOMEM;
         }
+    }
+    osr_err err = label_set(process, options->label);
+    if (err != OSR_OK) {
+        return err;
     }
     /* Open before anybody can find it by its name: what is sent there waits until it runs.
      * release: pairs with acquire in osri_process_push */
@@ -134,7 +139,7 @@ void osri_spawn_undo(osr_self *process)
     osri_process_close(process);
     osri_relations_free(process);
     osri_envelope_free(&process->argument);
-    osri_heap_free(process->state_block, process->ops == NULL ? 0 : process->ops->state_bytes);
+    osri_heap_free(process->state_block, osri_process_state_bytes(process));
     process->state_block = NULL;
     osri_table_give(process);
 }

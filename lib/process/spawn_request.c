@@ -191,8 +191,8 @@ void osri_spawn_answered(osr_self *process, osri_envelope *signal)
     if (result->error == OSR_OK) {
         relate_remote(process, entry, result->pid);
     }
-    if (entry->waits && process->awaited == signal->ref) {
-        process->answer = signal;
+    if (entry->waits && osri_process_awaits(process, signal->ref)) {
+        process->stack->activation.answer = signal;
     } else {
         osr_spawn_reply message = {.request = {process->node->id, signal->ref},
                                    .error = result->error,

@@ -21,6 +21,8 @@
  *       seq_cst: one of the two sees the other).
  * Readers of pages take no lock: page pointers are published with release and never change. */
 
+_Static_assert(sizeof(osr_self) == 320, "what an idle process costs (process.h)");
+
 #define BATCH 64
 #define BATCHED_MIN 65536 /* a smaller table is not to be kept from its last slots by caches */
 
@@ -269,6 +271,8 @@ void osri_table_give(osr_self *process)
     osri_table *table = &node->table;
     osri_worker *worker = osri_worker_of(node);
     hide(table, process);
+    osri_heap_strfree(process->label);
+    process->label = NULL;
     bool is_reusable = renew(process);
     if (worker == NULL) {
         osri_mutex_lock(&table->mutex);

@@ -170,6 +170,7 @@ static osri_stack *stack_of(osri_worker *worker, osr_self *process)
     if (osri_stack_take(&worker->stacks, process->stack_bytes, &stack) != OSR_OK) {
         return NULL;
     }
+    osri_activation_begin(&stack->activation, process);
     (void)osri_stack_start(stack, osri_process_main, process);
     return stack;
 }
@@ -179,7 +180,7 @@ void osri_process_describe(const void *process_, osri_fault_context *context)
 {
     const osr_self *process = process_;
     const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
-    context->name = process->label;
+    context->name = osri_process_label(process);
     context->handler = process->ops != NULL ? process->ops->name : process->entry->name;
     context->message = type == NULL ? NULL : type->name;
     if (process->stack != NULL) {
@@ -212,7 +213,7 @@ static void show_running(osri_worker *worker, osri_scheduler *scheduler, osr_sel
 {
     osri_process_set_state(process, OSRI_PROCESS_RUNNING);
     worker->fault->process = process;
-    process->resumer = &worker->fiber;
+    process->stack->activation.resumer = &worker->fiber;
     if (scheduler != NULL) {
         /* relaxed: hints for the watch thread */
         uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
@@ -225,22 +226,23 @@ static void show_running(osri_worker *worker, osri_scheduler *scheduler, osr_sel
  * Afterwards worker->scheduler may be NULL. */
 static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
+    int32_t *budget = &process->stack->activation.budget;
     if (scheduler == NULL) { /* a pinned process on a thread without one */
-        process->budget = OSRI_TURN_MESSAGES;
+        *budget = OSRI_TURN_MESSAGES;
         osri_fiber_switch(&worker->fiber, &process->stack->fiber);
         return;
     }
-    process->budget = scheduler->budget;
-    if (process->budget == OSRI_TURN_MESSAGES) { /* a turn of its own */
+    *budget = scheduler->budget;
+    if (*budget == OSRI_TURN_MESSAGES) { /* a turn of its own */
         uint64_t queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
-        process->budget = queued < OSRI_TURN_MESSAGES       ? OSRI_TURN_MESSAGES
-                          : queued > OSRI_TURN_MESSAGES_MAX ? OSRI_TURN_MESSAGES_MAX
-                                                            : (int32_t)queued;
+        *budget = queued < OSRI_TURN_MESSAGES       ? OSRI_TURN_MESSAGES
+                  : queued > OSRI_TURN_MESSAGES_MAX ? OSRI_TURN_MESSAGES_MAX
+                                                    : (int32_t)queued;
     }
     turn_mark_on(worker, scheduler);
     osri_fiber_switch(&worker->fiber, &process->stack->fiber);
     if (turn_mark_off(worker, scheduler)) {
-        scheduler->budget = worker->running->budget;
+        scheduler->budget = worker->running->stack->activation.budget;
     } else {
         atomic_store_explicit(&worker->scheduler, NULL, memory_order_relaxed);
     }
@@ -287,6 +289,7 @@ static void stack_return(osri_worker *worker, osr_self *process)
         }
         osri_fiber_fini(&process->stack->fiber);
     }
+    osri_activation_end(&process->stack->activation, process);
     osri_stack_give(&worker->stacks, &process->stack);
 }
 
@@ -367,10 +370,10 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
             no_stack(process);
             continue;
         }
+        turn_over = process->stack->activation.budget <= 0 ||
+                    process->stack->activation.wait == OSRI_WAIT_TURN;
         stack_return(worker, process);
         scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
-        turn_over =
-            process->budget <= 0 || (process->stack != NULL && process->wait == OSRI_WAIT_TURN);
     }
 }
 
@@ -385,8 +388,11 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
 
 static bool is_passable(osr_self *process)
 {
-    return process->stack != NULL && process->home == NULL && !process->exiting &&
-           (process->wait == OSRI_WAIT_MESSAGE || process->wait == OSRI_WAIT_REPLY) &&
+    if (process->stack == NULL || process->home != NULL || process->exiting) {
+        return false;
+    }
+    osri_wait wait = process->stack->activation.wait;
+    return (wait == OSRI_WAIT_MESSAGE || wait == OSRI_WAIT_REPLY) &&
            /* acquire: as in osri_process_push */
            atomic_load_explicit(&process->inbox, memory_order_acquire) == NULL &&
            osri_process_has_come(process);
@@ -416,10 +422,11 @@ void osri_process_step_aside(osr_self *self)
     osri_worker *worker = osri_worker_of_running(self);
     osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
     osr_self *process = NULL;
-    self->resumer = NULL;
-    if (scheduler != NULL && self->home == NULL && self->wait != OSRI_WAIT_TURN &&
-        self->budget > 1) {
-        process = take_passable(worker, scheduler, self->budget - 1);
+    osri_activation *activation = &self->stack->activation;
+    activation->resumer = NULL;
+    if (scheduler != NULL && self->home == NULL && activation->wait != OSRI_WAIT_TURN &&
+        activation->budget > 1) {
+        process = take_passable(worker, scheduler, activation->budget - 1);
     }
     if (process == NULL) {
         osri_fiber_switch(&self->stack->fiber, &worker->fiber);
@@ -427,7 +434,7 @@ void osri_process_step_aside(osr_self *self)
     }
     worker->aside = self;
     worker->running = process;
-    process->budget = scheduler->budget;
+    process->stack->activation.budget = scheduler->budget;
     show_running(worker, scheduler, process);
     turn_mark_on(worker, scheduler);
     osri_fiber_pass(&self->stack->fiber, &process->stack->fiber, &worker->fiber);

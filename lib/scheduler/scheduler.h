@@ -110,7 +110,7 @@ static inline osri_worker *osri_worker_of(const osr_node *node)
 /* The worker whose thread a running process is on. Never keep it across a suspension point. */
 static inline osri_worker *osri_worker_of_running(const osr_self *self)
 {
-    return OSRI_LIST_ENTRY(self->resumer, osri_worker, fiber);
+    return OSRI_LIST_ENTRY(self->stack->activation.resumer, osri_worker, fiber);
 }
 
 /* Adds what the workers have counted. */

@@ -9,6 +9,7 @@
 
 #include "lib/core/mutex.h"
 #include "lib/core/once.h"
+#include "lib/process/activation.h"
 #include "lib/scheduler/fiber.h"
 #include "osier/err.h"
 
@@ -33,8 +34,9 @@ typedef struct osri_stack {
     void *low;
     size_t bytes;
     size_t guard_bytes;
-    osri_fiber fiber;        /* see osri_stack_start() */
-    struct osri_stack *next; /* while free */
+    osri_fiber fiber;           /* see osri_stack_start() */
+    osri_activation activation; /* of the process it is lent to */
+    struct osri_stack *next;    /* while free */
     uint8_t size_class;
     uint8_t guard; /* osri_guard, never AUTO */
 } osri_stack;
