@@ -130,7 +130,6 @@ void osri_link_finish(osri_link *link, const osri_link_end *end, osri_link_actio
         action->linger_ms = end->linger_ms;
     }
     drop_memory(link);
-    link->busy = false;
     link->phase = OSRI_PHASE_DOWN;
 }
 
@@ -281,15 +280,6 @@ static osr_err on_event(osri_link *link, const osri_link_event *event, osri_link
     return OSR_EINVAL;
 }
 
-static void judge_busy(osri_link *link)
-{
-    size_t queued = link->outbox.queued_bytes;
-
-    if (link->phase != OSRI_PHASE_DOWN) {
-        link->busy = link->busy ? queued >= OSRI_LINK_FREE_BYTES : queued > OSRI_LINK_BUSY_BYTES;
-    }
-}
-
 osr_err osri_link_step(osri_link *link, const osri_link_event *event,
                        osri_link_actions *ret_actions)
 {
@@ -302,7 +292,6 @@ osr_err osri_link_step(osri_link *link, const osri_link_event *event,
     err = on_event(link, event, ret_actions);
     if (err == OSR_OK) {
         osri_time_pass(link, event->now_ns, ret_actions);
-        judge_busy(link);
     }
     return err;
 }
@@ -352,11 +341,6 @@ size_t osri_link_queued_bytes(const osri_link *link)
 size_t osri_link_in_flight_bytes(const osri_link *link)
 {
     return (size_t)(link->window.sent - link->window.acknowledged);
-}
-
-bool osri_link_is_busy(const osri_link *link)
-{
-    return link->busy;
 }
 
 bool osri_link_is_up(const osri_link *link)

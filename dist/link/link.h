@@ -39,8 +39,6 @@
 #define OSRI_LINK_BATCH_BYTES (16 * 1024)        /* a batch of this size leaves without FLUSH */
 #define OSRI_LINK_WINDOW_BYTES_MIN (64 * 1024)   /* in flight at the start of a session */
 #define OSRI_LINK_WINDOW_BYTES_MAX (1024 * 1024) /* in flight at most */
-#define OSRI_LINK_BUSY_BYTES (1024 * 1024)       /* queued: busy above ... */
-#define OSRI_LINK_FREE_BYTES (256 * 1024)        /* ... until below */
 #define OSRI_LINK_TEXT_BYTES 256                 /* a reason in words, with its NUL */
 #define OSRI_LINK_LABELS_MAX 16
 #define OSRI_LINK_LABEL_BYTES 64 /* with its NUL */
@@ -245,10 +243,6 @@ uint64_t osri_link_next_due(const osri_link *link);
  * acknowledged. */
 size_t osri_link_queued_bytes(const osri_link *link);
 size_t osri_link_in_flight_bytes(const osri_link *link);
-
-/* True from above OSRI_LINK_BUSY_BYTES queued until below OSRI_LINK_FREE_BYTES: senders are to be
- * suspended. SEND is taken nevertheless. */
-bool osri_link_is_busy(const osri_link *link);
 
 bool osri_link_is_up(const osri_link *link);
 bool osri_link_is_down(const osri_link *link);

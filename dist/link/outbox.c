@@ -18,8 +18,7 @@
  *   I3  queued_bytes and queued_records count what is in batches, streams and waiting;
  *   I4  open streams stay within what a receiver must accept (OSRI_WIRE_STREAMS_MAX,
  *       _STREAM_BYTES_MAX).
- * Bound: none of its own; the link is busy above OSRI_LINK_BUSY_BYTES and its owner suspends
- * senders. */
+ * Bound: none of its own; the owner of the link has senders wait. */
 
 #define BATCH_BYTES_AT_FIRST 1024
 #define BATCH_DUE_BYTES (16 * 1024)

@@ -45,7 +45,6 @@ struct osri_link {
     osri_inbox inbox;
     osri_link_block_list held; /* frames the transport refused, oldest first */
     bool blocked;              /* until WRITABLE */
-    bool busy;
     bool goodbye_sent;
     char leaving_text[OSRI_LINK_TEXT_BYTES];
 

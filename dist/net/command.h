@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dist/net/lane.h"
 #include "dist/transport.h"
 #include "lib/process/signal.h"
 
@@ -28,8 +29,10 @@ typedef struct osri_command {
     osr_err err;
     osr_pid pid;
     osri_envelope *signal; /* owned */
-    const char *name;      /* NULL, or within text */
-    const char *node;      /* NULL, or within text */
+    osri_lane *lane;       /* on which `given` bytes are counted for it; NULL: on none */
+    uint64_t given;
+    const char *name; /* NULL, or within text */
+    const char *node; /* NULL, or within text */
     uint8_t key[OSRI_KEY_BYTES];
     char endpoint[OSRI_ENDPOINT_BYTES];
     size_t bytes; /* of this allocation */

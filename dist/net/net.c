@@ -45,15 +45,39 @@ static bool push(osri_net *net, osri_command *command)
     return true;
 }
 
-static void send_signal(void *context, const osri_route *route, osri_envelope **signal)
+/* The lane that a signal takes; NULL: to a node that we do not know, or that cannot be counted. */
+static osri_lane *lane_of(osri_net *net, const osri_route *route)
 {
-    osri_net *net = context;
+    osri_lane *lane;
+    const char *name;
+
+    if (route->node != NULL) {
+        return osri_lane_to(&net->lanes, route->node);
+    }
+    lane = osri_lane_cached(&net->lanes, route->pid.node);
+    if (lane != NULL) {
+        return lane;
+    }
+    name = osri_directory_find(&net->directory, route->pid.node, NULL);
+    lane = name == NULL ? NULL : osri_lane_to(&net->lanes, name);
+    if (lane != NULL) {
+        osri_lane_cache(&net->lanes, route->pid.node, lane);
+    }
+    return lane;
+}
+
+/* Gives the signal to the owner, for which `given` bytes are counted on the lane. */
+static void give(osri_net *net, const osri_route *route, osri_envelope **signal, osri_lane *lane,
+                 uint64_t given)
+{
     osri_command *command = osri_command_new(OSRI_COMMAND_SIGNAL, route->name, route->node);
     bool wake = false;
 
     if (command != NULL) {
         command->pid = route->pid;
         command->signal = *signal;
+        command->lane = lane;
+        command->given = given;
         if (osri_command_push(&net->queue, &command, &wake)) {
             *signal = NULL;
             if (wake) {
@@ -64,7 +88,53 @@ static void send_signal(void *context, const osri_route *route, osri_envelope **
         command->signal = NULL;
         osri_command_free(command);
     }
-    osri_signal_refuse(net->node, route->pid, OSR_REASON_NOCONNECTION, signal);
+    if (lane != NULL) {
+        osri_lane_take_back(lane, given);
+    }
+    osri_signal_return(net->node, route->pid, OSR_REASON_NOCONNECTION, signal);
+}
+
+static void send_signal(void *context, const osri_route *route, osri_envelope **signal)
+{
+    osri_net *net = context;
+    bool counts = (*signal)->kind == OSRI_SIGNAL_MESSAGE || (*signal)->kind == OSRI_SIGNAL_REPLY;
+    osri_lane *lane = counts ? lane_of(net, route) : NULL;
+    uint64_t bytes = lane == NULL ? 0 : osri_envelope_bytes(*signal);
+
+    if (lane != NULL && !osri_lane_squeeze(lane, bytes)) {
+        osri_signal_return(net->node, route->pid, OSR_REASON_NOCONNECTION, signal);
+        return;
+    }
+    give(net, route, signal, lane, bytes);
+}
+
+static bool try_send(void *context, const osri_route *route, osri_envelope **signal,
+                     osri_sender *sender)
+{
+    osri_net *net = context;
+    osri_lane *lane = lane_of(net, route);
+    uint64_t bytes = lane == NULL ? 0 : osri_envelope_bytes(*signal);
+
+    if (lane != NULL && !osri_lane_enter(lane, bytes, sender)) {
+        return false;
+    }
+    give(net, route, signal, lane, bytes);
+    return true;
+}
+
+static void send_admitted(void *context, const osri_route *route, osri_envelope **signal,
+                          osri_sender *sender)
+{
+    osri_lane_leave(sender->lane, sender);
+    give(context, route, signal, sender->lane, sender->bytes);
+}
+
+static void leave_line(void *context, osri_sender *sender)
+{
+    (void)context;
+    if (osri_lane_leave(sender->lane, sender)) {
+        osri_lane_take_back(sender->lane, sender->bytes);
+    }
 }
 
 static osr_err ask(osri_net *net, osri_command_kind kind, const char *node)
@@ -169,9 +239,10 @@ void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, con
     osri_log_write(net->log, level, "%s%s", text, more);
 }
 
-void osri_net_count(const osri_net *net, osri_net_counters *ret_counters)
+void osri_net_count(osri_net *net, osri_net_counters *ret_counters)
 {
     *ret_counters = net->counters;
+    ret_counters->dropped += osri_lanes_refused(&net->lanes);
 }
 
 /* ---- the turn ---------------------------------------------------------------------------- */
@@ -247,6 +318,7 @@ static bool take_commands(osri_net *net)
         command = next;
     }
     osri_session_flush_all(net);
+    osri_lanes_settle(&net->lanes);
     return any;
 }
 
@@ -292,6 +364,7 @@ static bool work(osri_net *net, uint32_t timeout_ms)
     any = take_events(net, timeout_ms) || any;
     any = tick(net) || any;
     osri_session_flush_all(net);
+    osri_lanes_settle(&net->lanes);
     note_left(net);
     return any;
 }
@@ -389,6 +462,7 @@ static void free_net(osri_net *net)
     }
     osri_map_fini(&net->conns);
     free_parties(net);
+    osri_lanes_fini(&net->lanes);
     osri_directory_fini(&net->directory);
     for (unsigned i = 0; i < OSRI_NET_DEPTH; i++) {
         osri_link_actions_free(&net->actions[i]);
@@ -412,6 +486,7 @@ static void close_net(void *context)
     }
     osri_net_leave(net);
     (void)osri_net_step(net, &due_ns);
+    osri_lanes_end_all(&net->lanes);
     free_net(net);
     transport->ops->free(transport, OSRI_NET_GOODBYE_MS);
     if (options.closed != NULL) {
@@ -421,6 +496,9 @@ static void close_net(void *context)
 
 static const osri_remote_ops remote_ops = {
     .send = send_signal,
+    .try_send = try_send,
+    .send_admitted = send_admitted,
+    .leave_line = leave_line,
     .connect = connect_node,
     .disconnect = disconnect_node,
     .name_of = name_of,
@@ -490,6 +568,7 @@ static void init_net(osri_net *net, osr_node *node, const osri_net_options *opti
     net->env->random(net->env->context, &seed, sizeof(seed));
     osri_command_queue_init(&net->queue);
     osri_directory_init(&net->directory, seed);
+    osri_lanes_init(&net->lanes, seed);
     osri_map_init(&net->parties, seed);
     osri_list_init(&net->sessions);
     atomic_init(&net->has_owner, false);

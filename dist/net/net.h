@@ -15,9 +15,7 @@
 typedef struct osri_net osri_net;
 
 #define OSRI_NET_SETUP_MS 7000
-#define OSRI_NET_PENDING_BYTES_MAX (1024 * 1024)     /* queued for a node that is being dialed */
-#define OSRI_NET_QUEUED_BYTES_MAX (64 * 1024 * 1024) /* messages queued for a connected node */
-#define OSRI_NET_SETUPS_MAX 64                       /* accepted connections that are not up yet */
+#define OSRI_NET_SETUPS_MAX 64 /* accepted connections that are not up yet */
 #define OSRI_NET_PEERS_MAX 4096
 #define OSRI_NET_GOODBYE_MS 500
 
@@ -95,6 +93,6 @@ typedef struct osri_net_counters {
     uint64_t sessions;  /* that came up */
     uint64_t malformed; /* sessions that a malformed record ended */
 } osri_net_counters;
-void osri_net_count(const osri_net *net, osri_net_counters *ret_counters);
+void osri_net_count(osri_net *net, osri_net_counters *ret_counters);
 
 #endif

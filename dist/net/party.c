@@ -13,8 +13,8 @@
  *       attempt ends by UP, which sends them, or by its deadline at the latest, which refuses
  *       them, in order.
  *   I2  we dial a name only while there is no other session under it (verdict.h relies on it).
- * Bound: OSRI_NET_PENDING_BYTES_MAX of messages a party; control signals are never dropped, their
- *   number follows from links, monitors and requests. */
+ * Bound: of messages, that of the lane; control signals are never dropped, their number follows
+ *   from links, monitors and requests. */
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
@@ -39,6 +39,7 @@ osri_party *osri_party_get(osri_net *net, const char *name)
     (void)snprintf(party->name, sizeof(party->name), "%s", name);
     party->redial_ns = UINT64_MAX;
     party->deadline_ns = UINT64_MAX;
+    party->lane = osri_lane_to(&net->lanes, name);
     if (osri_map_put(&net->parties, party->name, strlen(party->name), party, NULL) != OSR_OK) {
         osri_heap_free(party, sizeof(*party));
         return NULL;
@@ -71,8 +72,6 @@ static osri_command *take_pending(osri_party *party)
 
     party->first = NULL;
     party->last = NULL;
-    party->pending_bytes = 0;
-    party->drops = 0;
     return first;
 }
 
@@ -101,6 +100,14 @@ static void plan_redial(osri_net *net, osri_party *party)
     osri_net_due(net, party->redial_ns);
 }
 
+/* Who waits to send to it waits no longer. */
+static void end_lane(osri_party *party)
+{
+    if (party->lane != NULL) {
+        osri_lane_end(party->lane);
+    }
+}
+
 static void end_attempt(osri_net *net, osri_party *party, const char *text)
 {
     osr_log_level level = party->wanted && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
@@ -110,6 +117,7 @@ static void end_attempt(osri_net *net, osri_party *party, const char *text)
     party->deadline_ns = UINT64_MAX;
     party->redial_ns = UINT64_MAX;
     refuse_pending(net, party);
+    end_lane(party);
     if (party->wanted && !net->leaving) {
         plan_redial(net, party);
     }
@@ -134,21 +142,6 @@ void osri_party_dial(osri_party *party, osri_net *net)
 
 void osri_party_wait(osri_party *party, osri_net *net, osri_command *command)
 {
-    size_t bytes = sizeof(osri_envelope) + command->signal->size;
-
-    if (command->signal->kind == OSRI_SIGNAL_MESSAGE &&
-        party->pending_bytes + bytes > OSRI_NET_PENDING_BYTES_MAX) {
-        net->counters.dropped++;
-        if (party->drops++ == 0) {
-            osri_log_write(
-                net->log, OSR_LOG_WARNING,
-                "net: %s: more than 1 MiB waits for the connection; messages are dropped",
-                party->name);
-        }
-        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
-        return;
-    }
-    party->pending_bytes += command->signal->kind == OSRI_SIGNAL_MESSAGE ? bytes : 0;
     command->next = NULL;
     if (party->first == NULL) {
         party->first = command;
@@ -213,6 +206,7 @@ bool osri_party_up(osri_net *net, osri_session *session)
         return false;
     }
     party->up = session;
+    session->lane = party->lane;
     party->state = OSRI_PARTY_IDLE;
     party->deadline_ns = UINT64_MAX;
     party->redial_ns = UINT64_MAX;
@@ -255,6 +249,7 @@ void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, con
     }
     if (party->up == session) {
         party->up = NULL;
+        end_lane(party);
         if (party->wanted && party->state == OSRI_PARTY_IDLE && !net->leaving) {
             plan_redial(net, party);
         }
@@ -269,8 +264,24 @@ void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, con
     forget_if_idle(net, party);
 }
 
+static void tell_refused(const osri_net *net, const osri_party *party, uint64_t now_ns)
+{
+    uint64_t refused = party->lane == NULL ? 0 : osri_lane_refused(party->lane, now_ns);
+
+    if (refused > 0) {
+        osri_log_write(
+            net->log, OSR_LOG_WARNING,
+            "net: %s: more than %u MiB wait for this node; %llu messages of senders that "
+            "cannot wait were dropped",
+            party->name,
+            (party->up != NULL ? OSRI_LANE_BYTES_MAX : OSRI_LANE_DIALING_BYTES_MAX) / (1024 * 1024),
+            (unsigned long long)refused);
+    }
+}
+
 static void tick(osri_net *net, osri_party *party, uint64_t now_ns)
 {
+    tell_refused(net, party, now_ns);
     if (party->state != OSRI_PARTY_IDLE && party->state != OSRI_PARTY_DIALING &&
         now_ns >= party->deadline_ns) {
         end_attempt(net, party, "timed out");

@@ -18,14 +18,21 @@
 
 #define SENDER_INTRODUCTIONS 0
 #define SENDER_NODE UINT64_MAX
-#define DROPS_TOLD_EVERY_NS (1000 * OSRI_NS_PER_MS_NET)
+
+void osri_route_done(osri_net *net, osri_command *command)
+{
+    if (command->lane != NULL) {
+        osri_lane_routed(&net->lanes, command->lane, command->given);
+    }
+    osri_command_free(command);
+}
 
 void osri_route_refuse(osri_net *net, osri_command *command, osr_reason_code code)
 {
     if (command->signal != NULL) {
-        osri_signal_refuse(net->node, command->pid, code, &command->signal);
+        osri_signal_return(net->node, command->pid, code, &command->signal);
     }
-    osri_command_free(command);
+    osri_route_done(net, command);
 }
 
 static void answer(osri_session *session, osr_pid to, uint64_t ref, osri_signal_kind kind,
@@ -130,28 +137,6 @@ static bool introduce_types(osri_session *session, const osri_envelope *signal)
     return introduce_type(session, signal->type, dynamic->type_id);
 }
 
-static bool is_over_bound(osri_session *session, const osri_envelope *signal)
-{
-    osri_net *net = session->net;
-    uint64_t now_ns = osri_net_now(net);
-
-    if (signal->kind != OSRI_SIGNAL_MESSAGE ||
-        osri_link_queued_bytes(session->link) + signal->size <= OSRI_NET_QUEUED_BYTES_MAX) {
-        return false;
-    }
-    net->counters.dropped++;
-    session->drops++;
-    if (now_ns >= session->drops_told_ns) {
-        osri_log_write(net->log, OSR_LOG_WARNING,
-                       "net: %s: more than %u MiB wait for this node; %llu messages dropped",
-                       session->name, OSRI_NET_QUEUED_BYTES_MAX / (1024 * 1024),
-                       (unsigned long long)session->drops);
-        session->drops = 0;
-        session->drops_told_ns = now_ns + DROPS_TOLD_EVERY_NS;
-    }
-    return true;
-}
-
 static osr_err send_signal(osri_session *session, const osri_command *command)
 {
     osri_net *net = session->net;
@@ -204,15 +189,14 @@ static void refuse_size(osri_session *session, osri_command *command)
         osri_route_refuse(session->net, command, OSR_REASON_NOCONNECTION);
         return;
     }
-    osri_command_free(command);
+    osri_route_done(session->net, command);
 }
 
 /* The session may be down afterwards, but not freed. */
 static void send_command(osri_session *session, osri_command *command)
 {
     osri_net *net = session->net;
-    osr_err err =
-        is_over_bound(session, command->signal) ? OSR_EFULL : send_signal(session, command);
+    osr_err err = send_signal(session, command);
 
     if (err == OSR_ELIMIT || err == OSR_EINVAL) {
         refuse_size(session, command);
@@ -223,7 +207,7 @@ static void send_command(osri_session *session, osri_command *command)
         return;
     }
     /* Taken by the link, or lost with the session, whose relations have fired for it. */
-    osri_command_free(command);
+    osri_route_done(net, command);
 }
 
 /* Answers to what an earlier session brought are not worth a new one. */

@@ -287,6 +287,9 @@ static void come_up(osri_session *session, const osri_link_action *action)
         return;
     }
     session->up = true;
+    if (session->lane != NULL) {
+        osri_lane_up(session->lane, session->peer.node);
+    }
     session->creation = session->peer.creation;
     net->up_count++;
     net->counters.sessions++;
@@ -326,6 +329,9 @@ static void go_down(osri_session *session, const osri_link_action *action)
     if (was_up) {
         net->up_count--;
         osri_directory_down(&net->directory, session->peer.node);
+        if (session->lane != NULL) {
+            osri_lane_down(&net->lanes, session->lane);
+        }
     } else if (!session->dialed) {
         net->setup_count--;
     }
@@ -421,6 +427,9 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
     if (session->failure != NULL) {
         osri_session_close(session, OSRI_DOWN_PROTOCOL_ERROR, session->failure);
         return err;
+    }
+    if (session->lane != NULL && event->kind != OSRI_LINK_SEND) { /* a FLUSH follows */
+        osri_lane_linked(&net->lanes, session->lane, osri_link_queued_bytes(session->link));
     }
     osri_net_due(net, osri_link_next_due(session->link));
     if (session->up && !was_up) {

@@ -8,6 +8,7 @@
 #include "dist/net/directory.h"
 #include "dist/net/gate.h"
 #include "dist/net/introductions.h"
+#include "dist/net/lane.h"
 #include "dist/net/net.h"
 #include "dist/net/record.h"
 #include "dist/net/relations.h"
@@ -28,6 +29,7 @@ typedef struct osri_session {
     osri_net *net;
     osri_conn conn; /* 0: the transport has ended it */
     osri_link *link;
+    osri_lane *lane; /* once up; NULL: none */
     osri_introductions introductions;
     osri_relations_table relations;
     osri_peer peer;       /* once up */
@@ -48,8 +50,6 @@ typedef struct osri_session {
     const char *failure; /* static; what was wrong with what the peer sent: it ends; else NULL */
     osri_gate gate;      /* of what the peer does wrong and survives */
     uint64_t retry_ns;   /* blocked: when to try again */
-    uint64_t drops_told_ns;
-    uint64_t drops; /* messages beyond OSRI_NET_QUEUED_BYTES_MAX that were not told yet */
 } osri_session;
 
 typedef enum osri_party_state {
@@ -65,11 +65,10 @@ struct osri_party {
     osri_party_state state;
     osri_session *up;
     osri_session *dialing;
+    osri_lane *lane;            /* NULL: none */
     osri_command *first, *last; /* what waits for it to come up */
-    size_t pending_bytes;
-    uint64_t drops;
-    uint64_t deadline_ns; /* of the attempt */
-    uint64_t redial_ns;   /* UINT64_MAX: not planned */
+    uint64_t deadline_ns;       /* of the attempt */
+    uint64_t redial_ns;         /* UINT64_MAX: not planned */
     uint32_t backoff_ms;
     bool wanted;
 };
@@ -85,6 +84,7 @@ struct osri_net {
 
     osri_command_queue queue;
     osri_directory directory;
+    osri_lanes lanes;
     atomic_bool has_owner; /* acquire, release: passes everything below from owner to owner */
     atomic_bool has_left;
 
@@ -161,5 +161,7 @@ void osri_route_command(osri_net *net, osri_command *command);
 /* One record of a peer that is up. */
 void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size);
 void osri_route_refuse(osri_net *net, osri_command *command, osr_reason_code code);
+/* Frees it: what it carried has gone its way. */
+void osri_route_done(osri_net *net, osri_command *command);
 
 #endif

@@ -164,6 +164,20 @@ osr_err osri_body_measure(const osr_type *type, const void *value, uint32_t *ret
     return w.err;
 }
 
+uint64_t osri_body_bin_bytes(const osr_type *type, const void *body)
+{
+    walk w = {0};
+    if ((type->flags & OSR_TYPE_BINS) == 0) {
+        return 0;
+    }
+    if ((type->flags & OSR_TYPE_UNION) != 0) {
+        walk_union(&w, type, body, NULL);
+    } else {
+        (void)walk_struct(&w, type, body, NULL);
+    }
+    return w.bin_bytes;
+}
+
 void osri_body_copy(const osr_type *type, const void *value, void *place, uint32_t size)
 {
     memcpy(place, value, type->size);

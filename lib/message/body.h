@@ -81,6 +81,9 @@ void osri_body_copy(const osr_type *type, const void *value, void *place, uint32
 /* Gives back the bins of a body and sets them to NULL. Zeroed fields are empty ones. */
 void osri_body_drop_bins(const osr_type *type, void *body);
 
+/* Bytes of the bins in a body, each as often as it stands there. */
+uint64_t osri_body_bin_bytes(const osr_type *type, const void *body);
+
 /* A body that several envelopes share: one copy for many receivers. */
 typedef struct osri_body osri_body;
 

@@ -116,3 +116,12 @@ const void *osri_envelope_body(const osri_envelope *envelope)
     }
     return envelope->type == NULL ? NULL : (const void *)(envelope + 1);
 }
+
+uint64_t osri_envelope_bytes(const osri_envelope *envelope)
+{
+    uint64_t bytes = sizeof(*envelope) + envelope->size;
+    if (envelope->type != NULL && (envelope->type->flags & OSR_TYPE_BINS) != 0) {
+        bytes += osri_body_bin_bytes(envelope->type, osri_envelope_body(envelope));
+    }
+    return bytes;
+}

@@ -80,6 +80,10 @@ void *osri_envelope_body_to_fill(osri_envelope *envelope);
 /* Frees it with its body and nulls the pointer; NULL is accepted. */
 void osri_envelope_free(osri_envelope **envelope);
 
+/* What it holds in memory: itself, its body, and the bins in that, each as often as it stands
+ * there; a shared one as if it were its own. */
+uint64_t osri_envelope_bytes(const osri_envelope *envelope);
+
 /* The body, lent as long as the envelope lives; NULL when there is none. */
 const void *osri_envelope_body(const osri_envelope *envelope);
 

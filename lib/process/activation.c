@@ -41,6 +41,7 @@ void osri_activation_begin(osri_activation *activation, osr_self *process)
     activation->wanted_types = NULL;
     activation->wanted_count = 0;
     activation->awaited = 0;
+    activation->sending = NULL;
     activation->answer = activation->held = NULL;
     activation->request = (osr_caller){0};
     activation->exit_due_ns = 0;

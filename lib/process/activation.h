@@ -22,6 +22,7 @@ typedef enum osri_wait {
     OSRI_WAIT_REPLIES,  /* one to a request begun earlier */
     OSRI_WAIT_TIME,     /* the deadline only */
     OSRI_WAIT_BLOCKING, /* a helper thread: not ended by exit signals */
+    OSRI_WAIT_LINE,     /* until less waits for another node: `sending` */
     OSRI_WAIT_TURN,     /* its next turn */
 } osri_wait;
 
@@ -49,10 +50,11 @@ typedef struct osri_activation {
     bool request_open;    /* `request` is not yet answered */
     const osr_type *const *wanted_types;
     size_t wanted_count;
-    uint64_t awaited;      /* the request waited for; 0 = none */
-    osri_envelope *answer; /* to it */
-    osri_envelope *held;   /* lent to user code: the last answer to a request of ours */
-    osr_caller request;    /* of the message in work */
+    uint64_t awaited;            /* the request waited for; 0 = none */
+    osri_envelope *answer;       /* to it */
+    struct osri_sender *sending; /* while OSRI_WAIT_LINE */
+    osri_envelope *held;         /* lent to user code: the last answer to a request of ours */
+    osr_caller request;          /* of the message in work */
     uint64_t exit_due_ns; /* from then on it is abandoned instead of told again; 0 = not yet told */
     uint32_t exit_told;   /* times it was told */
     osri_alarm alarm;     /* of every wait */

@@ -52,9 +52,7 @@ osr_err osri_give(osr_self *self, osr_dest to, void *message)
         osri_envelope_free(&signal);
         return err;
     }
-    err = osri_send_envelope(self, to, signal);
-    osri_spend_budget(self, 1);
-    return err;
+    return osri_send_done(self, osri_send_envelope(self, to, signal), 1);
 }
 
 void osri_drop(osr_self *self, void *message)
@@ -86,15 +84,16 @@ osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t count, const
     }
     osri_body *body = NULL;
     osr_err first = osri_body_share(type, message, &body);
-    for (size_t i = 0; body != NULL && i < count; i++) {
+    osr_err err = OSR_OK;
+    for (size_t i = 0; body != NULL && i < count && err != OSR_EEXIT; i++) {
         osri_envelope *signal;
-        osr_err err = osri_envelope_new_shared(body, &signal);
+        err = osri_envelope_new_shared(body, &signal);
         if (err == OSR_OK) {
             err = osri_send_envelope(self, dests[i], signal);
         }
         first = first == OSR_OK ? err : first;
     }
     osri_body_unref(&body);
-    osri_spend_budget(self, count); /* last: from here on nothing of ours is in this frame */
-    return first;
+    /* last: from here on nothing of ours is in this frame */
+    return osri_send_done(self, err == OSR_EEXIT ? err : first, count);
 }

@@ -67,9 +67,7 @@ osr_err osr_any_send(osr_self *self, osr_dest to, osr_any **any)
         osri_envelope_free(&envelope);
         return is_sendable ? OSR_OK : OSR_EINVAL;
     }
-    osr_err err = osri_send_envelope(self, to, envelope);
-    osri_spend_budget(self, 1);
-    return err;
+    return osri_send_done(self, osri_send_envelope(self, to, envelope), 1);
 }
 
 osr_err osr_parse(const osr_node *node, const char *text, osr_any **ret_any,

@@ -401,6 +401,11 @@ static bool is_resumable(osr_self *process)
             return true;
         }
         break;
+    case OSRI_WAIT_LINE:
+        if (osri_sender_state_of(activation->sending) != OSRI_SENDER_WAITS) {
+            return true;
+        }
+        break;
     case OSRI_WAIT_TURN:
     case OSRI_WAIT_NONE:
         return true;
@@ -450,11 +455,11 @@ uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms)
     return osri_node_now(self->node) + (uint64_t)timeout_ms * OSRI_TICK_NS;
 }
 
-osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns)
+osr_err osri_process_wait(osr_self *self, osri_wait wait, uint64_t deadline_ns)
 {
     OSRI_ASSERT_SELF(self);
     if (self->exiting && wait != OSRI_WAIT_BLOCKING) {
-        return osri_process_leave(self);
+        return OSR_EEXIT;
     }
     osri_mutex_check_none_held();
     osri_activation *activation = &self->stack->activation;
@@ -465,9 +470,15 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
     osri_process_arrive(self);
     activation->wait = OSRI_WAIT_NONE;
     if (self->exiting) {
-        return osri_process_leave(self);
+        return OSR_EEXIT;
     }
     return activation->timed_out ? OSR_ETIMEDOUT : OSR_OK;
+}
+
+osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns)
+{
+    osr_err err = osri_process_wait(self, wait, deadline_ns);
+    return err == OSR_EEXIT ? osri_process_leave(self) : err;
 }
 
 void osri_process_set_state(osr_self *process, osri_run_state state)

@@ -229,6 +229,9 @@ bool osri_process_park(osr_self *process);
  * Errors: OSR_ETIMEDOUT; OSR_EEXIT. */
 osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_ns);
 
+/* The same but for osri_process_leave(), which it leaves to the caller: OSR_EEXIT. */
+osr_err osri_process_wait(osr_self *self, osri_wait wait, uint64_t deadline_ns);
+
 /* It has been told to exit by this signal, whose body is an osr_reason: takes it. Only the first
  * counts. Owner. */
 void osri_process_exit_by(osr_self *process, osri_envelope *signal);
@@ -321,13 +324,15 @@ void osri_timers_end_all(osr_self *process);
 void osri_timer_refused(osri_envelope *signal);
 void osri_memory_end_all(osr_self *process);
 
-/* Sends a message that is complete but for its address and sender. Takes it. Errors: OSR_ENOPROC an
- * unregistered bare name of this node. */
+/* Sends a message that is complete but for its address and sender. Takes it. Suspension point: may
+ * wait in line for its node. Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_EEXIT,
+ * which osri_send_done() has to hear. */
 osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message);
 
-/* Counts messages that were sent against the turn of the process, for who only sends has turns like
- * everybody. Suspension point. */
-void osri_spend_budget(osr_self *self, size_t messages);
+/* Ends a send: counts what was sent against the turn of the process, for who only sends has turns
+ * like everybody; or tells a process that is to exit so (osri_process_leave). Suspension point, the
+ * last thing in the caller's frame. Returns err. */
+osr_err osri_send_done(osr_self *self, osr_err err, size_t messages);
 
 /* Frees the messages that the process has begun to build and not given away. */
 void osri_building_end_all(osr_self *process);

@@ -30,6 +30,7 @@ static void send_here(osr_self *self, osr_pid to, osri_envelope *signal)
     }
 }
 
+/* Takes the message, also on OSR_EEXIT, which the caller passes on by osri_process_leave(). */
 static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
 {
     signal->kind = OSRI_SIGNAL_MESSAGE;
@@ -45,7 +46,9 @@ static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
         signal->ref = to.alias;
         route.name = NULL;
     }
-    return osri_signal_send(self->node, &route, &signal);
+    osr_err err = osri_signal_send_waiting(self, &route, &signal, UINT64_MAX);
+    osri_envelope_free(&signal); /* it has been told to exit: its sends go nowhere */
+    return err;
 }
 
 osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message)
@@ -62,9 +65,13 @@ static void spend_budget(osr_self *self, int32_t messages)
     }
 }
 
-void osri_spend_budget(osr_self *self, size_t messages)
+osr_err osri_send_done(osr_self *self, osr_err err, size_t messages)
 {
+    if (err == OSR_EEXIT) {
+        return osri_process_leave(self);
+    }
     spend_budget(self, messages > SPENT_MAX ? SPENT_MAX : (int32_t)messages);
+    return err;
 }
 
 osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message)
@@ -76,8 +83,7 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
     osri_envelope *signal;
     osr_err err = osri_envelope_new(type, message, &signal);
     if (err == OSR_OK) {
-        err = send_envelope(self, to, signal);
-        spend_budget(self, 1);
+        err = osri_send_done(self, send_envelope(self, to, signal), 1);
     }
     return err;
 }

@@ -122,7 +122,16 @@ osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_rout
     signal->counter = ++self->messages_numbered;
     signal->deadline_ns = deadline_ns;
     self->stack->activation.awaited = number; /* before the answer can come */
-    (void)osri_signal_send(self->node, route, &signal);
+    if (kind == OSRI_SIGNAL_MESSAGE) {
+        err = osri_signal_send_waiting(self, route, &signal, deadline_ns);
+    } else {
+        (void)osri_signal_send(self->node, route, &signal);
+    }
+    if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) { /* it has not been sent */
+        self->stack->activation.awaited = 0;
+        osri_envelope_free(&signal);
+        return err == OSR_EEXIT ? osri_process_leave(self) : err;
+    }
     err = await(self, number, deadline_ns, ret_answer);
     if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
         forget_request(self, route, number);

@@ -121,6 +121,14 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     osri_envelope_free(&signal);
 }
 
+void osri_signal_return(osr_node *node, osr_pid to, osr_reason_code code, osri_envelope **signal)
+{
+    if (is_message(*signal)) {
+        osri_count(node, OSRI_COUNT_SENT);
+    }
+    osri_signal_refuse(node, to, code, signal);
+}
+
 void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal_)
 {
     osri_envelope *signal = *signal_;
@@ -145,7 +153,7 @@ void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_enve
     osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);
 }
 
-static bool is_here(const osr_node *node, const osri_route *route)
+bool osri_route_is_here(const osr_node *node, const osri_route *route)
 {
     if (route->node != NULL) {
         return strcmp(route->node, node->name) == 0;
@@ -167,12 +175,9 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
         osri_envelope_free(&signal);
         return OSR_OK;
     }
-    if (!is_here(node, route)) {
+    if (!osri_route_is_here(node, route)) {
         if (node->remote == NULL) {
-            if (is_message(signal)) {
-                osri_count(node, OSRI_COUNT_SENT);
-            }
-            osri_signal_refuse(node, route->pid, OSR_REASON_NOCONNECTION, &signal);
+            osri_signal_return(node, route->pid, OSR_REASON_NOCONNECTION, &signal);
             return OSR_OK;
         }
         if (is_message(signal)) {

@@ -3,6 +3,9 @@
 #ifndef OSR_PROCESS_SIGNAL_H
 #define OSR_PROCESS_SIGNAL_H
 
+#include <stdatomic.h>
+
+#include "lib/core/list.h"
 #include "lib/core/log.h"
 #include "lib/message/envelope.h"
 #include "lib/message/types.h"
@@ -53,6 +56,9 @@ OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
 OSR_STRUCT(osri_alive, (1, bool, alive));
 
+/* Whether it leads to this node, as far as one can see without looking a name up. */
+bool osri_route_is_here(const osr_node *node, const osri_route *route);
+
 /* Makes a signal. body may be NULL (type then too). from: the sender's pid, or OSR_PID_NONE for the
  * node. */
 OSR_MUST_CHECK osr_err osri_signal_new(osri_signal_kind kind, osr_pid from, uint64_t ref,
@@ -79,6 +85,10 @@ void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_enve
  * as known). Takes it. Threads: any. */
 void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_envelope **signal);
 
+/* The same for a signal that had been handed to the distribution (messages_forwarded), which could
+ * not send it: a message among them now counts as sent, and dropped. */
+void osri_signal_return(osr_node *node, osr_pid to, osr_reason_code code, osri_envelope **signal);
+
 /* ---- what the distribution hands the node (the only way out of lib) --------------------- */
 
 typedef struct osri_peer {
@@ -91,11 +101,37 @@ typedef struct osri_peer {
     char labels[256]; /* each followed by a newline */
 } osri_peer;
 
+typedef enum osri_sender_state {
+    OSRI_SENDER_WAITS = 0,
+    OSRI_SENDER_ADMITTED, /* its message may be sent now */
+    OSRI_SENDER_REFUSED,  /* the connection has ended, or could not be made */
+} osri_sender_state;
+
+/* A process that waits in line until less waits for a node. On its stack. */
+typedef struct osri_sender {
+    osr_self *process;
+    osri_list_link in_line; /* this and the next two: the distribution's */
+    void *lane;
+    uint64_t bytes;
+    _Atomic(uint32_t) state; /* osri_sender_state */
+} osri_sender;
+
 /* All any thread, none blocks. context is the distribution's own. */
 typedef struct osri_remote_ops {
     /* Takes the signal, always. One that cannot be sent is refused (noconnection), now or later.
      * Signals of one sender to one receiver keep their order. */
     void (*send)(void *context, const osri_route *route, osri_envelope **signal);
+
+    /* The same for a message whose sender can wait or keep it. False: too much waits for that node;
+     * the signal is left, and the sender, if not NULL, is in line: osri_sender_wake() will be
+     * called for it, once. Admitted, it sends by send_admitted(); else it leaves the line. */
+    bool (*try_send)(void *context, const osri_route *route, osri_envelope **signal,
+                     osri_sender *sender);
+    void (*send_admitted)(void *context, const osri_route *route, osri_envelope **signal,
+                          osri_sender *sender);
+
+    /* The sender is not in line any more, and is not woken, whatever its state was. */
+    void (*leave_line)(void *context, osri_sender *sender);
     osr_err (*connect)(void *context, const char *node);
     osr_err (*disconnect)(void *context, const char *node);
     /* The name of a node that is or was known, or NULL; lives as long as the node. */
@@ -121,6 +157,27 @@ void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *cont
 
 /* NULL where the node has no distribution. */
 const osri_remote_ops *osri_node_remote(const osr_node *node, void **ret_context);
+
+/* What a sender in line waits for has come. Its process takes a lock that the caller holds before
+ * it goes on. */
+void osri_sender_wake(osri_sender *sender, osri_sender_state state);
+
+static inline osri_sender_state osri_sender_state_of(const osri_sender *sender)
+{
+    /* acquire: pairs with the release in osri_sender_wake */
+    return (osri_sender_state)atomic_load_explicit(&sender->state, memory_order_acquire);
+}
+
+/* Sends a message as osri_signal_send() does; where too much waits for its node the process waits
+ * until less does, at most until deadline_ns. Takes it, but on an error. On its own stack.
+ * Errors: OSR_ENOPROC as osri_signal_send(); OSR_ETIMEDOUT; OSR_EEXIT: osri_process_leave() is
+ * left to the caller, who has a frame to clean up. */
+osr_err osri_signal_send_waiting(osr_self *self, const osri_route *route, osri_envelope **signal,
+                                 uint64_t deadline_ns);
+
+/* The same without waiting. Errors: OSR_ENOPROC; OSR_EBUSY too much waits for its node: the signal
+ * is left. */
+osr_err osri_signal_send_trying(osr_self *self, const osri_route *route, osri_envelope **signal);
 
 /* The distribution tells the node: a peer is up, or gone (reason: "connection_closed", …).
  * Subscribers hear it after every signal the same thread delivered before. Threads: the

@@ -153,8 +153,11 @@ typedef struct osr_dest {
 
 /* What stands behind NAME_send(): sends a copy; the result may be ignored.
  * Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_ENOMEM; OSR_EINVAL over
- *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer. Suspension point: a send costs as much of
- *   the turn as a receive, and lets others run when the turn is used up. */
+ *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer; OSR_EEXIT.
+ * Suspension point: a send costs as much of the turn as a receive, and lets others run when the
+ * turn is used up; and while more than 1 MiB waits for another node, a process that sends to it
+ * waits until less than 256 KiB does, first come first, or until the connection ends (or cannot be
+ * made, at most 7 s later): then the message is dropped and counted. */
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
 
 /* What stands behind NAME_send_all(): sends one message to many. It is copied once, into a body

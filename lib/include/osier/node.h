@@ -100,13 +100,14 @@ OSR_API osr_node *osr_self_node(const osr_self *self);
 typedef struct osr_node_counters {
     uint64_t processes; /* alive now */
     uint64_t spawned;
-    uint64_t messages_sent; /* accepted by this node's senders, and arrived from other nodes */
+    uint64_t messages_sent; /* to processes here, from here and from other nodes; and those for
+                               another node that were dropped here */
     uint64_t messages_received;
     uint64_t messages_dropped;   /* the sum of dropped_… */
     uint64_t messages_forwarded; /* handed to the distribution */
     /* Why messages were dropped, each for one reason. */
     uint64_t dropped_noproc;       /* nobody of that pid or name */
-    uint64_t dropped_noconnection; /* on a node without distribution, for another */
+    uint64_t dropped_noconnection; /* for another node: no connection, or it takes no more */
     uint64_t dropped_ended;        /* in the mailbox of a process that ended */
     uint64_t dropped_late; /* replies that nobody waits for any more, or to an alias that is off */
     uint64_t dropped_flushed; /* down messages, by osr_demonitor() */

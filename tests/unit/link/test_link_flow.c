@@ -246,33 +246,6 @@ START_TEST(the_window_stays_small_behind_a_slow_wire)
 }
 END_TEST
 
-/* Busy from above 1 MiB queued until below 256 KiB; records are taken all the while. */
-START_TEST(busy_has_two_thresholds)
-{
-    size_t lowest_busy = SIZE_MAX, highest_free = 0;
-
-    world.quiet = true;
-    while (!osri_link_is_busy(world.a.link)) {
-        ck_assert_uint_le(osri_link_queued_bytes(world.a.link), OSRI_LINK_BUSY_BYTES);
-        ck_assert_int_eq(world_send(&world.a, 1, big, 1000), OSR_OK);
-    }
-    ck_assert_uint_gt(osri_link_queued_bytes(world.a.link), OSRI_LINK_BUSY_BYTES);
-    ck_assert_int_eq(world_send(&world.a, 1, big, 1000), OSR_OK);
-    while (world_carry(&world.a) || world_carry(&world.b)) {
-        size_t queued = osri_link_queued_bytes(world.a.link);
-
-        if (osri_link_is_busy(world.a.link)) {
-            lowest_busy = queued;
-        } else if (highest_free == 0) {
-            highest_free = queued;
-        }
-    }
-    ck_assert(!osri_link_is_busy(world.a.link));
-    ck_assert_uint_ge(lowest_busy, OSRI_LINK_FREE_BYTES);
-    ck_assert_uint_lt(highest_free, OSRI_LINK_FREE_BYTES);
-}
-END_TEST
-
 /* Idle links tick every quarter of T, which acknowledges what has come, and stay up. */
 START_TEST(idle_links_tick)
 {
@@ -388,7 +361,6 @@ int main(void)
     tcase_add_test(tests, no_more_than_the_window_is_in_flight);
     tcase_add_test(tests, the_window_grows_to_the_peers_limit);
     tcase_add_test(tests, the_window_stays_small_behind_a_slow_wire);
-    tcase_add_test(tests, busy_has_two_thresholds);
     tcase_add_test(tests, idle_links_tick);
     tcase_add_test(tests, traffic_replaces_ticks);
     tcase_add_test(tests, silence_ends_the_link);

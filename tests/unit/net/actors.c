@@ -107,6 +107,26 @@ static void do_send_big(osr_self *self, const actor_send_big *what)
     }
 }
 
+static osr_err do_pour(osr_self *self, const actor *me, const actor_pour *what)
+{
+    actor_big big = {.number = what->first};
+    uint8_t *data;
+    osr_err err = osr_bin_alloc(what->bytes, &big.data, &data);
+
+    if (err != OSR_OK) {
+        return err;
+    }
+    memset(data, 0x5a, what->bytes);
+    for (uint32_t i = 0; i < what->count && err == OSR_OK; i++) {
+        big.number = what->first + i;
+        err = actor_big_send(self, osr_to(what->to), &big);
+        actor_trace_add("%s sent %u%s%s", me->name, big.number, err == OSR_OK ? "" : " ",
+                        err == OSR_OK ? "" : osr_err_name(err));
+    }
+    osr_bin_unref(&big.data);
+    return err;
+}
+
 static void heard(const actor *me, const osr_message *message)
 {
     const actor_note *note = OSR_AS(actor_note, message);
@@ -169,6 +189,8 @@ static osr_err obey(osr_self *self, actor *me, const osr_message *message)
         do_send(self, OSR_AS(actor_send, message));
     } else if (OSR_AS(actor_send_big, message) != NULL) {
         do_send_big(self, OSR_AS(actor_send_big, message));
+    } else if (OSR_AS(actor_pour, message) != NULL) {
+        return do_pour(self, me, OSR_AS(actor_pour, message));
     } else if (OSR_AS(actor_link, message) != NULL) {
         return osr_link(self, OSR_AS(actor_link, message)->to);
     } else if (OSR_AS(actor_unlink, message) != NULL) {

@@ -34,6 +34,9 @@ OSR_MESSAGE(actor_lend, 0x1012, (1, pid, to),
             (2, u32, mode)); /* monitors `to` with an alias and lends it that */
 OSR_MESSAGE(actor_use, 0x1013, (1, pid, pid), (2, u64, ref)); /* sends notes 1 and 2 to the alias */
 
+OSR_MESSAGE(actor_pour, 0x1014, (1, pid, to), (2, u32, first), (3, u32, count),
+            (4, u32, bytes)); /* sends bigs and says so after each: "a sent 3", "a sent 4 EEXIT" */
+
 extern const osr_entry *actor_entry(void);
 
 /* The trace; forgotten by clear. Threads: any. */

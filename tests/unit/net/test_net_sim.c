@@ -511,27 +511,6 @@ START_TEST(disconnect_is_a_nodedown_and_no_more)
 }
 END_TEST
 
-/* While a node is dialed messages wait, up to a bound; then they are dropped and counted, and
- * signals still wait. */
-START_TEST(messages_wait_for_a_dial_up_to_a_bound)
-{
-    osri_net_counters counters;
-
-    osri_sim_cut(world->network, A, B);
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 0,
-         .count = 20000);
-    TELL(a, actor_monitor, .name = osr_str_of("nobody"), .node = osr_str_of("n1@sim"));
-    run_ms(1000);
-    osri_sim_heal(world->network, A, B);
-    run_ms(4000);
-    osri_net_count(world->nodes[A].net, &counters);
-    ck_assert_uint_gt(counters.dropped, 0);
-    ck_assert_uint_eq(actor_trace_count("b note 0"), 1);
-    ck_assert_uint_eq(actor_trace_count("b note 19999"), 0);
-    ck_assert_uint_eq(actor_trace_count("a down noproc"), 1);
-}
-END_TEST
-
 static void send_raw(uint32_t from, const char *to, const void *bytes, size_t size)
 {
     osri_party *party = osri_party_find(world->nodes[from].net, to);
@@ -726,7 +705,6 @@ int main(void)
     tcase_add_test(tests, spawn_needs_the_role);
     tcase_add_test(tests, spawn_list_of_the_certificate_is_kept_to);
     tcase_add_test(tests, disconnect_is_a_nodedown_and_no_more);
-    tcase_add_test(tests, messages_wait_for_a_dial_up_to_a_bound);
     tcase_add_test(tests, malformed_record_ends_its_session_alone);
     tcase_add_test(tests, contradicting_type_is_dropped);
     tcase_add_test(tests, nothing_is_kept_for_processes_that_ended);

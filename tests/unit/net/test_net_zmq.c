@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "dist/net/net.h"
+#include "dist/net/state.h"
 #include "dist/zmq/transport.h"
 #include "lib/core/log.h"
 #include "tests/unit/net/actors.h"
@@ -198,6 +198,44 @@ START_TEST(large_message_arrives)
 }
 END_TEST
 
+/* More than a link takes at once, from several processes and both ways: they wait in line on real
+ * threads, what waits stays within its bound, all arrives. */
+START_TEST(floods_wait_in_line)
+{
+    osr_pid a2 = actor_on(&nodes[0], "a2"), a3 = actor_on(&nodes[0], "a3");
+    osri_lane *lane;
+    uint64_t most = 0;
+    uint64_t until = now_ms() + DEADLINE_MS;
+
+    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .first = 1, .count = 1);
+    await("b note 1");
+    lane = osri_lane_to(&nodes[0].net->lanes, "n1@localhost");
+    TELL(&nodes[0], a, actor_pour, .to = b, .first = 1000, .count = 200, .bytes = 200000);
+    TELL(&nodes[0], a2, actor_pour, .to = b, .first = 2000, .count = 200, .bytes = 100000);
+    TELL(&nodes[0], a3, actor_pour, .to = b, .first = 3000, .count = 200, .bytes = 1000);
+    TELL(&nodes[1], b, actor_pour, .to = a, .first = 4000, .count = 200, .bytes = 200000);
+    while ((actor_trace_count("b big 1199 of 200000") == 0 ||
+            actor_trace_count("b big 2199 of 100000") == 0 ||
+            actor_trace_count("b big 3199 of 1000") == 0 ||
+            actor_trace_count("a big 4199 of 200000") == 0) &&
+           now_ms() < until) {
+        struct timespec moment = {.tv_nsec = 1000000};
+        uint64_t queued = osri_lane_queued(lane);
+
+        most = queued > most ? queued : most;
+        (void)nanosleep(&moment, NULL);
+    }
+    await("b big 1199 of 200000");
+    await("b big 2199 of 100000");
+    await("b big 3199 of 1000");
+    await("a big 4199 of 200000");
+    /* one message more for each sender that looks at the same time */
+    ck_assert_uint_le(most, OSRI_LANE_BUSY_BYTES + 3 * 210000);
+    ck_assert_uint_eq(atomic_load(&lane->waiting), 0);
+}
+END_TEST
+
 /* Calls, spawns, links and monitors do across threads and sockets what they do in the simulation.
  */
 START_TEST(processes_of_two_nodes_work_together)
@@ -287,6 +325,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, messages_arrive_in_order);
     tcase_add_test(tests, large_message_arrives);
+    tcase_add_test(tests, floods_wait_in_line);
     tcase_add_test(tests, processes_of_two_nodes_work_together);
     tcase_add_test(tests, stopped_node_says_goodbye);
     tcase_add_test(tests, simultaneous_dials_agree);

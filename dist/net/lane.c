@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "dist/net/lane.h"
+
+#include <string.h>
+
+#include "dist/identity/name.h"
+#include "lib/core/heap.h"
+
+/* Lanes: admission of messages to what waits for a node.
+ *
+ * Invariants
+ *   I1  given + linked is what waits. A message counts in `given` from before it is given to the
+ *       owner until the owner has routed it; from then on its record counts in `linked`.
+ *   I2  senders are admitted in the order in which they came; their bytes are counted for them when
+ *       they are, so that no later one is faster. While one waits, `busy` is set and no other that
+ *       can wait passes.
+ *   I3  nobody waits in vain: a sender sets `busy` before it looks at the counts for the last time,
+ *       the owner lowers the counts before it looks at `busy` (all sequentially consistent), so one
+ *       of the two sees the other. The owner looks again whenever the counts fall.
+ *   I4  a sender is woken under the lane's mutex, which its process takes before it goes on; so it
+ *       cannot end meanwhile.
+ * Bound: OSRI_LANE_BUSY_BYTES and one message for senders that can wait, OSRI_LANE_BYTES_MAX for
+ *   the others; OSRI_LANES_MAX lanes. */
+
+#define CACHE_MASK (OSRI_LANES_CACHED - 1)
+#define TOLD_EVERY_NS UINT64_C(1000000000)
+
+void osri_lanes_init(osri_lanes *lanes, uint64_t seed)
+{
+    osri_mutex_init(&lanes->mutex, OSRI_RANK_ROUTER);
+    osri_map_init(&lanes->by_name, seed);
+    osri_list_init(&lanes->touched);
+    for (size_t i = 0; i < OSRI_LANES_CACHED; i++) {
+        atomic_init(&lanes->named[i], NULL);
+        atomic_init(&lanes->numbered[i], NULL);
+    }
+}
+
+static osri_lane *lane_new(const char *name)
+{
+    size_t name_bytes = strlen(name) + 1;
+    osri_lane *lane = osri_heap_zalloc(sizeof(*lane) + name_bytes);
+
+    if (lane != NULL) {
+        osri_mutex_init(&lane->mutex, OSRI_RANK_SESSION);
+        osri_list_init(&lane->line);
+        memcpy(lane->name, name, name_bytes);
+    }
+    return lane;
+}
+
+static void lane_free(osri_lane *lane)
+{
+    osri_mutex_fini(&lane->mutex);
+    osri_heap_free(lane, sizeof(*lane) + strlen(lane->name) + 1);
+}
+
+void osri_lanes_fini(osri_lanes *lanes)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&lanes->by_name, &cursor, &at)) {
+        lane_free(at.value);
+    }
+    osri_map_fini(&lanes->by_name);
+    osri_mutex_fini(&lanes->mutex);
+}
+
+/* FNV-1a. */
+static size_t place_of(const char *name)
+{
+    uint32_t hash = 2166136261;
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (uint8_t)*name) * 16777619;
+    }
+    return (hash ^ hash >> 16) & CACHE_MASK;
+}
+
+static osri_lane *find_or_make_locked(osri_lanes *lanes, const char *name)
+{
+    osri_lane *lane = osri_map_get(&lanes->by_name, name, strlen(name));
+
+    if (lane != NULL || osri_map_count(&lanes->by_name) >= OSRI_LANES_MAX ||
+        osri_node_name_check(name, strlen(name)) != OSR_OK) {
+        return lane;
+    }
+    lane = lane_new(name);
+    if (lane != NULL &&
+        osri_map_put(&lanes->by_name, lane->name, strlen(lane->name), lane, NULL) != OSR_OK) {
+        lane_free(lane);
+        lane = NULL;
+    }
+    return lane;
+}
+
+osri_lane *osri_lane_to(osri_lanes *lanes, const char *name)
+{
+    _Atomic(osri_lane *) *place = &lanes->named[place_of(name)];
+    /* acquire: pairs with the release below: the name in it */
+    osri_lane *lane = atomic_load_explicit(place, memory_order_acquire);
+
+    if (lane != NULL && strcmp(lane->name, name) == 0) {
+        return lane;
+    }
+    osri_mutex_lock(&lanes->mutex);
+    lane = find_or_make_locked(lanes, name);
+    osri_mutex_unlock(&lanes->mutex);
+    if (lane != NULL) {
+        /* release: pairs with the acquire above */
+        atomic_store_explicit(place, lane, memory_order_release);
+    }
+    return lane;
+}
+
+osri_lane *osri_lane_cached(const osri_lanes *lanes, uint64_t node)
+{
+    /* acquire: pairs with the release in osri_lane_cache */
+    osri_lane *lane =
+        atomic_load_explicit(&lanes->numbered[node & CACHE_MASK], memory_order_acquire);
+    bool is_it = lane != NULL && atomic_load_explicit(&lane->node, memory_order_relaxed) == node;
+
+    return is_it ? lane : NULL;
+}
+
+void osri_lane_cache(osri_lanes *lanes, uint64_t node, osri_lane *lane)
+{
+    /* release: pairs with the acquire in osri_lane_cached */
+    atomic_store_explicit(&lanes->numbered[node & CACHE_MASK], lane, memory_order_release);
+}
+
+/* ---- admission --------------------------------------------------------------------------- */
+
+static uint64_t queued(const osri_lane *lane)
+{
+    /* seq_cst: see I3 */
+    return atomic_load_explicit(&lane->given, memory_order_seq_cst) +
+           atomic_load_explicit(&lane->linked, memory_order_seq_cst);
+}
+
+static void count_given(osri_lane *lane, uint64_t bytes)
+{
+    /* relaxed: the command that follows carries what it stands for */
+    (void)atomic_fetch_add_explicit(&lane->given, bytes, memory_order_relaxed);
+}
+
+static void line_changed_locked(osri_lane *lane, int change)
+{
+    uint32_t before = atomic_load_explicit(&lane->waiting, memory_order_relaxed);
+
+    atomic_store_explicit(&lane->waiting, before + (uint32_t)change, memory_order_relaxed);
+}
+
+/* Whether the sender may go on at once; from here on the lane is busy if not. */
+static bool may_pass_locked(osri_lane *lane)
+{
+    bool was_busy = atomic_load_explicit(&lane->busy, memory_order_relaxed);
+
+    atomic_store_explicit(&lane->busy, true, memory_order_seq_cst); /* see I3 */
+    if (!osri_list_is_empty(&lane->line) ||
+        queued(lane) > (was_busy ? OSRI_LANE_FREE_BYTES : OSRI_LANE_BUSY_BYTES)) {
+        return false;
+    }
+    atomic_store_explicit(&lane->busy, false, memory_order_seq_cst);
+    return true;
+}
+
+bool osri_lane_enter(osri_lane *lane, uint64_t bytes, osri_sender *sender)
+{
+    bool passes;
+
+    if (!atomic_load_explicit(&lane->busy, memory_order_relaxed) &&
+        osri_lane_queued(lane) <= OSRI_LANE_BUSY_BYTES) {
+        count_given(lane, bytes);
+        return true;
+    }
+    osri_mutex_lock(&lane->mutex);
+    passes = may_pass_locked(lane);
+    if (passes) {
+        count_given(lane, bytes);
+    } else if (sender != NULL) {
+        sender->lane = lane;
+        sender->bytes = bytes;
+        osri_list_push_back(&lane->line, &sender->in_line);
+        line_changed_locked(lane, 1);
+    }
+    osri_mutex_unlock(&lane->mutex);
+    return passes;
+}
+
+bool osri_lane_squeeze(osri_lane *lane, uint64_t bytes)
+{
+    uint64_t most = atomic_load_explicit(&lane->connected, memory_order_relaxed)
+                        ? OSRI_LANE_BYTES_MAX
+                        : OSRI_LANE_DIALING_BYTES_MAX;
+
+    if (osri_lane_queued(lane) > most) {
+        (void)atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
+        return false;
+    }
+    count_given(lane, bytes);
+    return true;
+}
+
+static void end_wait_locked(osri_lane *lane, osri_sender *sender, osri_sender_state state)
+{
+    osri_list_remove(&sender->in_line);
+    line_changed_locked(lane, -1);
+    osri_sender_wake(sender, state);
+}
+
+/* Admits, first come first, until enough waits again. */
+static void admit_locked(osri_lane *lane)
+{
+    osri_list_link *l;
+
+    if (queued(lane) >= OSRI_LANE_FREE_BYTES) {
+        return;
+    }
+    while ((l = osri_list_first(&lane->line)) != NULL && queued(lane) <= OSRI_LANE_BUSY_BYTES) {
+        osri_sender *sender = OSRI_LIST_ENTRY(l, osri_sender, in_line);
+
+        count_given(lane, sender->bytes);
+        end_wait_locked(lane, sender, OSRI_SENDER_ADMITTED);
+    }
+    if (osri_list_is_empty(&lane->line)) {
+        atomic_store_explicit(&lane->busy, false, memory_order_seq_cst);
+    }
+}
+
+static void look_again(osri_lane *lane)
+{
+    /* seq_cst: see I3 */
+    if (!atomic_load_explicit(&lane->busy, memory_order_seq_cst)) {
+        return;
+    }
+    osri_mutex_lock(&lane->mutex);
+    admit_locked(lane);
+    osri_mutex_unlock(&lane->mutex);
+}
+
+bool osri_lane_leave(osri_lane *lane, osri_sender *sender)
+{
+    bool was_in_line;
+
+    osri_mutex_lock(&lane->mutex);
+    was_in_line = osri_list_link_is_listed(&sender->in_line);
+    if (was_in_line) {
+        osri_list_remove(&sender->in_line);
+        line_changed_locked(lane, -1);
+    }
+    osri_mutex_unlock(&lane->mutex);
+    if (was_in_line) {
+        look_again(lane); /* it may have been the last */
+    }
+    return osri_sender_state_of(sender) == OSRI_SENDER_ADMITTED;
+}
+
+void osri_lane_take_back(osri_lane *lane, uint64_t bytes)
+{
+    (void)atomic_fetch_sub_explicit(&lane->given, bytes, memory_order_seq_cst); /* see I3 */
+    look_again(lane);
+}
+
+/* ---- the owner's side -------------------------------------------------------------------- */
+
+static void touch(osri_lanes *lanes, osri_lane *lane)
+{
+    if (!osri_list_link_is_listed(&lane->in_touched)) {
+        osri_list_push_back(&lanes->touched, &lane->in_touched);
+    }
+}
+
+void osri_lane_routed(osri_lanes *lanes, osri_lane *lane, uint64_t bytes)
+{
+    lane->routed += bytes;
+    touch(lanes, lane);
+}
+
+void osri_lane_up(osri_lane *lane, uint64_t node)
+{
+    atomic_store_explicit(&lane->node, node, memory_order_relaxed);
+    atomic_store_explicit(&lane->connected, true, memory_order_relaxed);
+}
+
+void osri_lane_down(osri_lanes *lanes, osri_lane *lane)
+{
+    atomic_store_explicit(&lane->connected, false, memory_order_relaxed);
+    osri_lane_linked(lanes, lane, 0);
+}
+
+void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes)
+{
+    if (bytes != atomic_load_explicit(&lane->linked, memory_order_relaxed)) {
+        atomic_store_explicit(&lane->linked, bytes, memory_order_seq_cst); /* see I3 */
+        touch(lanes, lane);
+    }
+}
+
+void osri_lanes_settle(osri_lanes *lanes)
+{
+    osri_list_link *l;
+
+    while ((l = osri_list_pop_front(&lanes->touched)) != NULL) {
+        osri_lane *lane = OSRI_LIST_ENTRY(l, osri_lane, in_touched);
+
+        (void)atomic_fetch_sub_explicit(&lane->given, lane->routed, memory_order_seq_cst);
+        lane->routed = 0;
+        look_again(lane);
+    }
+}
+
+void osri_lane_end(osri_lane *lane)
+{
+    osri_list_link *l;
+
+    osri_mutex_lock(&lane->mutex);
+    while ((l = osri_list_first(&lane->line)) != NULL) {
+        end_wait_locked(lane, OSRI_LIST_ENTRY(l, osri_sender, in_line), OSRI_SENDER_REFUSED);
+    }
+    atomic_store_explicit(&lane->busy, false, memory_order_seq_cst); /* a new beginning */
+    osri_mutex_unlock(&lane->mutex);
+}
+
+uint64_t osri_lane_refused(osri_lane *lane, uint64_t now_ns)
+{
+    uint64_t all = atomic_load_explicit(&lane->refused, memory_order_relaxed);
+    uint64_t more = all - lane->refused_told;
+
+    if (more == 0 || now_ns < lane->told_ns) {
+        return 0;
+    }
+    lane->refused_told = all;
+    lane->told_ns = now_ns + TOLD_EVERY_NS;
+    return more;
+}
+
+uint64_t osri_lanes_refused(osri_lanes *lanes)
+{
+    uint64_t sum = 0;
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    osri_mutex_lock(&lanes->mutex);
+    while (osri_map_next(&lanes->by_name, &cursor, &at)) {
+        const osri_lane *lane = at.value;
+        sum += atomic_load_explicit(&lane->refused, memory_order_relaxed);
+    }
+    osri_mutex_unlock(&lanes->mutex);
+    return sum;
+}
+
+void osri_lanes_end_all(osri_lanes *lanes)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    osri_mutex_lock(&lanes->mutex);
+    while (osri_map_next(&lanes->by_name, &cursor, &at)) {
+        osri_lane_end(at.value);
+    }
+    osri_mutex_unlock(&lanes->mutex);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#ifndef OSR_DIST_NET_LANE_H
+#define OSR_DIST_NET_LANE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/list.h"
+#include "lib/core/map.h"
+#include "lib/core/mutex.h"
+#include "lib/process/signal.h"
+
+/* The way to one node, as all threads of ours see it: how much waits for it, and the processes that
+ * wait in line until less does (DESIGN.md D11). One for each name that something was sent to; it
+ * lives as long as the net, so that whoever has found it may keep it. */
+
+#define OSRI_LANE_BUSY_BYTES (1024 * 1024)        /* more waits: senders wait, ... */
+#define OSRI_LANE_FREE_BYTES (256 * 1024)         /* ... until less does */
+#define OSRI_LANE_BYTES_MAX (64 * 1024 * 1024)    /* for senders that cannot wait; node connected */
+#define OSRI_LANE_DIALING_BYTES_MAX (1024 * 1024) /* ... and not connected */
+#define OSRI_LANES_MAX 16384                      /* further nodes have none: nobody waits */
+#define OSRI_LANE_APART 64                        /* a cache line: the heap aligns to less */
+#define OSRI_LANES_CACHED 256                     /* a power of two */
+
+typedef struct osri_lane {
+    /* writers: any thread */
+    _Atomic(uint64_t) given;   /* bytes of messages given and not yet routed */
+    atomic_bool busy;          /* written under mutex, and read before it is taken */
+    _Atomic(uint64_t) refused; /* messages: too much waited, and the sender could not */
+
+    uint8_t apart[OSRI_LANE_APART];
+
+    /* writer: owner; readers: any thread */
+    _Atomic(uint64_t) linked; /* bytes in the queue of the link */
+    _Atomic(uint64_t) node;   /* its incarnation that was connected last; 0: none */
+    atomic_bool connected;
+
+    /* owner */
+    osri_list_link in_touched; /* osri_lanes.touched */
+    uint64_t routed;           /* bytes to be taken off `given` */
+    uint64_t refused_told;
+    uint64_t told_ns;
+
+    osri_mutex mutex;          /* OSRI_RANK_SESSION */
+    osri_list line;            /* osri_sender, first come first; guarded_by: mutex */
+    _Atomic(uint32_t) waiting; /* senders in line; written under mutex */
+
+    char name[]; /* constant */
+} osri_lane;
+
+typedef struct osri_lanes {
+    osri_mutex mutex;                              /* OSRI_RANK_ROUTER */
+    osri_map by_name;                              /* name -> osri_lane; guarded_by: mutex */
+    osri_list touched;                             /* owner: to be settled */
+    _Atomic(osri_lane *) named[OSRI_LANES_CACHED]; /* found lately: by the hash of the name, ... */
+    _Atomic(osri_lane *) numbered[OSRI_LANES_CACHED]; /* ... and by node id */
+} osri_lanes;
+
+void osri_lanes_init(osri_lanes *lanes, uint64_t seed);
+void osri_lanes_fini(osri_lanes *lanes);
+
+/* The lane to a node by name, made if there is none; NULL: out of memory, not a name of a
+ * node, or OSRI_LANES_MAX. Threads: any. */
+osri_lane *osri_lane_to(osri_lanes *lanes, const char *name);
+
+/* The lane to this incarnation of a node if it was found lately, else NULL. Threads: any. */
+osri_lane *osri_lane_cached(const osri_lanes *lanes, uint64_t node);
+void osri_lane_cache(osri_lanes *lanes, uint64_t node, osri_lane *lane);
+
+/* Counts a message as given if not too much waits. False: it was not, and the sender, if not NULL,
+ * is in line; its lane and bytes have been set. Threads: any. */
+bool osri_lane_enter(osri_lane *lane, uint64_t bytes, osri_sender *sender);
+
+/* Counts a message as given whose sender cannot wait. False: too much waits, it is dropped.
+ * Threads: any. */
+bool osri_lane_squeeze(osri_lane *lane, uint64_t bytes);
+
+/* Takes a sender out of line; true: it had been admitted. It is not woken afterwards. Threads: any.
+ */
+bool osri_lane_leave(osri_lane *lane, osri_sender *sender);
+
+/* What was counted as given was not. Threads: any. */
+void osri_lane_take_back(osri_lane *lane, uint64_t bytes);
+
+/* A message that was given has been routed, or dropped; noted by osri_lanes_settle(). Owner. */
+void osri_lane_routed(osri_lanes *lanes, osri_lane *lane, uint64_t bytes);
+
+/* A session with this incarnation has begun; or the one that there was has ended. Owner. */
+void osri_lane_up(osri_lane *lane, uint64_t node);
+void osri_lane_down(osri_lanes *lanes, osri_lane *lane);
+
+/* The link has so much in its queue now. Owner. */
+void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes);
+
+/* Lets those go on for whom there is room, on all lanes on which something has changed. Owner. */
+void osri_lanes_settle(osri_lanes *lanes);
+
+/* A session, or an attempt, has ended: what is in line is refused. Owner. */
+void osri_lane_end(osri_lane *lane);
+void osri_lanes_end_all(osri_lanes *lanes);
+
+/* Messages that osri_lane_squeeze() has refused since this last said so; 0 also where it has said
+ * so within a second. Owner. */
+uint64_t osri_lane_refused(osri_lane *lane, uint64_t now_ns);
+
+/* All that were refused, on all lanes. Threads: any. */
+uint64_t osri_lanes_refused(osri_lanes *lanes);
+
+/* Bytes that wait for the node here. Threads: any. */
+static inline uint64_t osri_lane_queued(const osri_lane *lane)
+{
+    return atomic_load_explicit(&lane->given, memory_order_relaxed) +
+           atomic_load_explicit(&lane->linked, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/process/node.h"
+
+/* Messages of processes to other nodes, of which only so much waits: the sender waits in line until
+ * the link takes more, or ends (DESIGN.md D11).
+ *
+ * Invariants
+ *   I1  a process is in at most one line, and in none when it goes on: it leaves before anything
+ *       else, also when it has been told to exit. What is on its stack is not looked at afterwards.
+ *   I2  while it is in line it sends nothing else; so the order of its messages is kept.
+ * Other signals, and senders that cannot wait, go by osri_signal_send(). */
+
+void osri_sender_wake(osri_sender *sender, osri_sender_state state)
+{
+    /* release: pairs with the acquire in osri_sender_state_of */
+    atomic_store_explicit(&sender->state, (uint32_t)state, memory_order_release);
+    osri_process_wake(sender->process);
+}
+
+/* Until it is admitted or refused. */
+static osr_err wait_in_line(osr_self *self, osri_sender *sender, uint64_t deadline_ns)
+{
+    self->stack->activation.sending = sender;
+    osr_err err = osri_process_wait(self, OSRI_WAIT_LINE, deadline_ns);
+    self->stack->activation.sending = NULL;
+    return err == OSR_ETIMEDOUT && osri_sender_state_of(sender) != OSRI_SENDER_WAITS ? OSR_OK : err;
+}
+
+static osr_err send_when_admitted(osr_self *self, const osri_route *route, osri_envelope **signal,
+                                  osri_sender *sender, uint64_t deadline_ns)
+{
+    const osri_remote_ops *remote = self->node->remote;
+    void *context = self->node->remote_context;
+    osr_err err = wait_in_line(self, sender, deadline_ns);
+    if (err == OSR_OK && osri_sender_state_of(sender) == OSRI_SENDER_ADMITTED) {
+        remote->send_admitted(context, route, signal, sender);
+        return OSR_OK;
+    }
+    remote->leave_line(context, sender);
+    if (err == OSR_OK) {
+        osri_signal_return(self->node, route->pid, OSR_REASON_NOCONNECTION, signal);
+    }
+    return err;
+}
+
+osr_err osri_signal_send_waiting(osr_self *self, const osri_route *route, osri_envelope **signal,
+                                 uint64_t deadline_ns)
+{
+    osr_node *node = self->node;
+    if (osri_route_is_here(node, route) || node->remote == NULL) {
+        return osri_signal_send(node, route, signal);
+    }
+    osri_sender sender = {.process = self};
+    osr_err err = OSR_OK;
+    if (!node->remote->try_send(node->remote_context, route, signal, &sender)) {
+        err = send_when_admitted(self, route, signal, &sender, deadline_ns);
+    }
+    if (err == OSR_OK) {
+        osri_count(node, OSRI_COUNT_FORWARDED);
+    }
+    return err;
+}
+
+osr_err osri_signal_send_trying(osr_self *self, const osri_route *route, osri_envelope **signal)
+{
+    osr_node *node = self->node;
+    if (osri_route_is_here(node, route) || node->remote == NULL) {
+        return osri_signal_send(node, route, signal);
+    }
+    if (!node->remote->try_send(node->remote_context, route, signal, NULL)) {
+        return OSR_EBUSY;
+    }
+    osri_count(node, OSRI_COUNT_FORWARDED);
+    return OSR_OK;
+}
