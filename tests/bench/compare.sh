@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# compare.sh BUILD [CASE…]: the benchmarks of the release build in BUILD, of Erlang/OTP and of CAF in turn, three
-# rounds; then a table of the medians. Each line of each run goes to BUILD/bench/runs.txt.
-# `./run bench compare` calls it.
+# compare.sh BUILD [CASE…]: the benchmarks of the release build in BUILD and those of its peers in turn, three rounds
+# (round trips: ten); then a table of the medians. Each line of each run goes to BUILD/bench/runs.txt. The cases on one
+# node have Erlang/OTP and CAF for peers; those over two nodes Erlang/OTP, plain and over TLS, and libzmq with CURVE.
+# `local` and `remote` mean all of either. `./run bench compare` calls it.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -12,13 +13,19 @@ export LC_ALL
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1
 shift
-wanted=${*:-}
+wanted=${*:-local remote}
 out=$build/bench
 rounds=3
+rounds_of_trips=10
 limit=60 # seconds that a run may take
+cookie=osier-bench
+# Erlang's own port mapper, which it starts and does not end.
+ERL_EPMD_PORT=$((20000 + $$ % 12000))
+ERL_EPMD_ADDRESS=127.0.0.1
+export ERL_EPMD_PORT ERL_EPMD_ADDRESS
 
 # Each run takes one half to three seconds on two cores, if all is well.
-sizes()
+local_sizes()
 {
     cat <<'END'
 ping_pong 4000000
@@ -38,10 +45,39 @@ idle_processes 200000
 END
 }
 
+remote_sizes()
+{
+    cat <<'END'
+remote_ping_pong 20000 64
+remote_ping_pong_busy 10000 64
+remote_stream 1000000 64 4
+remote_stream 200000 4096 4
+remote_stream 2000 262144 4
+remote_under_load 100 1000000
+remote_call 20000
+remote_spawn 20000
+node_kill 100000
+many_nodes 1000 10000
+END
+}
+
+# The sizes of all that is wanted, a line each.
+sizes()
+{
+    for name in $wanted; do
+        case $name in
+        local) local_sizes ;;
+        remote) remote_sizes ;;
+        *) { local_sizes && remote_sizes; } | grep "^$name " ;;
+        esac
+    done
+}
+
 check_wanted()
 {
     for name in $wanted; do
-        sizes | grep -q "^$name " || {
+        case $name in local | remote) continue ;; esac
+        { local_sizes && remote_sizes; } | grep -q "^$name " || {
             echo "run: bench compare knows no case $name; see ./run bench list" >&2
             exit 64
         }
@@ -56,13 +92,9 @@ need()
     }
 }
 
-build_peers()
+build_caf()
 {
-    need erlc erlang-nox
-    need erl erlang-nox
     need g++ g++
-    mkdir -p "$out"
-    erlc -o "$out" "$here/peers/erlang/peer_bench.erl"
     [ -n "$(find "$out/peer_caf" -newer "$here/peers/caf/peer_bench.cc" 2>/dev/null)" ] ||
         g++ -O2 -std=c++17 -o "$out/peer_caf" "$here/peers/caf/peer_bench.cc" -lcaf_core -lpthread || {
         echo "run: CAF's program does not build; it needs Debian's libcaf-dev (0.17)" >&2
@@ -70,50 +102,130 @@ build_peers()
     }
 }
 
-# line WHO CASE N [ARG]: the line that it prints, or nothing.
+# A certificate for Erlang's TLS: made for this run, good for this machine.
+make_tls()
+{
+    need openssl openssl
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$out/key.pem" \
+        -out "$out/cert.pem" 2>/dev/null
+    printf '[{server,[{certfile,"%s"},{keyfile,"%s"}]},{client,[{verify,verify_none}]}].\n' \
+        "$out/cert.pem" "$out/key.pem" >"$out/tls.conf"
+}
+
+build_peers()
+{
+    need erlc erlang-nox
+    need erl erlang-nox
+    mkdir -p "$out"
+    erlc -o "$out" "$here/peers/erlang/peer_bench.erl"
+    if sizes | grep -Eqv '^(remote_|node_kill |many_nodes )'; then
+        build_caf
+    fi
+    if sizes | grep -Eq '^(remote_|node_kill )'; then
+        need cc gcc
+        cc -O2 -std=gnu11 -o "$out/peer_zmq" "$here/peers/zmq/peer_bench.c" -lzmq
+        make_tls
+    fi
+}
+
+peer=
+end_peer()
+{
+    if [ -n "$peer" ]; then
+        kill -s TERM "$peer" 2>/dev/null || true
+        wait "$peer" 2>/dev/null || true
+    fi
+    peer=
+}
+
+end_all()
+{
+    end_peer
+    epmd -port "$ERL_EPMD_PORT" -kill >/dev/null 2>&1 || true
+    rm -f "$out/key.pem"
+}
+trap end_all EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# erlang_pair FLAGS CASE N [ARG…]: with a second node.
+erlang_pair()
+{
+    flags="-setcookie $cookie -kernel inet_dist_use_interface {127,0,0,1} $1"
+    shift
+    # shellcheck disable=SC2086 # several flags
+    erl -noshell -noinput +P 4000000 -sname "peer$$@localhost" $flags -pa "$out" -run peer_bench serve >/dev/null &
+    peer=$!
+    # shellcheck disable=SC2086
+    PEER=peer$$@localhost timeout "$limit" erl -noshell -noinput +P 4000000 -sname "main$$@localhost" $flags \
+        -pa "$out" -run peer_bench main "$@" || true
+    end_peer
+}
+
+# The same number of bytes in frames of 64 KiB: what any batching of small messages can reach.
+zmq_stream()
+{
+    timeout "$limit" "$out/peer_zmq" remote_stream $(($1 * $2 / 65536)) 65536
+}
+
+# line WHO CASE N [ARG…]: the line that it prints, or nothing.
 line()
 {
     who=$1
     shift
-    case $who in
-    osier) timeout "$limit" "$build/bin/osier-bench" "$@" ;;
-    erlang) timeout "$limit" erl -noshell -noinput +P 4000000 -pa "$out" -run peer_bench main "$@" ;;
-    caf) timeout "$limit" "$out/peer_caf" "$@" ;;
+    case $who:$1 in
+    osier:*) timeout -k 10 "$((2 * limit))" "$build/bin/osier-bench" "$@" ;;
+    erlang:remote_* | erlang:node_kill) erlang_pair "" "$@" ;;
+    tls:*) erlang_pair "-proto_dist inet_tls -ssl_dist_optfile $out/tls.conf" "$@" ;;
+    erlang:*) timeout "$limit" erl -noshell -noinput +P 4000000 -pa "$out" -run peer_bench main "$@" ;;
+    zmq:remote_stream) zmq_stream "$2" "$3" ;;
+    zmq:*) timeout "$limit" "$out/peer_zmq" remote_ping_pong "$2" "$3" ;;
+    caf:*) timeout "$limit" "$out/peer_caf" "$@" ;;
     esac </dev/null 2>>"$out/errors.txt" | grep '^case=' || true
 }
 
-has()
+# Who runs this case. The one beside a busy process is held against libzmq on an idle machine.
+runners()
 {
-    case $1:$2 in
-    osier:*) ;;
-    *:receive_behind | *:idle_processes | caf:call_backlog | caf:big | caf:timers | caf:restart) return 1 ;;
+    case $1 in
+    many_nodes | receive_behind | idle_processes) echo osier ;;
+    remote_ping_pong* | remote_stream) echo osier erlang tls zmq ;;
+    remote_* | node_kill) echo osier erlang tls ;;
+    call_backlog | big | timers | restart) echo osier erlang ;;
+    *) echo osier erlang caf ;;
     esac
 }
 
-# run_case ROUND CASE N [ARG]
+# run_case ROUND CASE N [ARG…]
 run_case()
 {
     round=$1
     shift
-    for who in osier erlang caf; do
-        has "$who" "$1" || continue
+    for who in $(runners "$1"); do
         result=$(line "$who" "$@")
         echo "$round $who ${result:-case=$1 failed}" >&2
         echo "$who $* | $result" >>"$out/runs.txt"
     done
 }
 
+# In round ROUND this case runs.
+is_due()
+{
+    case $2 in
+    remote_ping_pong*) [ "$1" -le "$rounds_of_trips" ] ;;
+    many_nodes) [ "$1" -le 1 ] ;;
+    *) [ "$1" -le "$rounds" ] ;;
+    esac
+}
+
 run_all()
 {
     : >"$out/runs.txt"
     : >"$out/errors.txt"
-    for round in $(seq "$rounds"); do
+    for round in $(seq "$rounds_of_trips"); do
         sizes | while read -r name arguments; do
-            case " $wanted " in
-            '  ' | *" $name "*) ;;
-            *) continue ;;
-            esac
-            # shellcheck disable=SC2086 # one or two numbers
+            is_due "$round" "$name" || continue
+            # shellcheck disable=SC2086 # one to three numbers
             run_case "$round" "$name" $arguments
         done
     done

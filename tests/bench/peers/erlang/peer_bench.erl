@@ -1,7 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 %% SPDX-FileCopyrightText: The Osier authors
 
-%% The same work as the cases of osier-bench, for Erlang/OTP: prints one line of the same form.
+%% The same work as the cases of osier-bench, for Erlang/OTP: prints one line of the same form. The remote ones run
+%% between this node and the one that the environment variable PEER names.
 -module(peer_bench).
 -compile([export_all, nowarn_export_all]).
 
@@ -9,6 +10,12 @@ main([Case | Args]) ->
     logger:set_primary_config(level, none),
     run(list_to_atom(Case), [list_to_integer(A) || A <- Args]),
     halt(0).
+
+%% The second node: ends with the first one, or when that does not come.
+serve() ->
+    net_kernel:monitor_nodes(true),
+    receive {nodeup, _} -> ok after 20000 -> halt(1) end,
+    receive {nodedown, _} -> halt(0) end.
 
 report(Case, N, Us, More) ->
     S = Us / 1.0e6,
@@ -86,7 +93,96 @@ run(timers, [N]) ->
     {Us, ok} = timer:tc(fun() ->
         Rs = [erlang:start_timer(60000 + I rem 5000, self(), x) || I <- lists:seq(1, N)],
         [erlang:cancel_timer(R) || R <- Rs], ok end),
-    report(timers, N, Us, "").
+    report(timers, N, Us, "");
+
+run(remote_ping_pong, [N, Bytes]) -> ping_pong(remote_ping_pong, N, Bytes);
+run(remote_ping_pong_busy, [N, Bytes]) ->
+    spawn_link(fun busy/0),
+    ping_pong(remote_ping_pong_busy, N, Bytes);
+
+run(remote_stream, [N, Bytes, K]) ->
+    Peer = peer(),
+    Sink = spawn_link(Peer, ?MODULE, sink, [self(), N div K * K]),
+    Bin = rand:bytes(Bytes),
+    {Us, ok} = timer:tc(fun() ->
+        [spawn_link(fun() -> stream(Sink, Bin, N div K) end) || _ <- lists:seq(1, K)],
+        receive {sink_done, _} -> ok end end),
+    report(remote_stream, N div K * K, Us, io_lib:format(" bytes=~b MBps=~.1f", [Bytes, N * Bytes / Us]));
+
+run(remote_under_load, [N, Bytes]) ->
+    Peer = peer(),
+    Self = self(),
+    Sink = spawn_link(Peer, ?MODULE, sink, [Self, N]),
+    Bin = rand:bytes(Bytes),
+    {Us, ok} = timer:tc(fun() ->
+        spawn_link(fun() -> stream(Sink, Bin, N) end),
+        Tripper = spawn_link(fun() -> Self ! {trips, trips_until_done(echo(Peer), rand:bytes(64), [])} end),
+        receive {sink_done, _} -> Tripper ! done, ok end end),
+    Lat = receive {trips, Trips} -> Trips end,
+    report(remote_under_load, N, Us, io_lib:format(" bytes=~b MBps=~.1f trips=~b~s",
+        [Bytes, N * Bytes / Us, length(Lat), percentiles(Lat)]));
+
+run(remote_call, [N]) ->
+    Peer = peer(),
+    {ok, P} = rpc:call(Peer, gen_server, start, [?MODULE, [], []]),
+    {Us, ok} = timer:tc(fun() -> calls(N, P) end),
+    report(remote_call, N, Us, "");
+
+run(remote_spawn, [N]) ->
+    Peer = peer(),
+    Self = self(),
+    {Us, ok} = timer:tc(fun() ->
+        [begin spawn(Peer, ?MODULE, hello, [Self]), receive hello -> ok end end || _ <- lists:seq(1, N)],
+        ok end),
+    report(remote_spawn, N, Us, "");
+
+run(node_kill, [N]) ->
+    Peer = peer(),
+    OsPid = rpc:call(Peer, os, getpid, []),
+    Ps = rpc:call(Peer, ?MODULE, sleepers, [N]),
+    [erlang:monitor(process, P) || P <- Ps],
+    _ = rpc:call(Peer, erlang, node, []),
+    {Us, ok} = timer:tc(fun() -> os:cmd("kill -9 " ++ OsPid), downs(N) end),
+    report(node_kill, N, Us, "").
+
+peer() -> peer(list_to_atom(os:getenv("PEER")), 100).
+peer(Peer, Left) when Left > 0 ->
+    case net_adm:ping(Peer) of
+        pong -> Peer;
+        pang -> timer:sleep(100), peer(Peer, Left - 1)
+    end.
+
+ping_pong(Case, N, Bytes) ->
+    Pong = echo(peer()),
+    Bin = rand:bytes(Bytes),
+    Lat = [trip(Pong, Bin) || _ <- lists:seq(1, N)],
+    report(Case, N, lists:sum(Lat) / 1000, io_lib:format(" bytes=~b~s", [Bytes, percentiles(Lat)])).
+
+echo(Peer) -> spawn_link(Peer, ?MODULE, echo, []).
+trip(Pong, Bin) ->
+    T0 = erlang:monotonic_time(nanosecond),
+    Pong ! {self(), Bin},
+    receive {Pong, Back} when byte_size(Back) =:= byte_size(Bin) -> ok end,
+    erlang:monotonic_time(nanosecond) - T0.
+trips_until_done(Pong, Bin, Lat) ->
+    More = [trip(Pong, Bin) | Lat],
+    receive done -> More after 0 -> trips_until_done(Pong, Bin, More) end.
+percentiles(Lat) ->
+    N = length(Lat),
+    S = list_to_tuple(lists:sort(Lat)),
+    io_lib:format(" p50_us=~.1f p99_us=~.1f",
+                  [element(max(1, N div 2), S) / 1000, element(max(1, N * 99 div 100), S) / 1000]).
+
+busy() -> busy().
+sleepers(N) -> [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, N)].
+hello(To) -> To ! hello.
+echo() -> receive {From, Bin} -> From ! {self(), Bin}, echo() end.
+sink(To, 0) -> To ! {sink_done, self()};
+sink(To, N) -> receive {m, _} -> sink(To, N - 1) end.
+stream(_, _, 0) -> ok;
+stream(To, Bin, N) -> To ! {m, Bin}, stream(To, Bin, N - 1).
+downs(0) -> ok;
+downs(N) -> receive {'DOWN', _, process, _, noconnection} -> downs(N - 1) end.
 
 pong() -> receive {ping, From, I} -> From ! {pong, I}, pong() end.
 ping(0, _, _) -> ok;
