@@ -4,9 +4,11 @@
 
 #include "dist/link/wire.h"
 
-#define QUICK_NS UINT64_C(2000000) /* longer than the fastest by this much: no more growth */
-#define SLOW_NS UINT64_C(8000000)  /* by this much: what is in flight is queueing somewhere */
+/* What is in flight longer than on an empty way queues somewhere, where nothing can pass it: */
+#define DELAY_GROW_NS UINT64_C(1000000) /* up to this much the limit may grow, */
+#define DELAY_MAX_NS UINT64_C(2000000)  /* and above this much it shrinks */
 #define LIMIT_MIN UINT64_C(65536)
+#define REBASE_SAMPLES 16 /* so many slow ones at the least limit: the way itself has changed */
 #define UNASKED_MAX UINT64_C(262144)
 
 void osri_window_init(osri_window *window, uint64_t limit, uint64_t limit_max)
@@ -36,14 +38,32 @@ bool osri_window_sent(osri_window *window, size_t bytes, uint64_t now_ns)
     return true;
 }
 
+/* To what would have been delayed by DELAY_MAX_NS; at most by half at once. */
+static void shrink_limit(osri_window *window, uint64_t delay_ns)
+{
+    uint64_t limit =
+        delay_ns >= 2 * DELAY_MAX_NS ? window->limit / 2 : window->limit * DELAY_MAX_NS / delay_ns;
+
+    window->limit = limit < LIMIT_MIN ? LIMIT_MIN : limit;
+}
+
 static void adjust_limit(osri_window *window, uint64_t took_ns)
 {
+    uint64_t delay_ns;
+
     if (took_ns < window->fastest_ns) {
         window->fastest_ns = took_ns;
     }
-    if (took_ns - window->fastest_ns > SLOW_NS && window->limit / 2 >= LIMIT_MIN) {
-        window->limit /= 2;
-    } else if (window->used_up && took_ns - window->fastest_ns <= QUICK_NS) {
+    delay_ns = took_ns - window->fastest_ns;
+    if (delay_ns <= DELAY_MAX_NS || window->limit > LIMIT_MIN) {
+        window->slow_at_least = 0;
+    } else if (++window->slow_at_least == REBASE_SAMPLES) {
+        window->slow_at_least = 0;
+        window->fastest_ns = took_ns; /* it cannot be our doing */
+    }
+    if (delay_ns > DELAY_MAX_NS) {
+        shrink_limit(window, delay_ns);
+    } else if (window->used_up && delay_ns <= DELAY_GROW_NS) {
         window->limit *= 2;
         window->limit = window->limit > window->limit_max ? window->limit_max : window->limit;
     }
