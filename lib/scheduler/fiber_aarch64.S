@@ -73,8 +73,7 @@ osri_context_jump:
     .cfi_restore x28
     .cfi_restore x29
     .cfi_restore x30
-    mov     x11, x30            /* a jump: return prediction would miss */
-    br      x11
+    ret
     .cfi_endproc
     .size   osri_context_jump, . - osri_context_jump
 

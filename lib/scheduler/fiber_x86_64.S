@@ -3,7 +3,13 @@
 /* System V ABI: rbx, rbp, r12-r15, the control bits of mxcsr and the x87 control word survive a
  * call. A suspended context, from its address upwards:
  *   +0 mxcsr, +4 x87 control word, +8 r15, +16 r14, +24 r13, +32 r12, +40 rbx, +48 rbp, +56 where
- *   to go on */
+ *   to go on
+ * Storing the x87 control word costs as much as all the rest. It is taken to be the usual one while
+ * mxcsr has its usual control bits: fesetround() and its like change both. */
+
+#define MXCSR_CONTROL 0xffc0    /* without the flags of what has happened */
+#define MXCSR_USUAL 0x1f80
+#define X87_USUAL 0x037f
 
     .text
 
@@ -35,20 +41,20 @@ osri_context_jump:
     subq    $8, %rsp
     .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
-    fnstcw  4(%rsp)
-
+    movl    $X87_USUAL, 4(%rsp)
     movl    (%rsp), %eax
-    movzwl  4(%rsp), %ecx
+    andl    $MXCSR_CONTROL, %eax
+    xorl    $MXCSR_USUAL, %eax
+    jne     3f
+1:
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp          /* the other stack has the same layout: the CFI stays true */
 
-    cmpl    (%rsp), %eax        /* loading control words is slow, and they hardly ever differ */
-    je      1f
-    ldmxcsr (%rsp)
-1:
-    cmpw    4(%rsp), %cx
-    je      2f
-    fldcw   4(%rsp)
+    movl    (%rsp), %ecx        /* loading control words is slow, and they hardly ever differ */
+    andl    $MXCSR_CONTROL, %ecx
+    xorl    $MXCSR_USUAL, %ecx
+    orl     %ecx, %eax
+    jne     4f
 2:
     addq    $8, %rsp
     .cfi_adjust_cfa_offset -8
@@ -70,10 +76,23 @@ osri_context_jump:
     popq    %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore rbp
-    popq    %rdx                /* a jump: return prediction would miss */
-    .cfi_adjust_cfa_offset -8
-    .cfi_register rip, rdx
-    jmpq    *%rdx
+    ret
+
+    .cfi_def_cfa rsp, 64
+    .cfi_offset rip, -8
+    .cfi_offset rbp, -16
+    .cfi_offset rbx, -24
+    .cfi_offset r12, -32
+    .cfi_offset r13, -40
+    .cfi_offset r14, -48
+    .cfi_offset r15, -56
+3:
+    fnstcw  4(%rsp)
+    jmp     1b
+4:
+    ldmxcsr (%rsp)
+    fldcw   4(%rsp)
+    jmp     2b
     .cfi_endproc
     .size   osri_context_jump, . - osri_context_jump
 

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "lib/core/barrier.h"
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -98,6 +99,7 @@ static void base_init(osr_node *node, const osr_node_options *options)
     osri_mutex_init(&node->registry_mutex, OSRI_RANK_REGISTRY);
     osri_list_init(&node->waiters);
     osri_run_queue_init(&node->injected);
+    osri_barrier_init();
     osri_stack_pool_init(&node->stacks, NULL);
 }
 
@@ -210,7 +212,7 @@ bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns)
     osri_fiber_thread(&worker->fiber);
     (void)osri_node_tick(node);
     osri_scheduler *scheduler = &node->schedulers[0];
-    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_relaxed);
+    osri_worker_hold(worker, scheduler);
     bool did = osri_scheduler_turn(worker);
     *ret_next_due_ns =
         did || osri_scheduler_has_work(scheduler) || osri_run_queue_any(&worker->pinned)

@@ -2,7 +2,10 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "lib/scheduler/run_queue.h"
 
+#include <sched.h>
 #include <string.h>
+
+#include "lib/core/barrier.h"
 
 /* See run_queue.h for the invariants. */
 
@@ -51,28 +54,57 @@ void osri_run_queue_push(osri_run_queue *queue, osr_self *process)
     osri_spinlock_unlock(&queue->lock);
 }
 
-void osri_run_queue_push_next(osri_run_queue *queue, osr_self *process)
+/* ---- next ------------------------------------------------------------------------------ */
+
+/* Whether it is the user's to touch, until leave(). */
+static inline bool enter(osri_run_queue *queue, osri_next_user *user)
 {
-    if (process->priority == OSR_PRIORITY_LOW) {
-        osri_run_queue_push(queue, process);
-        return;
+    atomic_store_explicit(&user->inside, true, memory_order_relaxed);
+    osri_barrier_light(); /* pairs with the heavy one in osri_run_queue_close_next */
+    /* acquire: pairs with release in osri_run_queue_open_next */
+    if (atomic_load_explicit(&queue->next_user, memory_order_acquire) == user) {
+        return true;
     }
-    /* seq_cst: release for who takes it; and with the sleeper's mark, as in count_add */
-    osr_self *before = atomic_exchange_explicit(&queue->next, process, memory_order_seq_cst);
-    if (before != NULL) {
-        osri_run_queue_push(queue, before);
+    atomic_store_explicit(&user->inside, false, memory_order_relaxed);
+    return false;
+}
+
+static inline void leave(osri_next_user *user)
+{
+    /* release: pairs with acquire in osri_run_queue_close_next */
+    atomic_store_explicit(&user->inside, false, memory_order_release);
+}
+
+/* Puts it there, and returns what was there, or NULL; the process itself where it is not ours. */
+static inline osr_self *put_next(osri_run_queue *queue, osri_next_user *user, osr_self *process)
+{
+    if (!enter(queue, user)) {
+        return process;
+    }
+    osr_self *before = atomic_load_explicit(&queue->next, memory_order_relaxed);
+    /* release: for osri_run_queue_share_next */
+    atomic_store_explicit(&queue->next, process, memory_order_release);
+    leave(user);
+    return before;
+}
+
+void osri_run_queue_push_next(osri_run_queue *queue, osri_next_user *user, osr_self *process)
+{
+    osr_self *listed =
+        process->priority == OSR_PRIORITY_LOW ? process : put_next(queue, user, process);
+    if (listed != NULL) {
+        osri_run_queue_push(queue, listed);
     }
 }
 
-void osri_run_queue_push_new(osri_run_queue *queue, osr_self *process)
+void osri_run_queue_push_new(osri_run_queue *queue, osri_next_user *user, osr_self *process)
 {
     if (process->priority != OSR_PRIORITY_NORMAL ||
         atomic_load_explicit(&queue->count, memory_order_relaxed) < OSRI_FRESH_MIN) {
-        osri_run_queue_push_next(queue, process);
+        osri_run_queue_push_next(queue, user, process);
         return;
     }
-    /* seq_cst: as in osri_run_queue_push_next */
-    osr_self *before = atomic_exchange_explicit(&queue->next, process, memory_order_seq_cst);
+    osr_self *before = put_next(queue, user, process);
     if (before == NULL) {
         return;
     }
@@ -87,15 +119,49 @@ void osri_run_queue_push_new(osri_run_queue *queue, osr_self *process)
     osri_spinlock_unlock(&queue->lock);
 }
 
-osr_self *osri_run_queue_take_next(osri_run_queue *queue)
+osr_self *osri_run_queue_take_next(osri_run_queue *queue, osri_next_user *user)
 {
     if (atomic_load_explicit(&queue->next, memory_order_relaxed) == NULL ||
-        atomic_load_explicit(&queue->high, memory_order_relaxed) != 0) {
+        atomic_load_explicit(&queue->high, memory_order_relaxed) != 0 || !enter(queue, user)) {
         return NULL;
     }
-    /* acquire: pairs with the exchange in osri_run_queue_push_next */
-    return atomic_exchange_explicit(&queue->next, NULL, memory_order_acquire);
+    osr_self *process = atomic_load_explicit(&queue->next, memory_order_relaxed);
+    atomic_store_explicit(&queue->next, NULL, memory_order_relaxed);
+    leave(user);
+    return process;
 }
+
+osri_next_user *osri_run_queue_close_next(osri_run_queue *queue)
+{
+    osri_next_user *user = atomic_load_explicit(&queue->next_user, memory_order_relaxed);
+    if (user == NULL) {
+        return NULL;
+    }
+    atomic_store_explicit(&queue->next_user, NULL, memory_order_relaxed);
+    osri_barrier_heavy(); /* from here on it is seen inside, or sees that it may not enter */
+    while (atomic_load_explicit(&user->inside, memory_order_acquire)) {
+        (void)sched_yield();
+    }
+    return user;
+}
+
+void osri_run_queue_open_next(osri_run_queue *queue, osri_next_user *user)
+{
+    /* release: pairs with acquire in enter() */
+    atomic_store_explicit(&queue->next_user, user, memory_order_release);
+}
+
+void osri_run_queue_share_next(osri_run_queue *queue)
+{
+    /* acquire: pairs with release in put_next */
+    osr_self *process = atomic_load_explicit(&queue->next, memory_order_acquire);
+    if (process != NULL) {
+        atomic_store_explicit(&queue->next, NULL, memory_order_relaxed);
+        osri_run_queue_push(queue, process);
+    }
+}
+
+/* ---- the lists ------------------------------------------------------------------------- */
 
 static osr_self *take_first_locked(osri_run_queue *queue, osr_priority priority)
 {
@@ -161,40 +227,30 @@ static osr_self *take_locked(osri_run_queue *queue)
     return process != NULL ? process : take_below_high_locked(queue);
 }
 
-osr_self *osri_run_queue_pop(osri_run_queue *queue, bool *ret_inherits)
+osr_self *osri_run_queue_pop_listed(osri_run_queue *queue)
 {
-    osr_self *process = osri_run_queue_take_next(queue);
-    *ret_inherits = process != NULL;
-    if (process != NULL || !osri_run_queue_any(queue)) {
-        return process;
+    if (!osri_run_queue_any_listed(queue)) {
+        return NULL;
     }
     osri_spinlock_lock(&queue->lock);
-    process = take_locked(queue);
+    osr_self *process = take_locked(queue);
     if (process != NULL) {
         count_add(queue, UINT32_MAX);
     }
     osri_spinlock_unlock(&queue->lock);
-    if (process == NULL) { /* high came and went meanwhile */
-        process = osri_run_queue_take_next(queue);
-        *ret_inherits = process != NULL;
-    }
     return process;
 }
 
-osr_self *osri_run_queue_steal(osri_run_queue *queue, bool and_next)
+osr_self *osri_run_queue_pop(osri_run_queue *queue, osri_next_user *user, bool *ret_inherits)
 {
-    osr_self *process = NULL;
-    if (osri_run_queue_any_listed(queue)) {
-        osri_spinlock_lock(&queue->lock);
-        process = take_locked(queue);
-        if (process != NULL) {
-            count_add(queue, UINT32_MAX);
-        }
-        osri_spinlock_unlock(&queue->lock);
+    osr_self *process = osri_run_queue_take_next(queue, user);
+    *ret_inherits = process != NULL;
+    if (process == NULL) {
+        process = osri_run_queue_pop_listed(queue);
     }
-    if (process == NULL && and_next) {
-        /* acquire: pairs with the exchange in osri_run_queue_push_next */
-        process = atomic_exchange_explicit(&queue->next, NULL, memory_order_acquire);
+    if (process == NULL) { /* high came and went meanwhile */
+        process = osri_run_queue_take_next(queue, user);
+        *ret_inherits = process != NULL;
     }
     return process;
 }

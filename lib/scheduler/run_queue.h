@@ -24,9 +24,10 @@
  *       is taken from the lists below high, and of as many of these one from low: nobody starves.
  *       Likewise one of OSRI_PRIORITY_SHARE of normal priority comes from the list, not from the
  *       fresh.
- *   Q4  a thief leaves `next` alone unless its queue's own turn lasts: two processes that wake each
- *       other stay on one core.
- * Threads: any. */
+ *   Q4  `next` is touched by its user only, the worker that holds the scheduler, with no exchange
+ *       and no lock: two processes that wake each other stay on one core. Who wants to change that
+ *       closes it first and waits until its user is out of it (osri_run_queue_close_next).
+ * Threads: any; where a user is asked for, its own. */
 #define OSRI_PRIORITIES 3
 #define OSRI_PRIORITY_SHARE 8
 
@@ -34,10 +35,16 @@ typedef struct osri_run_list {
     osr_self *first, *last;
 } osri_run_list;
 
+/* Who may touch a `next`; one a worker. */
+typedef struct osri_next_user {
+    atomic_bool inside; /* writer: its thread; it touches one now */
+} osri_next_user;
+
 typedef struct osri_run_queue {
     osri_spinlock lock;
     osri_run_list lists[OSRI_PRIORITIES]; /* by osr_priority; guarded_by: lock */
-    _Atomic(osr_self *) next;             /* any thread, by exchange */
+    _Atomic(osr_self *) next;             /* writer: next_user's thread; who has closed it */
+    _Atomic(osri_next_user *) next_user;  /* NULL: closed, or none */
     _Atomic(uint32_t) high;               /* in the list of high; written under lock */
     osr_self *fresh;       /* guarded_by: lock; new processes, newest first, through queue_next */
     uint32_t until_listed; /* guarded_by: lock; fresh ones that may come before one from the list */
@@ -56,19 +63,30 @@ void osri_run_queue_push(osri_run_queue *queue, osr_self *process);
  * in `next` goes before them instead of behind: a tree of spawns is then walked depth first, on
  * stacks that are warm, instead of all of it being alive at once (DESIGN.md D2). */
 #define OSRI_FRESH_MIN 32
-void osri_run_queue_push_new(osri_run_queue *queue, osr_self *process);
+void osri_run_queue_push_new(osri_run_queue *queue, osri_next_user *user, osr_self *process);
 
-/* Into `next`; what was there goes to the end of its list. */
-void osri_run_queue_push_next(osri_run_queue *queue, osr_self *process);
+/* Into `next`; what was there goes to the end of its list. By another than its user: to the end of
+ * its list. */
+void osri_run_queue_push_next(osri_run_queue *queue, osri_next_user *user, osr_self *process);
 
 /* The next process, or NULL. ret_inherits: it came from `next`. */
-osr_self *osri_run_queue_pop(osri_run_queue *queue, bool *ret_inherits);
+osr_self *osri_run_queue_pop(osri_run_queue *queue, osri_next_user *user, bool *ret_inherits);
+
+/* The same of the lists only: for a thief, and for queues that nobody is the user of. */
+osr_self *osri_run_queue_pop_listed(osri_run_queue *queue);
 
 /* What is in `next`, if it is its turn; else NULL. Costs a load while there is nothing. */
-osr_self *osri_run_queue_take_next(osri_run_queue *queue);
+osr_self *osri_run_queue_take_next(osri_run_queue *queue, osri_next_user *user);
 
-/* For a thief: the first of the lists, else, with and_next, what is in `next`; or NULL. */
-osr_self *osri_run_queue_steal(osri_run_queue *queue, bool and_next);
+/* Takes `next` from its user, which is returned (NULL: there is none) and is not inside when this
+ * returns. Threads: one at a time. */
+osri_next_user *osri_run_queue_close_next(osri_run_queue *queue);
+
+/* Gives it to one: back, or to another. */
+void osri_run_queue_open_next(osri_run_queue *queue, osri_next_user *user);
+
+/* While it is closed: puts what is there at the end of its list, where thieves find it. */
+void osri_run_queue_share_next(osri_run_queue *queue);
 
 /* Whether there may be something in the lists: what a thief may always take. */
 static inline bool osri_run_queue_any_listed(const osri_run_queue *queue)

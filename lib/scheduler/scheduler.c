@@ -56,6 +56,12 @@ void osri_worker_init(osri_worker *worker, osr_node *node, osri_scheduler *sched
     osri_stack_cache_init(&worker->stacks, &node->stacks);
 }
 
+void osri_worker_hold(osri_worker *worker, osri_scheduler *scheduler)
+{
+    osri_run_queue_open_next(&scheduler->queue, &worker->next_user);
+    atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_release);
+}
+
 void osri_worker_fini(osri_worker *worker)
 {
     osri_stack_cache_fini(&worker->stacks);
@@ -80,7 +86,8 @@ static osri_scheduler *scheduler_here(const osr_node *node)
     return worker == NULL ? NULL : scheduler_of(worker);
 }
 
-static void ready_at(osri_scheduler *scheduler, osr_self *process, bool is_new)
+/* worker: whose scheduler it is. */
+static void ready_at(osri_worker *worker, osri_scheduler *scheduler, osr_self *process, bool is_new)
 {
     osr_node *node = process->node;
     osri_process_set_state(process, OSRI_PROCESS_READY);
@@ -89,9 +96,9 @@ static void ready_at(osri_scheduler *scheduler, osr_self *process, bool is_new)
     } else if (scheduler != NULL) {
         bool was_busy = osri_run_queue_any(&scheduler->queue);
         if (is_new) {
-            osri_run_queue_push_new(&scheduler->queue, process);
+            osri_run_queue_push_new(&scheduler->queue, &worker->next_user, process);
         } else {
-            osri_run_queue_push_next(&scheduler->queue, process);
+            osri_run_queue_push_next(&scheduler->queue, &worker->next_user, process);
         }
         osri_threads_wake(scheduler);
         if (was_busy) { /* one alone runs here as soon as this turn ends */
@@ -103,19 +110,26 @@ static void ready_at(osri_scheduler *scheduler, osr_self *process, bool is_new)
     }
 }
 
+static void ready_here(osr_self *process, bool is_new)
+{
+    osri_worker *worker = osri_worker_of(process->node);
+    ready_at(worker, worker == NULL ? NULL : scheduler_of(worker), process, is_new);
+}
+
 void osri_process_ready(osr_self *process)
 {
-    ready_at(scheduler_here(process->node), process, false);
+    ready_here(process, false);
 }
 
 void osri_process_ready_by(const osr_self *self, osr_self *process)
 {
-    ready_at(scheduler_of(osri_worker_of_running(self)), process, false);
+    osri_worker *worker = osri_worker_of_running(self);
+    ready_at(worker, scheduler_of(worker), process, false);
 }
 
 void osri_process_ready_new(osr_self *process)
 {
-    ready_at(scheduler_here(process->node), process, true);
+    ready_here(process, true);
 }
 
 void osri_process_ready_later(osr_self *process)
@@ -398,35 +412,29 @@ static bool is_passable(osr_self *process)
            osri_process_has_come(process);
 }
 
-/* The process to go on with, with the turn's mark off; or NULL, with it as it was. */
-static osr_self *take_passable(osri_worker *worker, osri_scheduler *scheduler, int32_t budget)
+/* The process to go on with, or NULL. The turn's mark stays on: nothing of the scheduler but its
+ * queue is touched, which may be another's at any moment. */
+static osr_self *take_passable(osri_worker *worker, osri_scheduler *scheduler)
 {
-    if (atomic_load_explicit(&scheduler->queue.next, memory_order_relaxed) == NULL ||
-        !turn_mark_off(worker, scheduler)) {
-        return NULL; /* or lost: the scheduler's fiber finds out, too */
-    }
-    osr_self *process = osri_run_queue_take_next(&scheduler->queue);
-    if (process != NULL && is_passable(process)) {
-        scheduler->budget = budget;
+    osr_self *process = osri_run_queue_take_next(&scheduler->queue, &worker->next_user);
+    if (process == NULL || is_passable(process)) {
         return process;
     }
-    if (process != NULL) {
-        osri_run_queue_push_next(&scheduler->queue, process);
-    }
-    turn_mark_on(worker, scheduler);
+    osri_run_queue_push_next(&scheduler->queue, &worker->next_user, process);
+    osri_threads_wake(scheduler); /* whose it may be by now, and asleep since it found nothing */
     return NULL;
 }
 
 void osri_process_step_aside(osr_self *self)
 {
     osri_worker *worker = osri_worker_of_running(self);
-    osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_relaxed);
+    osri_scheduler *scheduler = scheduler_of(worker);
     osr_self *process = NULL;
     osri_activation *activation = &self->stack->activation;
     activation->resumer = NULL;
     if (scheduler != NULL && self->home == NULL && activation->wait != OSRI_WAIT_TURN &&
         activation->budget > 1) {
-        process = take_passable(worker, scheduler, activation->budget - 1);
+        process = take_passable(worker, scheduler);
     }
     if (process == NULL) {
         osri_fiber_switch(&self->stack->fiber, &worker->fiber);
@@ -434,9 +442,8 @@ void osri_process_step_aside(osr_self *self)
     }
     worker->aside = self;
     worker->running = process;
-    process->stack->activation.budget = scheduler->budget;
+    process->stack->activation.budget = activation->budget - 1;
     show_running(worker, scheduler, process);
-    turn_mark_on(worker, scheduler);
     osri_fiber_pass(&self->stack->fiber, &process->stack->fiber, &worker->fiber);
 }
 
@@ -461,20 +468,12 @@ void osri_process_arrive(osr_self *self)
 
 /* ---- what to run ----------------------------------------------------------------------- */
 
-/* Whether the watch thread has seen its turn last, so that what lies in `next` waits for nothing.
- * */
-static bool lasts(const osri_scheduler *scheduler)
-{
-    return atomic_load_explicit(&scheduler->lasts, memory_order_relaxed);
-}
-
 static osr_self *steal(osri_scheduler *scheduler)
 {
     osr_node *node = scheduler->node;
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
         osri_scheduler *victim = &node->schedulers[scheduler->victim % node->scheduler_count];
-        osr_self *process =
-            victim == scheduler ? NULL : osri_run_queue_steal(&victim->queue, lasts(victim));
+        osr_self *process = victim == scheduler ? NULL : osri_run_queue_pop_listed(&victim->queue);
         if (process != NULL) {
             return process;
         }
@@ -485,27 +484,26 @@ static osr_self *steal(osri_scheduler *scheduler)
 
 static osr_self *from_shared(osri_scheduler *scheduler)
 {
-    bool inherits;
     scheduler->turns_until_fair = TURNS_UNTIL_FAIR;
-    return osri_run_queue_pop(&scheduler->node->injected, &inherits);
+    return osri_run_queue_pop_listed(&scheduler->node->injected);
 }
 
 /* One from `next` goes on with the budget that is left; with none left it waits like everybody. */
-static osr_self *from_own(osri_scheduler *scheduler, bool *ret_inherits)
+static osr_self *from_own(osri_worker *worker, osri_scheduler *scheduler, bool *ret_inherits)
 {
-    osr_self *process = osri_run_queue_pop(&scheduler->queue, ret_inherits);
+    osri_next_user *user = &worker->next_user;
+    osr_self *process = osri_run_queue_pop(&scheduler->queue, user, ret_inherits);
     if (process != NULL && *ret_inherits && scheduler->budget <= 0) {
         osri_run_queue_push(&scheduler->queue, process);
-        process = osri_run_queue_pop(&scheduler->queue, ret_inherits);
+        process = osri_run_queue_pop(&scheduler->queue, user, ret_inherits);
     }
     return process;
 }
 
 static osr_self *from_pinned(osri_worker *worker)
 {
-    bool inherits;
     worker->was_pinned = !worker->was_pinned;
-    return worker->was_pinned ? osri_run_queue_pop(&worker->pinned, &inherits) : NULL;
+    return worker->was_pinned ? osri_run_queue_pop_listed(&worker->pinned) : NULL;
 }
 
 static osr_self *next_process(osri_worker *worker, osri_scheduler *scheduler)
@@ -516,7 +514,7 @@ static osr_self *next_process(osri_worker *worker, osri_scheduler *scheduler)
         process = from_shared(scheduler);
     }
     if (process == NULL) {
-        process = from_own(scheduler, &inherits);
+        process = from_own(worker, scheduler, &inherits);
     }
     if (process == NULL) {
         process = from_shared(scheduler);
@@ -525,7 +523,7 @@ static osr_self *next_process(osri_worker *worker, osri_scheduler *scheduler)
         process = steal(scheduler);
     }
     if (process == NULL) {
-        process = osri_run_queue_pop(&worker->pinned, &inherits);
+        process = osri_run_queue_pop_listed(&worker->pinned);
     }
     if (!inherits) {
         scheduler->budget = OSRI_TURN_MESSAGES;
@@ -540,9 +538,7 @@ bool osri_scheduler_has_work(const osri_scheduler *scheduler)
         return true;
     }
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
-        const osri_scheduler *other = &node->schedulers[i];
-        if (osri_run_queue_any_listed(&other->queue) ||
-            (lasts(other) && osri_run_queue_any(&other->queue))) {
+        if (osri_run_queue_any_listed(&node->schedulers[i].queue)) {
             return true;
         }
     }
@@ -583,8 +579,7 @@ bool osri_scheduler_turn(osri_worker *worker)
 
 bool osri_worker_turn_pinned(osri_worker *worker)
 {
-    bool inherits;
-    osr_self *process = osri_run_queue_pop(&worker->pinned, &inherits);
+    osr_self *process = osri_run_queue_pop_listed(&worker->pinned);
     if (process != NULL) {
         process_turn(worker, NULL, process);
     }

@@ -19,6 +19,7 @@
  *                        the
  *                        scheduler away from a worker in its turn. Whoever wins the exchange has
  *                        it.
+ *   queue.next           the worker that holds it, see run_queue.h
  *   queue, wheel under the lock inside it, so that a worker that lost the scheduler may still push.
  *   */
 
@@ -40,7 +41,6 @@ struct osri_scheduler {
     _Atomic(uintptr_t) holder;
     _Atomic(uint64_t) turns;     /* writer: holder; the watch thread sees a turn that lasts */
     _Atomic(osr_self *) running; /* writer: holder */
-    atomic_bool lasts; /* writer: watch thread; its turn lasts: what is in `next` may be stolen */
     atomic_bool sleeping; /* its worker sleeps or is about to: whoever clears it must unpark */
 };
 
@@ -54,6 +54,7 @@ struct osri_worker {
     osr_self *aside; /* owner: this thread; has passed it on and is to be parked; else NULL */
     osr_parker *parker;
     void *thread;
+    osri_next_user next_user;
     osri_run_queue pinned;                  /* processes whose home this is */
     bool was_pinned;                        /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;                /* owner: this thread */
@@ -82,6 +83,9 @@ bool osri_scheduler_turn(osri_worker *worker);
 /* One turn of a process that is pinned to this worker, which holds no scheduler. False: there is
  * none. */
 bool osri_worker_turn_pinned(osri_worker *worker);
+
+/* The worker holds the scheduler from now on: before anybody else sees either of them. */
+void osri_worker_hold(osri_worker *worker, osri_scheduler *scheduler);
 
 /* The scheduler that this thread holds, or the first: one whose wheel somebody watches, once
  * osri_threads_wake() has been called. */

@@ -244,7 +244,7 @@ static osr_err worker_new(osr_node *node, osri_scheduler *scheduler, osri_worker
         return err;
     }
     if (scheduler != NULL) {
-        atomic_store_explicit(&scheduler->holder, (uintptr_t)worker, memory_order_release);
+        osri_worker_hold(worker, scheduler);
     }
     *ret_worker = worker;
     return OSR_OK;
@@ -384,13 +384,16 @@ static void hand_over(osri_scheduler *scheduler)
     if (spare == NULL) {
         return;
     }
+    osri_next_user *user = osri_run_queue_close_next(&scheduler->queue);
     /* acq_rel: acquire pairs with release in run(); release: pairs with the failed exchange there
      */
     if (!atomic_compare_exchange_strong_explicit(&scheduler->holder, &holder, (uintptr_t)spare,
                                                  memory_order_acq_rel, memory_order_relaxed)) {
+        osri_run_queue_open_next(&scheduler->queue, user);
         spare_give_back(node, spare);
         return;
     }
+    osri_run_queue_open_next(&scheduler->queue, &spare->next_user);
     name_stuck(scheduler);
     osri_mutex_lock(&node->threads->mutex);
     spare->promised = false;
@@ -398,6 +401,20 @@ static void hand_over(osri_scheduler *scheduler)
     atomic_store_explicit(&spare->scheduler, scheduler, memory_order_release);
     osri_mutex_unlock(&node->threads->mutex);
     node->env->unpark(node->env->context, spare->parker);
+}
+
+/* Its turn lasts: what lies in `next` is not to wait for its end. */
+static void share_next(osri_scheduler *scheduler)
+{
+    if (!osri_run_queue_any(&scheduler->queue)) {
+        return;
+    }
+    osri_next_user *user = osri_run_queue_close_next(&scheduler->queue);
+    if (user != NULL) {
+        osri_run_queue_share_next(&scheduler->queue);
+        osri_run_queue_open_next(&scheduler->queue, user);
+    }
+    osri_threads_wake_one(scheduler->node);
 }
 
 static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
@@ -408,15 +425,10 @@ static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
     if (turns != threads->watched_turns[i] || (holder & OSRI_IN_TURN) == 0) {
         threads->watched_turns[i] = turns;
         threads->watched_looks[i] = 0;
-        atomic_store_explicit(&scheduler->lasts, false, memory_order_relaxed);
         return;
     }
     threads->watched_looks[i] += 1;
-    /* seq_cst: before the look for a sleeper, who looks at it after its mark */
-    atomic_store_explicit(&scheduler->lasts, true, memory_order_seq_cst);
-    if (osri_run_queue_any(&scheduler->queue)) {
-        osri_threads_wake_one(scheduler->node);
-    }
+    share_next(scheduler);
     if (threads->watched_looks[i] >= STUCK_LOOKS) {
         threads->watched_looks[i] = 0;
         hand_over(scheduler);
@@ -538,6 +550,7 @@ void osri_threads_stop(osr_node *node)
     }
     threads->workers = NULL;
     for (uint32_t i = 0; i < node->scheduler_count; i++) {
+        osri_run_queue_open_next(&node->schedulers[i].queue, NULL);
         atomic_store_explicit(&node->schedulers[i].holder, (uintptr_t)0, memory_order_release);
     }
     threads_free(node);
