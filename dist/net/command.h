@@ -17,8 +17,10 @@
 
 typedef enum osri_command_kind {
     OSRI_COMMAND_SIGNAL = 1, /* route, signal */
-    OSRI_COMMAND_CONNECT,    /* node */
+    OSRI_COMMAND_CONNECT,    /* node; on: somebody asked for just this */
     OSRI_COMMAND_DISCONNECT, /* node */
+    OSRI_COMMAND_WANT,       /* node; on, or no longer */
+    OSRI_COMMAND_DRAIN,      /* on, or no longer */
     OSRI_COMMAND_RESOLVED,   /* node, err, endpoint, key, text in name */
     OSRI_COMMAND_LEAVE,
 } osri_command_kind;
@@ -27,6 +29,7 @@ typedef struct osri_command {
     struct osri_command *next;
     osri_command_kind kind;
     osr_err err;
+    bool on;
     osr_pid pid;
     osri_envelope *signal; /* owned */
     osri_lane *lane;       /* on which `given` bytes are counted for it; NULL: on none */

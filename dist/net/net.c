@@ -137,23 +137,42 @@ static void leave_line(void *context, osri_sender *sender)
     }
 }
 
-static osr_err ask(osri_net *net, osri_command_kind kind, const char *node)
+static osr_err ask(osri_net *net, osri_command_kind kind, const char *node, bool on)
 {
-    osri_command *command;
+    osri_command *command = osri_command_new(kind, NULL, node);
 
-    if (node == NULL || osri_node_name_check(node, strlen(node)) != OSR_OK) {
-        return OSR_EINVAL;
-    }
-    command = osri_command_new(kind, NULL, node);
     if (command == NULL) {
         return OSR_ENOMEM;
     }
+    command->on = on;
     return push(net, command) ? OSR_OK : OSR_ESTOPPED;
 }
 
-static osr_err connect_node(void *context, const char *node)
+static osr_err ask_of(osri_net *net, osri_command_kind kind, const char *node, bool on)
 {
-    return ask(context, OSRI_COMMAND_CONNECT, node);
+    bool named = node != NULL && osri_node_name_check(node, strlen(node)) == OSR_OK;
+
+    return named ? ask(net, kind, node, on) : OSR_EINVAL;
+}
+
+static osr_err connect_node(void *context, const char *node, bool asked)
+{
+    return ask_of(context, OSRI_COMMAND_CONNECT, node, asked);
+}
+
+osr_err osri_net_want(osri_net *net, const char *name, bool wanted)
+{
+    return ask_of(net, OSRI_COMMAND_WANT, name, wanted);
+}
+
+static osr_err want_node(void *context, const char *node, bool wanted)
+{
+    return osri_net_want(context, node, wanted);
+}
+
+static osr_err drain(void *context, bool draining)
+{
+    return ask(context, OSRI_COMMAND_DRAIN, NULL, draining);
 }
 
 static osr_err disconnect_node(void *context, const char *node)
@@ -163,7 +182,7 @@ static osr_err disconnect_node(void *context, const char *node)
     if (node == NULL || !osri_directory_is_up_name(&net->directory, node)) {
         return OSR_ENOTFOUND;
     }
-    return ask(net, OSRI_COMMAND_DISCONNECT, node);
+    return ask_of(net, OSRI_COMMAND_DISCONNECT, node, true);
 }
 
 static const char *name_of(void *context, uint64_t node)
@@ -264,16 +283,23 @@ static void leave(osri_net *net)
     osri_parties_refuse_all(net);
 }
 
-static void do_connect(osri_net *net, const char *name)
+static void do_connect(osri_net *net, const char *name, bool asked)
 {
-    osri_party *party = NULL;
+    osri_party *party = osri_party_find(net, name);
 
-    if (strcmp(name, osr_node_name(net->node)) != 0) {
-        party = osri_party_get(net, name);
+    if (strcmp(name, osr_node_name(net->node)) == 0 || (party != NULL && party->up != NULL)) {
+        return;
     }
-    if (party != NULL) {
-        osri_party_dial(party, net);
+    if (net->leaving || (!asked && !osri_party_may_dial(net, party))) {
+        osri_node_unreachable(net->node, name, "not_connected");
+        return;
     }
+    party = osri_party_get(net, name);
+    if (party == NULL) {
+        osri_node_unreachable(net->node, name, osri_down_name(OSRI_DOWN_NO_MEMORY));
+        return;
+    }
+    osri_party_dial(party, net);
 }
 
 static void do_disconnect(osri_net *net, const char *name)
@@ -292,10 +318,16 @@ static void do_command(osri_net *net, osri_command *command)
         osri_route_command(net, command);
         return;
     case OSRI_COMMAND_CONNECT:
-        do_connect(net, command->node);
+        do_connect(net, command->node, command->on);
         break;
     case OSRI_COMMAND_DISCONNECT:
         do_disconnect(net, command->node);
+        break;
+    case OSRI_COMMAND_WANT:
+        osri_party_want(net, command->node, command->on);
+        break;
+    case OSRI_COMMAND_DRAIN:
+        osri_net_members_drain(net, command->on);
         break;
     case OSRI_COMMAND_RESOLVED:
         osri_party_resolved(net, command);
@@ -345,6 +377,7 @@ static bool tick(osri_net *net)
     net->due_ns = UINT64_MAX;
     osri_sessions_tick(net, now_ns);
     osri_parties_tick(net, now_ns);
+    osri_net_members_tick(net, now_ns);
     return true;
 }
 
@@ -463,6 +496,7 @@ static void free_net(osri_net *net)
     osri_map_fini(&net->conns);
     free_parties(net);
     osri_lanes_fini(&net->lanes);
+    osri_members_fini(&net->members);
     osri_directory_fini(&net->directory);
     for (unsigned i = 0; i < OSRI_NET_DEPTH; i++) {
         osri_link_actions_free(&net->actions[i]);
@@ -504,6 +538,8 @@ static const osri_remote_ops remote_ops = {
     .name_of = name_of,
     .is_connected = is_connected,
     .peers = peers,
+    .want = want_node,
+    .drain = drain,
     .close = close_net,
 };
 
@@ -546,14 +582,14 @@ static osr_err want_joins(osri_net *net)
         if (party == NULL) {
             return OSR_ENOMEM;
         }
-        party->wanted = true;
+        party->wants++;
         party->redial_ns = 0; /* the first turn dials */
         net->due_ns = 0;
     }
     return OSR_OK;
 }
 
-static void init_net(osri_net *net, osr_node *node, const osri_net_options *options)
+static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *options)
 {
     uint64_t seed;
 
@@ -573,6 +609,7 @@ static void init_net(osri_net *net, osr_node *node, const osri_net_options *opti
     osri_list_init(&net->sessions);
     atomic_init(&net->has_owner, false);
     atomic_init(&net->has_left, false);
+    return osri_net_members_init(net, seed);
 }
 
 osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net **ret_net)
@@ -590,7 +627,7 @@ osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net *
     if (net == NULL) {
         return OSR_ENOMEM;
     }
-    init_net(net, node, options);
+    err = init_net(net, node, options);
     for (unsigned i = 0; i < OSRI_NET_DEPTH && err == OSR_OK; i++) {
         err = osri_link_actions_new(&net->actions[i]);
     }
@@ -601,6 +638,7 @@ osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net *
         return err;
     }
     osri_node_set_remote(node, &remote_ops, net);
+    osri_net_members_tell_self(net);
     *ret_net = net;
     return OSR_OK;
 }

@@ -7,6 +7,7 @@
 #include "dist/transport.h"
 #include "lib/core/log.h"
 #include "lib/process/signal.h"
+#include "osier/dist.h"
 
 /* The distribution of one node: its connections, dialing, the routing of signals and what fires
  * when a connection ends. It needs a transport, an identity and somebody who finds addresses; so a
@@ -43,6 +44,8 @@ typedef struct osri_net_options {
     uint32_t label_count;
     const char *const *joins; /* nodes to be connected with always; copied */
     uint32_t join_count;
+    const char *endpoint; /* where others are told that we accept; NULL, "": nowhere */
+    osr_auto_connect auto_connect;
     uint64_t os_pid;
     bool hidden;
 
@@ -79,6 +82,10 @@ bool osri_net_has_left(const osri_net *net);
 /* options.context of the net that the node has; NULL: it has none. Threads: any, not while the node
  * stops. */
 void *osri_net_context_of(const osr_node *node);
+
+/* Keeps the node connected from now on, redialing it; or no longer. Wants add up. Threads: any.
+ * Errors: OSR_EINVAL not a node's name; OSR_ENOMEM; OSR_ESTOPPED. */
+osr_err osri_net_want(osri_net *net, const char *name, bool wanted);
 
 /* A number that the session with this node has on both sides, and no other; 0: not connected.
  * Threads: owner. */

@@ -11,6 +11,7 @@
 #include "dist/identity/node_files.h"
 #include "dist/net/address.h"
 #include "dist/net/admission.h"
+#include "dist/net/contacts.h"
 #include "dist/net/gate.h"
 #include "dist/net/net.h"
 #include "dist/net/resolvers.h"
@@ -42,12 +43,14 @@ typedef struct assembly {
     osri_gate refusals;        /* of the key-checking thread */
     osri_transport *transport; /* until the net has it */
     osri_epmd_lease *lease;    /* until the resolvers have it */
+    osri_contacts *contacts;
     osri_resolvers *resolvers;
     osri_net *net;
     void *thread;
     atomic_bool stopping;
     char endpoint[OSRI_ENDPOINT_BYTES];
-    char mapper_host[OSRI_HOST_BYTES]; /* lent to epmd.listen */
+    char public_endpoint[OSRI_ENDPOINT_BYTES]; /* what others are told */
+    char mapper_host[OSRI_HOST_BYTES];         /* lent to epmd.listen */
     char **labels;
     uint32_t label_count;
 } assembly;
@@ -106,6 +109,7 @@ static void close_all(void *context)
     assembly *all = context;
 
     osri_resolvers_free(&all->resolvers);
+    osri_contacts_free(&all->contacts); /* before the net that it tells */
     /* release: pairs with serve */
     atomic_store_explicit(&all->stopping, true, memory_order_release);
     osri_net_leave(all->net);
@@ -248,17 +252,19 @@ static osr_err open_transport(assembly *all, const osr_dist_options *options, ch
 static osr_err register_name(assembly *all, const osr_dist_options *options, char *ret_text,
                              size_t text_bytes)
 {
-    char public_endpoint[OSRI_ENDPOINT_BYTES];
-    osri_epmd_registration registration = {.endpoint = public_endpoint,
+    osri_epmd_registration registration = {.endpoint = all->public_endpoint,
                                            .labels = options->labels,
                                            .label_count = options->label_count,
                                            .hidden = options->hidden};
     osr_err err = OSR_ENOCONNECTION;
 
-    if (all->endpoint[0] == '\0' || options->no_mapper) {
+    if (all->endpoint[0] == '\0') {
         return OSR_OK;
     }
-    osri_address_public(all->endpoint, osr_node_name(all->node), public_endpoint);
+    osri_address_public(all->endpoint, osr_node_name(all->node), all->public_endpoint);
+    if (options->no_mapper) {
+        return OSR_OK;
+    }
     osri_address_mapper_host(all->endpoint, all->mapper_host);
     all->epmd.listen = all->mapper_host[0] == '\0' ? NULL : all->mapper_host;
     /* A mapper that answered may end before we are registered: it was about to, being idle. */
@@ -321,25 +327,40 @@ static osr_err check_options(const osr_dist_options *options, char *ret_text, si
                         OSRI_EPMD_LABEL_BYTES - 1);
         }
     }
-    for (uint32_t i = 0; i < options->join_count; i++) {
-        if (osri_node_name_check(options->joins[i], strlen(options->joins[i])) != OSR_OK) {
-            return fail(OSR_EINVAL, ret_text, text_bytes,
-                        "\"%.128s\" is not a node to join (name@host)", options->joins[i]);
-        }
-    }
     return OSR_OK;
+}
+
+static osr_err make_contacts(assembly *all, const osr_dist_options *options, char *ret_text,
+                             size_t text_bytes)
+{
+    const osri_contacts_options contacts = {.env = all->env,
+                                            .log = osri_node_log(all->node),
+                                            .identity = &all->identity,
+                                            .epmd = options->no_mapper ? NULL : &all->epmd,
+                                            .secret = options->secret,
+                                            .production = options->authority != NULL,
+                                            .texts = options->joins,
+                                            .count = options->join_count,
+                                            .certificates = options->contact_certificates,
+                                            .certificate_count =
+                                                options->contact_certificate_count};
+
+    return osri_contacts_new(&contacts, &all->contacts, ret_text, text_bytes);
 }
 
 static osr_err make_net(assembly *all, const osr_dist_options *options)
 {
+    const char *joins[OSRI_CONTACTS_MAX];
     osri_net_options net = {.transport = all->transport,
                             .identity = &all->identity,
                             .resolver = {.context = all->resolvers, .resolve = osri_resolvers_ask},
                             .tick_ms = options->tick_ms,
                             .labels = (const char *const *)all->labels,
                             .label_count = all->label_count,
-                            .joins = options->joins,
-                            .join_count = options->join_count,
+                            .joins = joins,
+                            .join_count = osri_contacts_names(all->contacts, joins),
+                            .endpoint = all->public_endpoint,
+                            .auto_connect = options->auto_connect,
                             .os_pid = (uint64_t)getpid(),
                             .hidden = options->hidden,
                             .closing = close_all,
@@ -356,13 +377,18 @@ static osr_err make_net(assembly *all, const osr_dist_options *options)
 static osr_err start_threads(assembly *all, const osr_dist_options *options, char *ret_text,
                              size_t text_bytes)
 {
-    osr_err err =
-        osri_resolvers_new(all->env, osri_node_log(all->node),
-                           options->no_mapper ? NULL : &all->epmd, all->lease, &all->resolvers);
+    const osri_resolvers_options resolvers = {.env = all->env,
+                                              .log = osri_node_log(all->node),
+                                              .epmd = options->no_mapper ? NULL : &all->epmd,
+                                              .contacts = all->contacts};
+    osr_err err = osri_resolvers_new(&resolvers, all->lease, &all->resolvers);
 
     if (err == OSR_OK) {
         all->lease = NULL;
         err = make_net(all, options);
+    }
+    if (err == OSR_OK) {
+        err = osri_contacts_start(all->contacts, all->net);
     }
     if (err == OSR_OK) {
         err = all->env->thread_start(all->env->context, "osr-net", serve, all, &all->thread);
@@ -385,6 +411,7 @@ static void undo(assembly *all)
         return;
     }
     osri_resolvers_free(&all->resolvers);
+    osri_contacts_free(&all->contacts);
     osri_epmd_lease_free(&all->lease);
     if (all->transport != NULL) {
         all->transport->ops->free(all->transport, 0);
@@ -397,6 +424,9 @@ static osr_err assemble(assembly *all, const osr_dist_options *options, char *re
 {
     osr_err err = load_identity(all, options, ret_text, text_bytes);
 
+    if (err == OSR_OK) {
+        err = make_contacts(all, options, ret_text, text_bytes);
+    }
     if (err == OSR_OK) {
         err = open_transport(all, options, ret_text, text_bytes);
     }
@@ -418,7 +448,12 @@ osr_err osr_dist_start(osr_node *node, const osr_dist_options *options, char *re
     assembly *all;
     osr_err err;
 
-    options = options == NULL ? OSR_DIST(.cluster = NULL) : options;
+    osr_dist_options given = {.size = sizeof(given)};
+
+    if (options != NULL) { /* a shorter one is of an earlier version */
+        memcpy(&given, options, options->size < sizeof(given) ? options->size : sizeof(given));
+    }
+    options = &given;
     if (osri_node_remote(node, NULL) != NULL) {
         return fail(OSR_EINVAL, ret_text, text_bytes, "the node has a distribution already");
     }

@@ -60,7 +60,7 @@ void osri_party_free(osri_party *party)
 static void forget_if_idle(osri_net *net, osri_party *party)
 {
     if (party->state == OSRI_PARTY_IDLE && party->up == NULL && party->dialing == NULL &&
-        !party->wanted) {
+        party->wants == 0 && !party->was_lost) {
         (void)osri_map_remove(&net->parties, party->name, strlen(party->name));
         osri_party_free(party);
     }
@@ -110,7 +110,8 @@ static void end_lane(osri_party *party)
 
 static void end_attempt(osri_net *net, osri_party *party, const char *text)
 {
-    osr_log_level level = party->wanted && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
+    osr_log_level level =
+        party->wants > 0 && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
 
     osri_log_write(net->log, level, "net: cannot connect to %s: %s", party->name, text);
     party->state = OSRI_PARTY_IDLE;
@@ -118,15 +119,41 @@ static void end_attempt(osri_net *net, osri_party *party, const char *text)
     party->redial_ns = UINT64_MAX;
     refuse_pending(net, party);
     end_lane(party);
-    if (party->wanted && !net->leaving) {
+    osri_net_members_failed(net, party->name);
+    osri_node_unreachable(net->node, party->name, osri_down_name(OSRI_DOWN_SETUP_FAILED));
+    if (party->wants > 0 && !net->leaving) {
         plan_redial(net, party);
     }
+}
+
+static void dial_at(osri_net *net, osri_party *party, const char *endpoint,
+                    const uint8_t key[OSRI_KEY_BYTES]);
+
+/* What members say first: it costs nothing. */
+static bool dial_by_table(osri_net *net, osri_party *party)
+{
+    const osri_members_entry *entry = osri_members_find(&net->members, party->name);
+
+    if (!party->tries_table) {
+        return false;
+    }
+    party->tries_table = false;
+    if (entry == NULL || entry->now.state != OSRI_MEMBER_JOINED || entry->now.endpoint[0] == '\0') {
+        return false;
+    }
+    party->by_table = true;
+    dial_at(net, party, entry->now.endpoint, entry->now.key);
+    return true;
 }
 
 static void resolve(osri_net *net, osri_party *party)
 {
     party->state = OSRI_PARTY_RESOLVING;
     party->redial_ns = UINT64_MAX;
+    party->by_table = false;
+    if (dial_by_table(net, party)) {
+        return;
+    }
     net->options.resolver.resolve(net->options.resolver.context, net, party->name);
 }
 
@@ -137,7 +164,37 @@ void osri_party_dial(osri_party *party, osri_net *net)
     }
     party->deadline_ns = osri_net_now(net) + net->options.setup_ms * OSRI_NS_PER_MS_NET;
     osri_net_due(net, party->deadline_ns);
+    party->tries_table = true;
     resolve(net, party);
+}
+
+bool osri_party_may_dial(const osri_net *net, const osri_party *party)
+{
+    bool lost = party != NULL && party->was_lost;
+
+    if (party != NULL && party->wants > 0) {
+        return true;
+    }
+    return net->options.auto_connect == OSR_AUTO_CONNECT_ALWAYS ||
+           (net->options.auto_connect == OSR_AUTO_CONNECT_ONCE && !lost);
+}
+
+void osri_party_want(osri_net *net, const char *name, bool wanted)
+{
+    osri_party *party = wanted ? osri_party_get(net, name) : osri_party_find(net, name);
+
+    if (party == NULL || strcmp(name, osr_node_name(net->node)) == 0) {
+        return;
+    }
+    if (wanted) {
+        party->wants++;
+        osri_party_dial(party, net);
+    } else if (party->wants > 0) {
+        party->wants--;
+        party->redial_ns =
+            party->wants == 0 && party->state == OSRI_PARTY_IDLE ? UINT64_MAX : party->redial_ns;
+        forget_if_idle(net, party);
+    }
 }
 
 void osri_party_wait(osri_party *party, osri_net *net, osri_command *command)
@@ -171,10 +228,26 @@ static void wait_for_theirs(osri_net *net, osri_party *party)
     osri_net_due(net, party->redial_ns);
 }
 
+static void dial_at(osri_net *net, osri_party *party, const char *endpoint,
+                    const uint8_t key[OSRI_KEY_BYTES])
+{
+    osr_err err;
+
+    if (has_session(net, party->name)) {
+        wait_for_theirs(net, party);
+        return;
+    }
+    err = osri_session_dial(net, party->name, endpoint, key, party->deadline_ns, &party->dialing);
+    if (err != OSR_OK) {
+        end_attempt(net, party, osr_err_text(err));
+        return;
+    }
+    party->state = OSRI_PARTY_DIALING;
+}
+
 void osri_party_resolved(osri_net *net, const osri_command *answer)
 {
     osri_party *party = osri_party_find(net, answer->node);
-    osr_err err;
 
     if (party == NULL || party->state != OSRI_PARTY_RESOLVING) {
         return;
@@ -184,18 +257,8 @@ void osri_party_resolved(osri_net *net, const osri_command *answer)
         forget_if_idle(net, party);
         return;
     }
-    if (has_session(net, party->name)) {
-        wait_for_theirs(net, party);
-        return;
-    }
-    err = osri_session_dial(net, party->name, answer->endpoint, answer->key, party->deadline_ns,
-                            &party->dialing);
-    if (err != OSR_OK) {
-        end_attempt(net, party, osr_err_text(err));
-        forget_if_idle(net, party);
-        return;
-    }
-    party->state = OSRI_PARTY_DIALING;
+    dial_at(net, party, answer->endpoint, answer->key);
+    forget_if_idle(net, party);
 }
 
 bool osri_party_up(osri_net *net, osri_session *session)
@@ -211,6 +274,8 @@ bool osri_party_up(osri_net *net, osri_session *session)
     party->deadline_ns = UINT64_MAX;
     party->redial_ns = UINT64_MAX;
     party->backoff_ms = 0;
+    net->lost_count -= party->was_lost ? 1 : 0;
+    party->was_lost = false;
     return true;
 }
 
@@ -237,7 +302,23 @@ static void dial_ended(osri_net *net, osri_party *party, uint32_t refusal, const
         wait_for_theirs(net, party);
         return;
     }
+    if (!net->leaving && party->by_table && osri_net_now(net) < party->deadline_ns) {
+        party->state = OSRI_PARTY_WAITING; /* the next tick asks the resolver */
+        party->redial_ns = osri_net_now(net);
+        osri_net_due(net, party->redial_ns);
+        return;
+    }
     end_attempt(net, party, text);
+}
+
+/* Connected once, and not any more: where nodes connect by themselves only once, that counts. */
+static void note_loss(osri_net *net, osri_party *party, const osri_session *session)
+{
+    if (net->options.auto_connect == OSR_AUTO_CONNECT_ONCE && !session->peer.hidden &&
+        !party->was_lost && net->lost_count < OSRI_NET_PEERS_MAX) {
+        party->was_lost = true;
+        net->lost_count++;
+    }
 }
 
 void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, const char *text)
@@ -250,7 +331,8 @@ void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, con
     if (party->up == session) {
         party->up = NULL;
         end_lane(party);
-        if (party->wanted && party->state == OSRI_PARTY_IDLE && !net->leaving) {
+        note_loss(net, party, session);
+        if (party->wants > 0 && party->state == OSRI_PARTY_IDLE && !net->leaving) {
             plan_redial(net, party);
         }
     }
@@ -322,7 +404,9 @@ void osri_parties_refuse_all(osri_net *net)
 
     while (osri_map_next(&net->parties, &cursor, &at)) {
         osri_party *party = at.value;
-        party->wanted = false;
+        party->wants = 0;
+        net->lost_count -= party->was_lost ? 1 : 0;
+        party->was_lost = false;
         party->redial_ns = UINT64_MAX;
         if (party->up == NULL && party->dialing == NULL && party->state != OSRI_PARTY_IDLE) {
             end_attempt(net, party, "the node is stopping");

@@ -39,9 +39,7 @@ typedef struct helper {
 } helper;
 
 struct osri_resolvers {
-    const osr_env *env;
-    const osri_log *log;
-    const osri_epmd_options *epmd;
+    osri_resolvers_options options;
     osri_epmd_lease *lease;     /* owner: thread 0 */
     osri_epmd_lease_state told; /* what was last said of it; owner: thread 0 */
     osri_mutex mutex;           /* OSRI_RANK_LEAF */
@@ -58,10 +56,6 @@ void osri_resolvers_ask(void *context, osri_net *net, const char *name)
     question *asked;
     uint64_t one = 1;
 
-    if (resolvers->epmd == NULL) {
-        osri_net_resolved(net, name, OSR_ENOTSUP, NULL, NULL, "started without a port mapper");
-        return;
-    }
     asked = osri_heap_zalloc(sizeof(*asked));
     if (asked == NULL) {
         osri_net_resolved(net, name, OSR_ENOMEM, NULL, NULL, NULL);
@@ -85,25 +79,51 @@ static question *take_question(osri_resolvers *resolvers)
     return first == NULL ? NULL : OSRI_LIST_ENTRY(first, question, link);
 }
 
+/* Contacts first: what was typed holds. */
+static osr_err find(const osri_resolvers *resolvers, const char *name,
+                    char ret_endpoint[OSRI_ENDPOINT_BYTES], uint8_t ret_key[OSRI_KEY_BYTES],
+                    char *ret_text, size_t text_bytes)
+{
+    const osri_epmd_options *epmd = resolvers->options.epmd;
+    osri_epmd_record record;
+    osr_err err = osri_contacts_find(resolvers->options.contacts, name, ret_endpoint, ret_key,
+                                     ret_text, text_bytes);
+
+    if (err != OSR_ENOTFOUND) {
+        return err;
+    }
+    if (epmd == NULL) {
+        (void)snprintf(ret_text, text_bytes,
+                       "started without a port mapper, and no member or contact tells its address");
+        return OSR_ENOTFOUND;
+    }
+    err = osri_epmd_lookup(epmd, name, &record, ret_text, text_bytes);
+    if (err == OSR_OK) {
+        memcpy(ret_endpoint, record.endpoint, OSRI_ENDPOINT_BYTES);
+        memcpy(ret_key, record.key, OSRI_KEY_BYTES);
+    }
+    return err;
+}
+
 static void answer(osri_resolvers *resolvers)
 {
     question *asked = take_question(resolvers);
-    osri_epmd_record record;
+    char endpoint[OSRI_ENDPOINT_BYTES];
+    uint8_t key[OSRI_KEY_BYTES];
     char text[OSRI_EPMD_TEXT_BYTES] = "";
     osr_err err;
 
     if (asked == NULL) {
         return;
     }
-    err = osri_epmd_lookup(resolvers->epmd, asked->name, &record, text, sizeof(text));
-    osri_net_resolved(asked->net, asked->name, err, err == OSR_OK ? record.endpoint : NULL,
-                      err == OSR_OK ? record.key : NULL, text[0] == '\0' ? NULL : text);
+    err = find(resolvers, asked->name, endpoint, key, text, sizeof(text));
+    osri_net_resolved(asked->net, asked->name, err, endpoint, key, text[0] == '\0' ? NULL : text);
     osri_heap_free(asked, sizeof(*asked));
 }
 
 static uint64_t now_ms(const osri_resolvers *resolvers)
 {
-    return resolvers->env->now_ns(resolvers->env->context) / UINT64_C(1000000);
+    return resolvers->options.env->now_ns(resolvers->options.env->context) / UINT64_C(1000000);
 }
 
 /* Once a change, not once a try. */
@@ -115,13 +135,14 @@ static void tell_lease(osri_resolvers *resolvers)
         return;
     }
     if (state == OSRI_LEASE_HELD) {
-        osri_log_write(resolvers->log, OSR_LOG_NOTICE, "net: registered at the port mapper again");
+        osri_log_write(resolvers->options.log, OSR_LOG_NOTICE,
+                       "net: registered at the port mapper again");
     } else if (state == OSRI_LEASE_TAKEN) {
-        osri_log_write(resolvers->log, OSR_LOG_ERROR,
+        osri_log_write(resolvers->options.log, OSR_LOG_ERROR,
                        "net: another node has registered under this name at the port mapper; new "
                        "connections reach that one: stop one of them");
     } else {
-        osri_log_write(resolvers->log, OSR_LOG_WARNING,
+        osri_log_write(resolvers->options.log, OSR_LOG_WARNING,
                        "net: the port mapper is gone; connections stay, new ones wait until one "
                        "runs: osier-epmd --daemon");
     }
@@ -168,11 +189,13 @@ static void stop_all(osri_resolvers *resolvers)
 {
     uint64_t tokens = STOP_TOKENS;
 
+    osri_contacts_stop(resolvers->options.contacts);
     /* release: pairs with help */
     atomic_store_explicit(&resolvers->stopping, true, memory_order_release);
     (void)!write(resolvers->wanted, &tokens, sizeof(tokens));
     for (unsigned i = 0; i < resolvers->running; i++) {
-        resolvers->env->thread_join(resolvers->env->context, resolvers->helpers[i].thread);
+        resolvers->options.env->thread_join(resolvers->options.env->context,
+                                            resolvers->helpers[i].thread);
     }
 }
 
@@ -192,7 +215,7 @@ static void free_resolvers(osri_resolvers *resolvers)
 
 static osr_err start_all(osri_resolvers *resolvers)
 {
-    const osr_env *env = resolvers->env;
+    const osr_env *env = resolvers->options.env;
 
     for (unsigned i = 0; i < THREADS; i++) {
         helper *started = &resolvers->helpers[i];
@@ -209,8 +232,8 @@ static osr_err start_all(osri_resolvers *resolvers)
     return OSR_OK;
 }
 
-osr_err osri_resolvers_new(const osr_env *env, const osri_log *log, const osri_epmd_options *epmd,
-                           osri_epmd_lease *lease, osri_resolvers **ret_resolvers)
+osr_err osri_resolvers_new(const osri_resolvers_options *options, osri_epmd_lease *lease,
+                           osri_resolvers **ret_resolvers)
 {
     osri_resolvers *resolvers = osri_heap_zalloc(sizeof(*resolvers));
     osr_err err;
@@ -218,9 +241,7 @@ osr_err osri_resolvers_new(const osr_env *env, const osri_log *log, const osri_e
     if (resolvers == NULL) {
         return OSR_ENOMEM;
     }
-    resolvers->env = env;
-    resolvers->log = log;
-    resolvers->epmd = epmd;
+    resolvers->options = *options;
     resolvers->lease = lease;
     resolvers->told = OSRI_LEASE_HELD;
     osri_mutex_init(&resolvers->mutex, OSRI_RANK_LEAF);

@@ -241,7 +241,8 @@ static void route_to(osri_net *net, const char *name, osri_command *command)
         send_command(party->up, command);
         return;
     }
-    if (net->leaving || (!waits && !is_worth_dialing(command->signal))) {
+    if (net->leaving ||
+        (!waits && (!is_worth_dialing(command->signal) || !osri_party_may_dial(net, party)))) {
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
         return;
     }
@@ -433,6 +434,10 @@ void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size)
     osri_record record;
 
     session->net->counters.records_received++;
+    if (osri_members_is_record(bytes, size)) {
+        osri_net_members_record(session, bytes, size);
+        return;
+    }
     if (osri_record_read(bytes, size, &record) != OSR_OK) {
         osri_session_fail(session, "malformed record");
     } else if (record.kind == OSRI_RECORD_TYPE) {

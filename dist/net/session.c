@@ -118,6 +118,7 @@ void osri_session_free(osri_session *session)
     }
     osri_list_remove(&session->in_all);
     osri_link_free(&session->link);
+    osri_heap_free(session->contested, sizeof(*session->contested));
     osri_introductions_fini(&session->introductions);
     osri_relations_fini(&session->relations);
     osri_heap_free(session, sizeof(*session));
@@ -281,8 +282,9 @@ static void come_up(osri_session *session, const osri_link_action *action)
         osri_session_fail(session, "out of memory");
         return;
     }
-    if (!osri_party_up(net, session)) {
+    if (!osri_net_members_up(session) || !osri_party_up(net, session)) {
         osri_directory_down(&net->directory, session->peer.node);
+        osri_net_members_down(session, OSRI_DOWN_NO_MEMORY);
         osri_session_fail(session, "out of memory");
         return;
     }
@@ -296,6 +298,7 @@ static void come_up(osri_session *session, const osri_link_action *action)
     net->setup_count -= session->dialed ? 0 : 1;
     osri_log_write(net->log, OSR_LOG_INFO, "net: %s is up", session->name);
     osri_node_peer_up(net->node, &session->peer);
+    osri_net_members_tell(session);
 }
 
 static void tell_down(const osri_session *session, const osri_link_action *action,
@@ -339,6 +342,7 @@ static void go_down(osri_session *session, const osri_link_action *action)
     if (was_up) {
         osri_relations_fire(&session->relations, net->node);
         osri_node_peer_down(net->node, &session->peer, reason);
+        osri_net_members_down(session, action->down);
     }
 }
 
@@ -433,6 +437,7 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
     }
     osri_net_due(net, osri_link_next_due(session->link));
     if (session->up && !was_up) {
+        osri_net_members_greet(session);
         osri_party_release(net, session->name);
     }
     return err;

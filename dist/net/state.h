@@ -4,6 +4,7 @@
 #define OSR_DIST_NET_STATE_H
 
 #include "dist/link/link.h"
+#include "dist/membership/table.h"
 #include "dist/net/command.h"
 #include "dist/net/directory.h"
 #include "dist/net/gate.h"
@@ -44,12 +45,15 @@ typedef struct osri_session {
     char address[64];
     bool dialed;
     bool up;
-    bool dirty;          /* in this turn records were given to the link */
-    bool blocked;        /* the transport took no more */
-    bool dead;           /* to be reaped */
-    const char *failure; /* static; what was wrong with what the peer sent: it ends; else NULL */
-    osri_gate gate;      /* of what the peer does wrong and survives */
-    uint64_t retry_ns;   /* blocked: when to try again */
+    bool dirty;            /* in this turn records were given to the link */
+    bool blocked;          /* the transport took no more */
+    bool dead;             /* to be reaped */
+    const char *failure;   /* static; what was wrong with what the peer sent: it ends; else NULL */
+    osri_gate gate;        /* of what the peer does wrong and survives */
+    uint64_t retry_ns;     /* blocked: when to try again */
+    bool is_member;        /* neither side is hidden: they tell each other of members */
+    uint64_t members_told; /* the last change of the table that it has been told */
+    osri_members_writer *contested; /* what it is to be told of itself; NULL: nothing */
 } osri_session;
 
 typedef enum osri_party_state {
@@ -70,7 +74,10 @@ struct osri_party {
     uint64_t deadline_ns;       /* of the attempt */
     uint64_t redial_ns;         /* UINT64_MAX: not planned */
     uint32_t backoff_ms;
-    bool wanted;
+    uint32_t wants;   /* how many want it to be connected */
+    bool tries_table; /* the attempt has not yet used what the table of members says */
+    bool by_table;    /* it does so now: if that fails, the resolver is asked */
+    bool was_lost;    /* visible, and no longer connected: with auto-connect once it matters */
 };
 
 struct osri_net {
@@ -91,6 +98,10 @@ struct osri_net {
     osri_map conns;   /* osri_conn -> osri_session */
     osri_map parties; /* name -> osri_party */
     osri_list sessions;
+    osri_members members;
+    osri_members_writer record; /* of members, while it is made */
+    uint64_t members_due_ns;    /* when changes are to be told; UINT64_MAX: there are none */
+    size_t lost_count;          /* parties with was_lost */
     size_t up_count;
     size_t setup_count; /* accepted, not up */
     size_t dead_count;
@@ -153,6 +164,30 @@ void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, con
 void osri_parties_tick(osri_net *net, uint64_t now_ns);
 void osri_parties_refuse_all(osri_net *net);
 void osri_party_free(osri_party *party);
+
+/* Wanted by one more, or one less. */
+void osri_party_want(osri_net *net, const char *name, bool wanted);
+/* Whether a signal may have it dialed. party NULL: it was never met. */
+bool osri_party_may_dial(const osri_net *net, const osri_party *party);
+
+/* ---- members.c ---- */
+
+/* Errors: OSR_ENOMEM. */
+OSR_MUST_CHECK osr_err osri_net_members_init(osri_net *net, uint64_t seed);
+/* A session is up: executed with UP. False: out of memory. */
+bool osri_net_members_up(osri_session *session);
+/* The first thing that goes over a session. */
+void osri_net_members_greet(osri_session *session);
+void osri_net_members_down(osri_session *session, osri_down down);
+/* Tells the node, after the nodeup. */
+void osri_net_members_tell(osri_session *session);
+void osri_net_members_tell_self(osri_net *net);
+/* A record of them has come. */
+void osri_net_members_record(osri_session *session, const uint8_t *bytes, size_t size);
+/* An attempt to connect has failed. */
+void osri_net_members_failed(osri_net *net, const char *name);
+void osri_net_members_drain(osri_net *net, bool draining);
+void osri_net_members_tick(osri_net *net, uint64_t now_ns);
 
 /* ---- route.c ---- */
 

@@ -23,10 +23,10 @@ struct osri_resolve_job {
     atomic_uint users;
     atomic_bool done; /* release by the thread: pairs with acquire in osri_resolve_result */
     bool ipv6;
-    bool found; /* written before done */
     osri_waker *waker;
     char host[OSRI_ENDPOINT_BYTES];
-    char address[OSRI_ADDRESS_BYTES]; /* written before done */
+    size_t count;                                           /* written before done */
+    char addresses[OSRI_ADDRESSES_MAX][OSRI_ADDRESS_BYTES]; /* written before done */
 };
 
 static atomic_uint lookups; /* relaxed: a count */
@@ -37,6 +37,28 @@ void osri_resolve_free(osri_resolve_job *job)
     if (job && atomic_fetch_sub_explicit(&job->users, 1, memory_order_acq_rel) == 1) {
         osri_waker_unref(job->waker);
         osri_heap_free(job, sizeof *job);
+    }
+}
+
+static bool is_known(const osri_resolve_job *job, const char *address)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        if (strcmp(job->addresses[i], address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_addresses(osri_resolve_job *job, const struct addrinfo *found)
+{
+    for (; found != NULL && job->count < OSRI_ADDRESSES_MAX; found = found->ai_next) {
+        char *address = job->addresses[job->count];
+        if (getnameinfo(found->ai_addr, found->ai_addrlen, address, OSRI_ADDRESS_BYTES, NULL, 0,
+                        NI_NUMERICHOST) == 0 &&
+            !is_known(job, address)) {
+            job->count++;
+        }
     }
 }
 
@@ -54,8 +76,7 @@ static void look_up(osri_resolve_job *job)
     if (missing != 0) {
         return;
     }
-    job->found = found && getnameinfo(found->ai_addr, found->ai_addrlen, job->address,
-                                      sizeof job->address, NULL, 0, NI_NUMERICHOST) == 0;
+    note_addresses(job, found);
     freeaddrinfo(found);
 }
 
@@ -134,9 +155,19 @@ osr_err osri_resolve_result(osri_resolve_job *job, char *ret_address)
     if (!atomic_load_explicit(&job->done, memory_order_acquire)) { /* pairs with release in run */
         return OSR_EBUSY;
     }
-    if (!job->found) {
+    if (job->count == 0) {
         return OSR_ENOTFOUND;
     }
-    memcpy(ret_address, job->address, sizeof job->address);
+    memcpy(ret_address, job->addresses[0], sizeof job->addresses[0]);
     return OSR_OK;
+}
+
+size_t osri_resolve_count(const osri_resolve_job *job)
+{
+    return job->count;
+}
+
+const char *osri_resolve_address(const osri_resolve_job *job, size_t index)
+{
+    return job->addresses[index];
 }

@@ -12,6 +12,7 @@
  * server holds up every connection of the process. */
 
 #define OSRI_ADDRESS_BYTES 64 /* a numeric address with its NUL */
+#define OSRI_ADDRESSES_MAX 64 /* of a host that are looked at */
 
 typedef struct osri_resolve_job osri_resolve_job;
 
@@ -22,6 +23,11 @@ OSR_MUST_CHECK osr_err osri_resolve_start(const char *host, bool ipv6, osri_wake
 
 /* Errors: OSR_EBUSY not done yet; OSR_ENOTFOUND no such host. ret_address: OSRI_ADDRESS_BYTES. */
 OSR_MUST_CHECK osr_err osri_resolve_result(osri_resolve_job *job, char *ret_address);
+
+/* After that was OSR_OK: how many addresses the host has, at most OSRI_ADDRESSES_MAX, and each of
+ * them, in the resolver's order. The result above is the first. */
+size_t osri_resolve_count(const osri_resolve_job *job);
+const char *osri_resolve_address(const osri_resolve_job *job, size_t index);
 
 /* Gives it up, whether done or not. NULL is accepted. */
 void osri_resolve_free(osri_resolve_job *job);

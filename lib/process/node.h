@@ -76,8 +76,11 @@ struct osr_node {
     uint32_t names_max;
     uint32_t relations_max; /* links, and monitors, of one process */
     osri_map names;         /* name -> osr_self *; guarded_by: registry_mutex */
-    osri_map subscribers;   /* osr_pid -> (void *)1 or 2 (hidden too); guarded_by: registry_mutex */
+    osri_map subscribers;   /* osr_pid -> bits, see peers.c; guarded_by: registry_mutex */
     osri_map peers_up;      /* node id -> osri_peer *; guarded_by: registry_mutex */
+    osri_map members;       /* name -> osri_member_kept *; guarded_by: registry_mutex */
+    osri_map node_watchers; /* osr_pid -> its first osri_node_watch *; guarded_by: registry_mutex */
+    osri_list node_watches; /* in the order of their making; guarded_by: registry_mutex */
     osri_list waiters;      /* osr_node_wait(); guarded_by: registry_mutex */
     osri_map ended;         /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
 
@@ -189,8 +192,31 @@ void osri_fd_watches_end_all(osr_self *process);
 /* Tells who waits in osr_node_wait(), and keeps it for who will ask. */
 void osri_node_ended(osr_node *node, osr_pid pid, const osr_reason *reason);
 
-/* Takes a process out of the list of subscribers to nodeups. */
+/* Takes a process out of all that it has subscribed to about nodes. */
 void osri_node_unsubscribe(osr_node *node, osr_pid pid);
+
+/* What peers.c, members.c and node_watch.c share. */
+#define OSRI_SUBSCRIBED_VISIBLE 1u
+#define OSRI_SUBSCRIBED_HIDDEN 2u
+#define OSRI_SUBSCRIBED_MEMBERS 4u
+#define OSRI_LABELS_SPLIT_MAX 32
+
+/* Changes what the running process has subscribed to. Errors: OSR_ENOMEM. */
+osr_err osri_subscribe_locked(osr_self *self, unsigned remove, unsigned add);
+
+/* Labels that each end with a newline; returns how many. */
+uint32_t osri_labels_split(const char *text, osr_str ret_labels[OSRI_LABELS_SPLIT_MAX]);
+
+/* Delivers a message of the runtime's own; NULL: logs that one is lost. */
+void osri_subscriber_tell(osr_node *node, osr_pid pid, osri_envelope *signal);
+
+void osri_node_watches_fire_locked(osr_node *node, const char *name, uint64_t id,
+                                   const char *reason);
+void osri_node_watches_end_locked(osr_node *node, osr_pid pid);
+
+/* The node is freed: what is kept of members and watches. */
+void osri_members_end_all(osr_node *node);
+void osri_node_watches_end_all(osr_node *node);
 
 osr_err osri_name_register(osr_node *node, const char *name, osr_self *process);
 void osri_name_release(osr_node *node, osr_self *process);

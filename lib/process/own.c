@@ -146,6 +146,22 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
     return OSR_OK;
 }
 
+osr_err osri_memory_keep(osr_self *self, osri_envelope **envelope, const void **ret_body)
+{
+    osri_block *block = osri_heap_alloc(sizeof(*block));
+    if (block == NULL) {
+        osri_envelope_free(envelope);
+        return OSR_ENOMEM;
+    }
+    block->bytes = sizeof(*block);
+    block->kept = *envelope;
+    *envelope = NULL;
+    own(self, &self->kept, block); /* first, so that it goes with a process that ends here */
+    check_limit(self, 0);
+    *ret_body = osri_envelope_body(block->kept);
+    return OSR_OK;
+}
+
 static void blocks_free(osri_block **first)
 {
     while (*first != NULL) {

@@ -9,14 +9,10 @@
  * comes late is told of each node that is up, under the same lock under which the others are told:
  * nobody misses one. */
 
-#define SUBSCRIBED_VISIBLE ((void *)(uintptr_t)1)
-#define SUBSCRIBED_ALL ((void *)(uintptr_t)2)
-#define LABELS_MAX 32
-
-static uint32_t split_labels(const char *text, osr_str *ret_labels)
+uint32_t osri_labels_split(const char *text, osr_str ret_labels[OSRI_LABELS_SPLIT_MAX])
 {
     uint32_t count = 0;
-    while (*text != '\0' && count < LABELS_MAX) {
+    while (*text != '\0' && count < OSRI_LABELS_SPLIT_MAX) {
         size_t size = strcspn(text, "\n");
         if (size != 0) {
             ret_labels[count].at = text;
@@ -30,33 +26,32 @@ static uint32_t split_labels(const char *text, osr_str *ret_labels)
 
 static osr_err nodeup_new(const osri_peer *peer, osri_envelope **ret_signal)
 {
-    osr_str labels[LABELS_MAX];
+    osr_str labels[OSRI_LABELS_SPLIT_MAX];
     osr_nodeup message = {.name = osr_str_of(peer->name),
                           .node = peer->node,
                           .creation = peer->creation,
                           .os_pid = peer->os_pid,
                           .hidden = peer->hidden};
     message.labels.at = labels;
-    message.labels.count = split_labels(peer->labels, labels);
+    message.labels.count = osri_labels_split(peer->labels, labels);
     return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodeup_osr_type, &message,
                            ret_signal);
 }
 
 static osr_err nodedown_new(const osri_peer *peer, const char *reason, osri_envelope **ret_signal)
 {
-    osr_nodedown message = {
-        .name = osr_str_of(peer->name), .node = peer->node, .reason = osr_str_of(reason)};
+    osr_nodedown message = {.name = osr_str_of(peer->name),
+                            .node = peer->node,
+                            .reason = osr_str_of(reason),
+                            .hidden = peer->hidden};
     return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodedown_osr_type, &message,
                            ret_signal);
 }
 
-static void tell(osr_node *node, osr_pid pid, const osri_peer *peer, const char *down_reason)
+void osri_subscriber_tell(osr_node *node, osr_pid pid, osri_envelope *signal)
 {
-    osri_envelope *signal;
-    osr_err err =
-        down_reason == NULL ? nodeup_new(peer, &signal) : nodedown_new(peer, down_reason, &signal);
-    if (err != OSR_OK) {
-        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: a nodeup or nodedown is lost");
+    if (signal == NULL) {
+        osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: news of a node is lost");
         return;
     }
     osri_count(node, OSRI_COUNT_SENT);
@@ -69,12 +64,21 @@ static void tell(osr_node *node, osr_pid pid, const osri_peer *peer, const char 
     }
 }
 
+static void tell(osr_node *node, osr_pid pid, const osri_peer *peer, const char *down_reason)
+{
+    osri_envelope *signal;
+    osr_err err =
+        down_reason == NULL ? nodeup_new(peer, &signal) : nodedown_new(peer, down_reason, &signal);
+    osri_subscriber_tell(node, pid, err == OSR_OK ? signal : NULL);
+}
+
 static void tell_all_locked(osr_node *node, const osri_peer *peer, const char *down_reason)
 {
+    unsigned wanted = peer->hidden ? OSRI_SUBSCRIBED_HIDDEN : OSRI_SUBSCRIBED_VISIBLE;
     size_t cursor = 0;
     osri_map_entry at;
     while (osri_map_next(&node->subscribers, &cursor, &at)) {
-        if (!peer->hidden || at.value == SUBSCRIBED_ALL) {
+        if (((uintptr_t)at.value & wanted) != 0) {
             osr_pid pid;
             memcpy(&pid, at.key, sizeof(pid));
             tell(node, pid, peer, down_reason);
@@ -106,16 +110,33 @@ void osri_node_peer_down(osr_node *node, const osri_peer *peer, const char *reas
     osri_mutex_lock(&node->registry_mutex);
     osri_peer *known = osri_map_remove_u64(&node->peers_up, peer->node);
     tell_all_locked(node, peer, reason);
+    osri_node_watches_fire_locked(node, peer->name, peer->node, reason);
     osri_mutex_unlock(&node->registry_mutex);
     osri_heap_free(known, sizeof(*known));
 }
 
-static osr_err subscribe_locked(osr_self *self, bool hidden)
+osr_err osri_subscribe_locked(osr_self *self, unsigned remove, unsigned add)
+{
+    osri_map *subscribers = &self->node->subscribers;
+    osr_pid pid = osri_process_pid(self);
+    uintptr_t bits = (uintptr_t)osri_map_get(subscribers, &pid, sizeof(pid));
+    bits = (bits & ~(uintptr_t)remove) | add;
+    if (bits == 0) {
+        (void)osri_map_remove(subscribers, &pid, sizeof(pid));
+        return OSR_OK;
+    }
+    osr_err err = osri_map_put(subscribers, &pid, sizeof(pid), (void *)bits, NULL);
+    self->subscribed = self->subscribed || err == OSR_OK;
+    return err;
+}
+
+static osr_err subscribe_to_nodes_locked(osr_self *self, bool hidden)
 {
     osr_node *node = self->node;
     osr_pid pid = osri_process_pid(self);
-    osr_err err = osri_map_put(&node->subscribers, &pid, sizeof(pid),
-                               hidden ? SUBSCRIBED_ALL : SUBSCRIBED_VISIBLE, NULL);
+    osr_err err =
+        osri_subscribe_locked(self, OSRI_SUBSCRIBED_HIDDEN,
+                              OSRI_SUBSCRIBED_VISIBLE | (hidden ? OSRI_SUBSCRIBED_HIDDEN : 0));
     size_t cursor = 0;
     osri_map_entry at;
     while (err == OSR_OK && osri_map_next(&node->peers_up, &cursor, &at)) {
@@ -130,15 +151,11 @@ static osr_err subscribe_locked(osr_self *self, bool hidden)
 osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden)
 {
     osr_node *node = self->node;
-    if (!on) {
-        osri_node_unsubscribe(node, osri_process_pid(self));
-        self->subscribed = false;
-        return OSR_OK;
-    }
     osri_mutex_lock(&node->registry_mutex);
-    osr_err err = subscribe_locked(self, hidden);
+    osr_err err =
+        on ? subscribe_to_nodes_locked(self, hidden)
+           : osri_subscribe_locked(self, OSRI_SUBSCRIBED_VISIBLE | OSRI_SUBSCRIBED_HIDDEN, 0);
     osri_mutex_unlock(&node->registry_mutex);
-    self->subscribed = self->subscribed || err == OSR_OK;
     return err;
 }
 
@@ -146,5 +163,6 @@ void osri_node_unsubscribe(osr_node *node, osr_pid pid)
 {
     osri_mutex_lock(&node->registry_mutex);
     (void)osri_map_remove(&node->subscribers, &pid, sizeof(pid));
+    osri_node_watches_end_locked(node, pid);
     osri_mutex_unlock(&node->registry_mutex);
 }

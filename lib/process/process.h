@@ -324,6 +324,11 @@ void osri_timers_end_all(osr_self *process);
 void osri_timer_refused(osri_envelope *signal);
 void osri_memory_end_all(osr_self *process);
 
+/* Makes a message that was made for it the process's own, as osr_keep() does with one received;
+ * takes the envelope. A process that then has more than its limit ends here. Errors: OSR_ENOMEM. */
+OSR_MUST_CHECK osr_err osri_memory_keep(osr_self *self, osri_envelope **envelope,
+                                        const void **ret_body);
+
 /* Sends a message that is complete but for its address and sender. Takes it. Suspension point: may
  * wait in line for its node. Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_EEXIT,
  * which osri_send_done() has to hear. */

@@ -53,13 +53,19 @@ void osr_random(osr_self *self, void *ret_bytes, size_t bytes)
 osr_err osr_connect(osr_self *self, const char *node)
 {
     const osri_remote_ops *remote = self->node->remote;
-    return remote == NULL ? OSR_ENOTSUP : remote->connect(self->node->remote_context, node);
+    return remote == NULL ? OSR_ENOTSUP : remote->connect(self->node->remote_context, node, true);
 }
 
 osr_err osr_disconnect(osr_self *self, const char *node)
 {
     const osri_remote_ops *remote = self->node->remote;
     return remote == NULL ? OSR_ENOTSUP : remote->disconnect(self->node->remote_context, node);
+}
+
+osr_err osr_drain(osr_self *self, bool on)
+{
+    const osri_remote_ops *remote = self->node->remote;
+    return remote == NULL ? OSR_ENOTSUP : remote->drain(self->node->remote_context, on);
 }
 
 void osr_log_self(osr_self *self, int level, const char *format, ...)

@@ -10,6 +10,7 @@
 #include "lib/message/envelope.h"
 #include "lib/message/types.h"
 #include "osier/node.h"
+#include "osier/nodes.h"
 #include "osier/process.h"
 
 /* Signals: everything that passes between processes, in one queue a receiver (DESIGN.md D7). A
@@ -132,7 +133,9 @@ typedef struct osri_remote_ops {
 
     /* The sender is not in line any more, and is not woken, whatever its state was. */
     void (*leave_line)(void *context, osri_sender *sender);
-    osr_err (*connect)(void *context, const char *node);
+    /* Dials it unless it is connected; a failure ends in osri_node_unreachable(). asked: somebody
+     * asked for just this, so also where nodes do not connect by themselves. */
+    osr_err (*connect)(void *context, const char *node, bool asked);
     osr_err (*disconnect)(void *context, const char *node);
     /* The name of a node that is or was known, or NULL; lives as long as the node. */
     const char *(*name_of)(void *context, uint64_t node_id);
@@ -140,6 +143,9 @@ typedef struct osri_remote_ops {
     /* Writes the nodes now connected, in the order in which they came up, to at most max places;
      * returns how many there are. */
     size_t (*peers)(void *context, osri_peer *ret_peers, size_t max);
+    /* Keeps the node connected, redialing it, until as many wants were taken back. */
+    osr_err (*want)(void *context, const char *node, bool wanted);
+    osr_err (*drain)(void *context, bool draining);
     void (*close)(void *context); /* the node stops: say goodbye, free context */
 } osri_remote_ops;
 
@@ -184,6 +190,24 @@ osr_err osri_signal_send_trying(osr_self *self, const osri_route *route, osri_en
  * distribution's owner. */
 void osri_node_peer_up(osr_node *node, const osri_peer *peer);
 void osri_node_peer_down(osr_node *node, const osri_peer *peer, const char *reason);
+
+/* An attempt to connect to a node has failed: monitors of it fire. Threads: as above. */
+void osri_node_unreachable(osr_node *node, const char *name, const char *reason);
+
+/* A member as it is now; texts are lent. */
+typedef struct osri_member_view {
+    const char *name;
+    uint64_t creation;
+    osr_member_state state;
+    bool connected;
+    bool draining;
+    const char *endpoint;
+    const char *labels; /* each followed by a newline */
+} osri_member_view;
+
+/* Something about a member has changed, or about this node itself: subscribers hear it. Threads: as
+ * above. */
+void osri_node_member(osr_node *node, const osri_member_view *member);
 
 /* A SPAWN signal from another node, whose right to do so has been checked: starts the entry and
  * answers. Takes it. Threads: any. */

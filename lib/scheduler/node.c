@@ -98,6 +98,7 @@ static void base_init(osr_node *node, const osr_node_options *options)
         options->relations_max != 0 ? options->relations_max : OSRI_PROCESSES_DEFAULT;
     osri_mutex_init(&node->registry_mutex, OSRI_RANK_REGISTRY);
     osri_list_init(&node->waiters);
+    osri_list_init(&node->node_watches);
     osri_run_queue_init(&node->injected);
     osri_barrier_init();
     osri_stack_pool_init(&node->stacks, NULL);
@@ -191,6 +192,8 @@ void osr_node_free(osr_node **node_)
     osri_map_fini(&node->names);
     osri_map_fini(&node->subscribers);
     free_values(&node->peers_up, sizeof(osri_peer));
+    osri_members_end_all(node);
+    osri_node_watches_end_all(node);
     free_values(&node->ended, sizeof(osr_ended));
     osri_mutex_fini(&node->registry_mutex);
     osri_heap_strfree(node->name);

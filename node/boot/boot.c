@@ -174,7 +174,9 @@ static osr_err start_dist(boot *b, char *ret_text, size_t text_bytes)
                  .labels = f->labels, .label_count = f->label_count, .joins = f->joins,
                  .join_count = f->join_count, .tick_ms = f->tick_ms, .mapper_port = f->mapper_port,
                  .mapper_idle_exit_s = f->mapper_idle_exit_s, .no_mapper = f->no_mapper,
-                 .hidden = f->hidden),
+                 .hidden = f->hidden, .auto_connect = f->auto_connect,
+                 .contact_certificates = f->contact_certificates,
+                 .contact_certificate_count = f->contact_certificate_count),
         ret_text, text_bytes);
 }
 

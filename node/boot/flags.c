@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dist/membership/contact.h"
+
 /* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the
  * same. */
 
@@ -103,7 +105,26 @@ static bool add(const char **list, uint32_t *count, const char *value)
 
 static bool set_join(parse *p, const char *value)
 {
-    return strchr(value, '@') != NULL && add(p->flags->joins, &p->flags->join_count, value);
+    osri_contact contact;
+    return osri_contact_parse(value, &contact) == OSR_OK &&
+           add(p->flags->joins, &p->flags->join_count, value);
+}
+
+static bool set_contact_certificate(parse *p, const char *value)
+{
+    return add(p->flags->contact_certificates, &p->flags->contact_certificate_count, value);
+}
+
+static bool set_auto_connect(parse *p, const char *value)
+{
+    static const char *const names[] = {"always", "never", "once"};
+    for (int i = OSR_AUTO_CONNECT_ALWAYS; i <= OSR_AUTO_CONNECT_ONCE; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            p->flags->auto_connect = (osr_auto_connect)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool set_label(parse *p, const char *value)
@@ -185,8 +206,9 @@ static bool set_version(parse *p, const char *value)
 static const flag flags[] = {
     {"--name", "a node's name, such as store or store@host", set_name},
     {"--listen", "an address such as tcp://0.0.0.0:9100 or tcp://127.0.0.1:9100-9199", set_listen},
-    {"--join", "a node's whole name, such as store@host (at most 16)", set_join},
-    {"--label", "a word (at most 16)", set_label},
+    {"--join", "a node such as store@host or store@host:9100, or a host (at most 16)", set_join},
+    {"--label", "a word, or a word=value (at most 16)", set_label},
+    {"--auto-connect", "always, never or once", set_auto_connect},
     {"--cluster", "a cluster's name", set_cluster},
     {"--secret", "a file", set_secret},
     {"--authority", "a file", set_authority},
@@ -194,6 +216,7 @@ static const flag flags[] = {
     {"--certificate", "a file", set_certificate},
     {"--revoked", "a file", set_revoked},
     {"--mapper-certificate", "a file", set_mapper_certificate},
+    {"--contact-certificate", "a file (at most 16)", set_contact_certificate},
     {"--schedulers", "a number from 0 to 256", set_schedulers},
     {"--mapper-port", "a port number", set_mapper_port},
     {"--mapper-idle-exit", "a number of seconds", set_idle_exit},
@@ -213,8 +236,13 @@ const char *osri_flags_help(void)
            "--listen on\n"
            "                       another address than loopback, @ this host's name)\n"
            "  --listen ADDRESS     where other nodes connect (default tcp://127.0.0.1:9100-9199)\n"
-           "  --join NODE          connect to this node and stay connected; may be repeated\n"
-           "  --label WORD         what this node is for; may be repeated\n"
+           "  --join CONTACT       connect to it and stay connected; may be repeated:\n"
+           "                       NAME@HOST (by its port mapper), NAME@HOST:PORT (without one),\n"
+           "                       NAME@HOST=ADDRESS:PORT, NAME@*=HOST:PORT (a node at each\n"
+           "                       address of HOST), or HOST (all nodes its mappers know)\n"
+           "  --label WORD[=VALUE] what this node is for; may be repeated\n"
+           "  --auto-connect WHEN  always (default), never, or once: whether sending to a node\n"
+           "                       connects to it\n"
            "  --hidden             not shown to other nodes\n"
            "  --cluster NAME       which cluster it belongs to (default dev)\n"
            "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"
@@ -222,7 +250,8 @@ const char *osri_flags_help(void)
            "                       --certificate node.cert (osier keys makes them)\n"
            "  --revoked FILE       certificates that no longer count: revoked.crl\n"
            "  --mapper-certificate FILE  the port mappers' own, to ask those of other machines\n"
-           "  --no-mapper          do not register at the port mapper\n"
+           "  --contact-certificate FILE  node.cert of a contact that no mapper is asked for\n"
+           "  --no-mapper          neither register at a port mapper nor ask one\n"
            "  --mapper-port PORT   the port mapper's port (default 4371)\n"
            "  --mapper-idle-exit S a mapper started for this node ends S seconds after its last "
            "node\n"

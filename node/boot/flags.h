@@ -22,6 +22,8 @@ typedef struct osri_flags {
     const char *certificate;
     const char *revoked;
     const char *mapper_certificate;
+    const char *contact_certificates[OSRI_FLAG_LIST_MAX];
+    uint32_t contact_certificate_count;
     const char *joins[OSRI_FLAG_LIST_MAX];
     uint32_t join_count;
     const char *labels[OSRI_FLAG_LIST_MAX];
@@ -33,6 +35,7 @@ typedef struct osri_flags {
     int ready_fd; /* -1: none */
     osr_log_level log_level;
     const char *flight; /* NULL: standard error */
+    osr_auto_connect auto_connect;
     bool hidden;
     bool no_mapper;
     bool help;

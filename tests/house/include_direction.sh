@@ -12,6 +12,7 @@ allowed()
     lib/*) echo "lib/" ;;
     dist/identity/*) echo "dist/identity/ lib/" ;;
     dist/link/*) echo "dist/link/ dist/identity/ dist/transport.h lib/" ;;
+    dist/membership/*) echo "dist/membership/ dist/identity/ dist/transport.h lib/" ;;
     dist/zmq/* | dist/sim/*) echo "${1%/*}/ dist/identity/ dist/transport.h lib/" ;;
     dist/*) echo "dist/ epmd/client lib/" ;;
     epmd/*) echo "epmd/ dist/identity/ dist/zmq/ dist/transport.h lib/" ;;

@@ -172,7 +172,9 @@ static void log_sink(void *context, osr_log_level level, const char *line, size_
 static void resolve(void *context, osri_net *net, const char *name)
 {
     cluster_node *at = context;
-    cluster_node *peer = by_name(at->owner, name, strlen(name));
+    bool (*finds)(const cluster_node *finder, const char *wanted) = at->owner->options.finds;
+    cluster_node *peer =
+        finds != NULL && !finds(at, name) ? NULL : by_name(at->owner, name, strlen(name));
     uint8_t key[OSRI_KEY_BYTES];
     char endpoint[OSRI_ENDPOINT_BYTES];
 
@@ -212,6 +214,10 @@ static void make_net(cluster *world, cluster_node *at)
     (void)snprintf(endpoint, sizeof(endpoint), "sim://%u", at->host);
     require(at->transport->ops->listen(at->transport, endpoint, bound) == OSR_OK, "listen");
     options.transport = at->transport;
+    options.endpoint = bound;
+    if (world->options.configure != NULL) {
+        world->options.configure(at, &options);
+    }
     require(osri_net_new(at->node, &options, &at->net) == OSR_OK, "net");
 }
 

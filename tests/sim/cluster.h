@@ -50,6 +50,11 @@ typedef struct cluster_options {
     osri_sim_options network;
     bool verbose;                                       /* log lines to standard error */
     void (*logged)(cluster_node *at, const char *line); /* each log line; NULL: nobody */
+    /* May change how a node is made; NULL: nobody does. */
+    void (*configure)(cluster_node *at, osri_net_options *options);
+    /* Whether a node finds this name; NULL: all are found. What nodes tell of each other is found
+     * in any case. */
+    bool (*finds)(const cluster_node *at, const char *name);
 } cluster_options;
 
 struct cluster {

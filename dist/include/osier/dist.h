@@ -12,6 +12,16 @@ OSR_BEGIN_DECLS
 
 #define OSR_LISTEN_DEFAULT "tcp://127.0.0.1:9100-9199"
 
+/* Whether sending, linking, monitoring and spawning connect to a node that is not connected.
+ * osr_connect(), contacts and the places of supervisors' children connect in any case, and whoever
+ * dials this node is accepted. What does not connect ends as if the node could not be reached:
+ * messages are dropped, all else hears noconnection. */
+typedef enum osr_auto_connect {
+    OSR_AUTO_CONNECT_ALWAYS = 0,
+    OSR_AUTO_CONNECT_NEVER,
+    OSR_AUTO_CONNECT_ONCE, /* not to one that was lost, until a connection with it is up again */
+} osr_auto_connect;
+
 /* Zero is the default of each field. What is pointed to is lent for the call. */
 typedef struct osr_dist_options {
     size_t size;         /* set by OSR_DIST() */
@@ -27,14 +37,29 @@ typedef struct osr_dist_options {
     const char *mapper_certificate; /* the mappers'; NULL: only this machine's is asked */
     const char *const *labels;
     uint32_t label_count;
-    const char *const *joins; /* nodes to stay connected with, "name@host" */
+    /* Contacts: nodes to stay connected with, see below. */
+    const char *const *joins;
     uint32_t join_count;
     uint32_t tick_ms;            /* 0: 10,000 */
     uint32_t mapper_port;        /* 0: $OSIER_EPMD_PORT or 4371 */
     uint32_t mapper_idle_exit_s; /* of a mapper that is started for this node; 0: it stays */
     bool no_mapper;              /* neither start nor use a port mapper */
     bool hidden;                 /* not shown to other nodes' subscribers */
+    osr_auto_connect auto_connect;
+    /* Production: node.cert files of contacts that are reached by a static address. */
+    const char *const *contact_certificates;
+    uint32_t contact_certificate_count;
 } osr_dist_options;
+
+/* A contact is one of
+ *     store@host              where the port mapper of host says
+ *     store@host:9100         at this port of host; no mapper is asked
+ *     store@any=host:9100     at an address that is not the host of the node's name
+ *     store@*=host:9100       a node at each address of host: store@192.0.2.1, store@192.0.2.2
+ *     host                    all nodes that the port mappers at the addresses of host know
+ * The connected nodes of a cluster tell each other of all others, so one contact is enough. The key
+ * of a node that no mapper is asked for follows from the cluster's secret and its name, in
+ * production from its certificate. */
 
 #define OSR_DIST(...) (&(const osr_dist_options){.size = sizeof(osr_dist_options), __VA_ARGS__})
 

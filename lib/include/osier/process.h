@@ -262,7 +262,9 @@ OSR_MESSAGE(osr_down, 0x03, (1, ref, monitor), (2, pid, pid), (3, str, name), (4
 OSR_MESSAGE(osr_timeout, 0x04, (1, ref, timer));
 OSR_MESSAGE(osr_nodeup, 0x05, (1, str, name), (2, u64, node), (3, u64, creation), (4, u64, os_pid),
             (5, list(str), labels), (6, bool, hidden));
-OSR_MESSAGE(osr_nodedown, 0x06, (1, str, name), (2, u64, node), (3, str, reason));
+/* monitor: of osr_monitor_node(); none where it comes from osr_monitor_nodes() */
+OSR_MESSAGE(osr_nodedown, 0x06, (1, str, name), (2, u64, node), (3, str, reason), (4, bool, hidden),
+            (5, ref, monitor));
 OSR_MESSAGE(osr_spawn_reply, 0x07, (1, ref, request), (2, i32, error), (3, pid, pid));
 
 /* Links this process and pid. Once is enough; linking oneself does nothing. A dead process of this
@@ -396,15 +398,23 @@ OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *ar
 
 /* ---- nodes ----------------------------------------------------------------------------- */
 
+/* osier/nodes.h has more: which nodes there are, members, monitors of single nodes. */
+
 /* Subscribes to osr_nodeup and osr_nodedown messages of visible nodes (and hidden ones), beginning
- * with a nodeup for each that is connected. Not a suspension point. */
+ * with a nodeup for each that is connected. A nodeup comes before the first message of its
+ * connection, a nodedown after the last and before the next nodeup of that node. Its reason:
+ * connection_closed, net_tick_timeout, disconnect (asked for here or there), goodbye (it stopped),
+ * restarted (its next start is there), revoked, protocol_error, no_memory. Not a suspension
+ * point. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden);
 
-/* Starts to connect to the node called name; nodeup or nothing follows. Errors: OSR_ENOTSUP the
- * node was started without distribution; OSR_EINVAL not a node name. Not a suspension point. */
+/* Starts to connect to the node called name, also where nodes do not connect by themselves; nodeup
+ * or nothing follows. Errors: OSR_ENOTSUP the node was started without distribution; OSR_EINVAL not
+ * a node name. Not a suspension point. */
 OSR_API osr_err osr_connect(osr_self *self, const char *node);
 
-/* Closes the connection: nodedown with reason disconnect. Errors: OSR_ENOTFOUND not connected. */
+/* Closes the connection: nodedown with reason disconnect, after the exits and downs of what was
+ * linked and monitored there. Errors: OSR_ENOTFOUND not connected. */
 OSR_API osr_err osr_disconnect(osr_self *self, const char *node);
 
 /* ---- log ------------------------------------------------------------------------------- */

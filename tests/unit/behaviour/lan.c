@@ -16,6 +16,7 @@ typedef struct station {
     osri_peer peer;
     bool up;
     unsigned dialled;
+    int wanted;
 } station;
 
 /* A link, or a monitor (number != 0), that was made across the network. */
@@ -106,9 +107,10 @@ static void lan_send(void *context, const osri_route *route, osri_envelope **sig
     }
 }
 
-static osr_err lan_connect(void *context, const char *node)
+static osr_err lan_connect(void *context, const char *node, bool asked)
 {
     (void)context;
+    (void)asked;
     station *to = station_of(0, node);
     if (to != NULL && !to->up) {
         to->dialled += 1;
@@ -150,6 +152,23 @@ static size_t lan_peers(void *context, struct osri_peer *ret_peers, size_t max)
     return count;
 }
 
+static osr_err lan_want(void *context, const char *node, bool wanted)
+{
+    (void)context;
+    station *to = station_of(0, node);
+    if (to != NULL) {
+        to->wanted += wanted ? 1 : -1;
+    }
+    return OSR_OK;
+}
+
+static osr_err lan_drain(void *context, bool draining)
+{
+    (void)context;
+    (void)draining;
+    return OSR_ENOTSUP;
+}
+
 static void lan_close(void *context)
 {
     station *at = context;
@@ -175,6 +194,8 @@ static const osri_remote_ops ops = {
     .name_of = lan_name_of,
     .is_connected = lan_is_connected,
     .peers = lan_peers,
+    .want = lan_want,
+    .drain = lan_drain,
     .close = lan_close,
 };
 

@@ -97,7 +97,7 @@ START_TEST(what_is_wrong_is_named)
     static const char *const wrong[][2] = {
         {"--frob", "--help lists"},         {"counter", "--help lists"},
         {"--name", "--name wants"},         {"--name @h", "--name wants"},
-        {"--listen 127.0.0.1:9", "tcp://"}, {"--join b", "store@host"},
+        {"--listen 127.0.0.1:9", "tcp://"}, {"--join b@", "store@host"},
         {"--schedulers 257", "0 to 256"},   {"--schedulers x", "0 to 256"},
         {"--schedulers -1", "0 to 256"},    {"--tick 99", "100 to 3600000"},
         {"--mapper-port 0", "a port"},      {"--mapper-port 65536", "a port"},
