@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "dist/net/state.h"
-#include "lib/process/snapshot.h"
 
 /* Signals on their way: out to the session of their node, and in to processes of ours.
  *

@@ -50,11 +50,12 @@ typedef struct osri_activation {
     bool request_open;    /* `request` is not yet answered */
     const osr_type *const *wanted_types;
     size_t wanted_count;
-    uint64_t awaited;            /* the request waited for; 0 = none */
-    osri_envelope *answer;       /* to it */
-    struct osri_sender *sending; /* while OSRI_WAIT_LINE */
-    osri_envelope *held;         /* lent to user code: the last answer to a request of ours */
-    osr_caller request;          /* of the message in work */
+    uint64_t awaited;               /* the request waited for; 0 = none */
+    const struct osri_route *asked; /* whom; set while `awaited` is */
+    osri_envelope *answer;          /* to it */
+    struct osri_sender *sending;    /* while OSRI_WAIT_LINE */
+    osri_envelope *held;            /* lent to user code: the last answer to a request of ours */
+    osr_caller request;             /* of the message in work */
     uint64_t exit_due_ns; /* from then on it is abandoned instead of told again; 0 = not yet told */
     uint32_t exit_told;   /* times it was told */
     osri_alarm alarm;     /* of every wait */

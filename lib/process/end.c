@@ -443,7 +443,7 @@ void osri_process_end(osr_self *process)
                        .what = osri_process_body_name(process)};
     osri_event(node, &event);
 
-    osri_process_set_state(process, OSRI_PROCESS_EXITING);
+    osri_process_set_state(process, OSR_PROCESS_EXITING);
     idle_end(process);
     osri_timers_end_all(process);
     osri_fd_watches_end_all(process);

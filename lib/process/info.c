@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include "osier/info.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/core/heap.h"
-#include "lib/process/info.h"
 #include "lib/process/node.h"
 
 /* What tools learn of a process: by snapshot, from outside and without its help; by signal, from
@@ -15,12 +15,12 @@ static void copy_text(char *ret, size_t bytes, const char *text)
     (void)snprintf(ret, bytes, "%s", text == NULL ? "" : text);
 }
 
-static void fill_locked(osr_self *process, osri_snapshot *ret)
+static void fill_locked(osr_self *process, osr_snapshot *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->pid = osri_process_pid(process);
     ret->parent = process->parent;
-    ret->state = (osri_run_state)atomic_load_explicit(&process->state, memory_order_relaxed);
+    ret->state = (osr_run_state)atomic_load_explicit(&process->state, memory_order_relaxed);
     ret->queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
     ret->handled = atomic_load_explicit(&process->handled, memory_order_relaxed);
     ret->trap_exit = atomic_load_explicit(&process->traps, memory_order_relaxed);
@@ -34,7 +34,7 @@ static void fill_locked(osr_self *process, osri_snapshot *ret)
 
 /* False: nobody lives in the slot, or another than the one whose number it is (0: whoever has this
  * generation). The locks keep the name and what is constant in a process's life where they are. */
-static bool fill(osr_self *process, uint64_t number, uint32_t generation, osri_snapshot *ret)
+static bool fill(osr_self *process, uint64_t number, uint32_t generation, osr_snapshot *ret)
 {
     osr_node *node = process->node;
     osri_mutex_lock(&node->registry_mutex);
@@ -55,30 +55,29 @@ static bool fill(osr_self *process, uint64_t number, uint32_t generation, osri_s
 }
 
 typedef struct visitor {
-    void (*visit)(void *context, const osri_snapshot *snapshot);
+    osr_visit *visit;
     void *context;
 } visitor;
 
 static void visit_slot(void *context, osr_self *process, uint64_t number)
 {
     visitor *v = context;
-    osri_snapshot snapshot;
+    osr_snapshot snapshot;
     if (fill(process, number, 0, &snapshot)) {
         v->visit(v->context, &snapshot);
     }
 }
 
-void osri_node_snapshot(osr_node *node, void (*visit)(void *context, const osri_snapshot *snapshot),
-                        void *context)
+osr_err osr_processes(osr_node *node, osr_visit *visit, void *context)
 {
     visitor v = {visit, context};
-    (void)osri_table_visit(node, visit_slot, &v);
+    return osri_table_visit(node, visit_slot, &v) ? OSR_OK : OSR_ENOMEM;
 }
 
-osr_err osri_process_snapshot(osr_node *node, osr_pid pid, osri_snapshot *ret_snapshot)
+osr_err osr_snapshot_of(osr_node *node, osr_pid pid, osr_snapshot *ret_snapshot)
 {
     osr_self *process = pid.node == node->id ? osri_table_at(node, pid.slot) : NULL;
-    osri_snapshot snapshot;
+    osr_snapshot snapshot;
     if (process == NULL || !fill(process, 0, pid.generation, &snapshot)) {
         return OSR_ENOPROC;
     }
@@ -89,6 +88,21 @@ osr_err osri_process_snapshot(osr_node *node, osr_pid pid, osri_snapshot *ret_sn
 /* ---- by signal ------------------------------------------------------------------------- */
 
 #define LISTED_MAX 64
+#define WEIGHED_MAX 10000 /* messages */
+#define VALUE_BYTES 512
+
+const char *osr_run_state_name(uint32_t state)
+{
+    static const char *const names[] = {"idle", "waiting", "ready", "running", "exiting"};
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+const char *osr_blocked_on_name(uint32_t blocked_on)
+{
+    static const char *const names[] = {"nothing",  "message", "types",         "call",
+                                        "requests", "time",    "blocking code", "link"};
+    return blocked_on < sizeof(names) / sizeof(names[0]) ? names[blocked_on] : "unknown";
+}
 
 typedef struct pid_list {
     osr_pid pids[LISTED_MAX];
@@ -97,13 +111,19 @@ typedef struct pid_list {
 
 typedef enum collected { COLLECT_LINKS, COLLECT_MONITORS, COLLECT_WATCHERS } collected;
 
-static void collect(const osri_map *map, collected what, pid_list *ret_list)
+/* Returns how many there are. */
+static uint32_t collect(const osri_map *map, collected what, pid_list *ret_list)
 {
     size_t cursor = 0;
+    uint32_t total = 0;
     osri_map_entry at;
     ret_list->count = 0;
-    while (ret_list->count < LISTED_MAX && osri_map_next(map, &cursor, &at)) {
+    while (osri_map_next(map, &cursor, &at)) {
         if (what == COLLECT_LINKS && !((const osri_link_entry *)at.value)->active) {
+            continue;
+        }
+        total += 1;
+        if (ret_list->count == LISTED_MAX) {
             continue;
         }
         if (what == COLLECT_MONITORS) {
@@ -112,30 +132,146 @@ static void collect(const osri_map *map, collected what, pid_list *ret_list)
             memcpy(&ret_list->pids[ret_list->count++], at.key, sizeof(osr_pid));
         }
     }
+    return total;
 }
 
-static void describe(osr_self *process, osri_process_info *ret, pid_list lists[3], char *state,
-                     size_t state_bytes)
+static void fill_relations(const osri_relations *relations, pid_list lists[3],
+                           osr_process_relations *ret)
 {
-    lists[0].count = lists[1].count = lists[2].count = 0;
-    if (process->relations != NULL) {
-        collect(&process->relations->links, COLLECT_LINKS, &lists[0]);
-        collect(&process->relations->monitors, COLLECT_MONITORS, &lists[1]);
-        collect(&process->relations->watchers, COLLECT_WATCHERS, &lists[2]);
+    if (relations == NULL) {
+        return;
     }
+    ret->link_count = collect(&relations->links, COLLECT_LINKS, &lists[0]);
+    ret->monitor_count = collect(&relations->monitors, COLLECT_MONITORS, &lists[1]);
+    ret->watcher_count = collect(&relations->watchers, COLLECT_WATCHERS, &lists[2]);
     ret->links.at = lists[0].pids;
     ret->links.count = lists[0].count;
     ret->monitors.at = lists[1].pids;
     ret->monitors.count = lists[1].count;
     ret->watchers.at = lists[2].pids;
     ret->watchers.count = lists[2].count;
-    state[0] = '\0';
-    bool is_idle =
-        process->started && process->stack == NULL; /* in a callback the state is in flux */
-    if (is_idle && process->ops != NULL && process->ops->print != NULL) {
-        process->ops->print(process->state_block, state, state_bytes);
+}
+
+static void fill_work(osr_self *process, osr_process_work *ret)
+{
+    size_t weighed;
+    uint64_t bytes = osri_mailbox_weigh(&process->mailbox, WEIGHED_MAX, &weighed);
+    ret->handled = atomic_load_explicit(&process->handled, memory_order_relaxed);
+    ret->queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
+    ret->reductions = ret->handled + process->messages_numbered;
+    ret->queued_bytes =
+        weighed < WEIGHED_MAX ? bytes : (uint64_t)((double)bytes / WEIGHED_MAX * ret->queued);
+    ret->stack_bytes = process->stack == NULL ? 0 : process->stack->bytes;
+    ret->memory_bytes = sizeof(*process) + osri_process_state_bytes(process) +
+                        process->owned_bytes + ret->stack_bytes + ret->queued_bytes +
+                        (process->relations == NULL ? 0 : sizeof(*process->relations));
+}
+
+static osr_blocked_on blocked_on(const osri_activation *activation)
+{
+    switch (activation->wait) {
+    case OSRI_WAIT_MESSAGE:
+        return OSR_BLOCKED_MESSAGE;
+    case OSRI_WAIT_TYPES:
+        return OSR_BLOCKED_TYPES;
+    case OSRI_WAIT_REPLY:
+        return OSR_BLOCKED_CALL;
+    case OSRI_WAIT_REPLIES:
+        return OSR_BLOCKED_REQUESTS;
+    case OSRI_WAIT_TIME:
+        return OSR_BLOCKED_TIME;
+    case OSRI_WAIT_BLOCKING:
+        return OSR_BLOCKED_CODE;
+    case OSRI_WAIT_LINE:
+        return OSR_BLOCKED_LINK;
+    default:
+        return OSR_BLOCKED_NOT;
     }
-    ret->state = osr_str_of(state);
+}
+
+static osr_str text_of(const char *text)
+{
+    return osr_str_of(text == NULL ? "" : text);
+}
+
+/* What it waits for: lies on its stack, which nobody else runs on now. */
+static void fill_wait(const osr_self *process, osr_process_info *ret)
+{
+    const osri_activation *activation = &process->stack->activation;
+    ret->blocked_on = (uint32_t)blocked_on(activation);
+    if (ret->blocked_on == OSR_BLOCKED_CALL) {
+        const osri_route *asked = activation->asked;
+        ret->waits_for = asked->pid;
+        ret->waits_text = text_of(asked->name != NULL ? asked->name : asked->node);
+    } else if (ret->blocked_on == OSR_BLOCKED_TYPES) {
+        ret->waits_text = text_of(activation->wanted_types[0]->name);
+    }
+}
+
+/* The signal has woken it, so its state is that of who runs; parked_ns: since when it was parked,
+ * 0: it was not. */
+static void fill_state(osr_self *process, uint64_t parked_ns, osr_process_info *ret)
+{
+    uint64_t since_ns = atomic_load_explicit(&process->since_ns, memory_order_relaxed);
+    uint64_t now_ns = osri_node_now(process->node);
+    bool is_suspended = process->stack == NULL || process->stack->activation.wait != OSRI_WAIT_NONE;
+    ret->state = atomic_load_explicit(&process->state, memory_order_relaxed);
+    if (parked_ns == 0 && ret->state == OSR_PROCESS_RUNNING && is_suspended) {
+        parked_ns = now_ns; /* it has come to this point just now */
+    }
+    if (parked_ns != 0) {
+        ret->state = process->stack == NULL ? OSR_PROCESS_IDLE : OSR_PROCESS_WAITING;
+        since_ns = parked_ns;
+    }
+    ret->for_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+    if (process->stack != NULL) {
+        fill_wait(process, ret);
+    }
+}
+
+/* In a callback the state is in flux. */
+static void print_value(const osr_self *process, char ret_text[VALUE_BYTES])
+{
+    bool is_idle = process->started && process->stack == NULL;
+    ret_text[0] = '\0';
+    if (is_idle && process->ops != NULL && process->ops->print != NULL) {
+        process->ops->print(process->state_block, ret_text, VALUE_BYTES);
+    }
+}
+
+static void reply(osr_self *process, const osri_envelope *signal, const osr_type *type,
+                  const void *body)
+{
+    osri_envelope *made;
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_REPLY, osri_process_pid(process),
+                             signal->ref, type, body, &made) == OSR_OK) {
+        osri_route route = {.pid = signal->from};
+        (void)osri_signal_send(process->node, &route, &made);
+    }
+}
+
+static void describe(osr_self *process, const osri_envelope *signal)
+{
+    pid_list lists[3];
+    char value[VALUE_BYTES];
+    char name[OSRI_NAME_BYTES_MAX + 1];
+    const osr_type *handling = atomic_load_explicit(&process->handling, memory_order_relaxed);
+    osri_name_copy(process, name);
+    print_value(process, value);
+    osr_process_info info = {.pid = osri_process_pid(process),
+                             .parent = process->parent,
+                             .name = osr_str_of(name),
+                             .label = text_of(process->label),
+                             .body = text_of(osri_process_body_name(process)),
+                             .handling = text_of(handling == NULL ? NULL : handling->name),
+                             .waits_text = osr_str_of(""),
+                             .priority = process->priority,
+                             .value = osr_str_of(value)};
+    info.traps = atomic_load_explicit(&process->traps, memory_order_relaxed);
+    fill_state(process, signal->enqueued_ns, &info);
+    fill_work(process, &info.work);
+    fill_relations(process->relations, lists, &info.relations);
+    reply(process, signal, &osr_process_info_osr_type, &info);
 }
 
 void osri_info_answer(osr_self *process, osri_envelope *signal)
@@ -144,27 +280,27 @@ void osri_info_answer(osr_self *process, osri_envelope *signal)
         osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
         return;
     }
-    pid_list lists[3];
-    char state[512];
-    osri_process_info info = {0};
-    describe(process, &info, lists, state, sizeof(state));
-    osri_envelope *reply;
-    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_REPLY, osri_process_pid(process),
-                             signal->ref, &osri_process_info_osr_type, &info, &reply) == OSR_OK) {
-        osri_route route = {.pid = signal->from};
-        (void)osri_signal_send(process->node, &route, &reply);
+    if (signal->type == &osri_alive_osr_type) {
+        reply(process, signal, NULL, NULL);
+    } else {
+        describe(process, signal);
     }
     osri_envelope_free(&signal);
 }
 
-osr_err osri_process_ask_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
-                              const osri_process_info **ret_info)
+osr_err osr_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
+                 const osr_process_info **ret_info)
 {
+    if (self->exiting) {
+        return osri_process_leave(self);
+    }
     osri_route route = {.pid = pid};
     osri_envelope *answer = NULL;
-    osr_err err = osri_request_kind(self, OSRI_SIGNAL_INFO, &route, NULL, NULL,
-                                    osri_reference_next(self->node),
-                                    osri_deadline(self, timeout_ms), &answer);
+    osr_err err = osr_pid_is_none(pid)
+                      ? OSR_ENOPROC
+                      : osri_request_kind(self, OSRI_SIGNAL_INFO, &route, NULL, NULL,
+                                          osri_reference_next(self->node),
+                                          osri_deadline(self, timeout_ms), &answer);
     if (err != OSR_OK) {
         return err;
     }
@@ -174,7 +310,7 @@ osr_err osri_process_ask_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
         const osr_reason *reason = osri_envelope_body(answer);
         return reason->code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION : OSR_ENOPROC;
     }
-    if (answer->type == NULL || answer->type->id != osri_process_info_osr_type.id) {
+    if (answer->type == NULL || answer->type->id != osr_process_info_osr_type.id) {
         return OSR_EPROTO; /* anybody may answer anything */
     }
     *ret_info = osri_envelope_body(answer);

@@ -195,3 +195,29 @@ osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, 
     }
     return NULL;
 }
+
+static uint64_t weight_of(const osri_envelope *envelope)
+{
+    return sizeof(*envelope) + envelope->size;
+}
+
+uint64_t osri_mailbox_weigh(const osri_mailbox *mailbox, size_t max, size_t *ret_count)
+{
+    uint64_t bytes = 0;
+    size_t count = 0;
+    const osri_mailbox_index *index = mailbox->index;
+    for (const osri_envelope *at = mailbox->first; at != NULL && count < max; at = at->next) {
+        bytes += weight_of(at);
+        count += 1;
+    }
+    for (uint64_t place = index == NULL ? 0 : index->begin;
+         index != NULL && place != index->end && count < max; place++) {
+        const osri_envelope *at = osri_mailbox_index_at(index, place);
+        if (at != NULL) {
+            bytes += weight_of(at);
+            count += 1;
+        }
+    }
+    *ret_count = count;
+    return bytes;
+}

@@ -106,6 +106,9 @@ static inline bool osri_mailbox_has_unseen(osri_mailbox *mailbox)
     return mailbox->index == NULL ? *mailbox->unseen != NULL : osri_mailbox_seek(mailbox, NULL, 0);
 }
 
+/* How many bytes the oldest messages take, at most max of them; *ret_count says how many. */
+uint64_t osri_mailbox_weigh(const osri_mailbox *mailbox, size_t max, size_t *ret_count);
+
 /* A message as user code sees it. */
 static inline void osri_message_of(const osri_envelope *envelope, osr_message *ret_message)
 {

@@ -221,6 +221,10 @@ void osri_node_watches_end_all(osr_node *node);
 osr_err osri_name_register(osr_node *node, const char *name, osr_self *process);
 void osri_name_release(osr_node *node, osr_self *process);
 
+/* Its name, or "". Owner. */
+#define OSRI_NAME_BYTES_MAX 255
+void osri_name_copy(osr_self *process, char ret_name[OSRI_NAME_BYTES_MAX + 1]);
+
 /* Puts a pinned process into the queue of its thread, and wakes that. Threads: any. */
 void osri_pinned_ready(osr_self *process);
 

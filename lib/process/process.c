@@ -65,6 +65,19 @@ bool osri_process_push(osr_self *process, osri_envelope *signal)
     return true;
 }
 
+bool osri_process_push_info(osr_self *process, osri_envelope *signal)
+{
+    bool is_ours;
+    if (!push(process, signal, &is_ours)) {
+        return false;
+    }
+    if (is_ours) { /* so nobody looks at the signal yet */
+        signal->enqueued_ns = atomic_load_explicit(&process->since_ns, memory_order_relaxed);
+        osri_process_ready(process);
+    }
+    return true;
+}
+
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal)
 {
     bool is_ours;
@@ -481,7 +494,7 @@ osr_err osri_process_suspend(osr_self *self, osri_wait wait, uint64_t deadline_n
     return err == OSR_EEXIT ? osri_process_leave(self) : err;
 }
 
-void osri_process_set_state(osr_self *process, osri_run_state state)
+void osri_process_set_state(osr_self *process, osr_run_state state)
 {
     atomic_store_explicit(&process->state, (uint8_t)state, memory_order_relaxed);
     atomic_store_explicit(&process->since_ns, osri_node_coarse(process->node),

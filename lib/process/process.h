@@ -11,10 +11,10 @@
 #include "lib/process/body.h"
 #include "lib/process/mailbox.h"
 #include "lib/process/signal.h"
-#include "lib/process/snapshot.h"
 #include "lib/process/timer_table.h"
 #include "lib/process/timer_wheel.h"
 #include "lib/scheduler/stack.h"
+#include "osier/info.h"
 
 /* The process: what `osr_self` points to, and a slot of the process table.
  *
@@ -124,7 +124,7 @@ struct osr_self {
     _Atomic(const osr_type *) handling;
     _Atomic(uint64_t) queued;  /* messages in the mailbox */
     _Atomic(uint64_t) handled; /* messages taken */
-    _Atomic(uint8_t) state;    /* osri_run_state */
+    _Atomic(uint8_t) state;    /* osr_run_state */
     atomic_bool traps;
 
     /* set at spawn, constant while the process lives */
@@ -177,7 +177,7 @@ struct osr_self {
 };
 
 /* What tools see; with the time. Owner. */
-void osri_process_set_state(osr_self *process, osri_run_state state);
+void osri_process_set_state(osr_self *process, osr_run_state state);
 
 /* A free slot, oldest first, inbox closed, generation set. Threads: any.
  * Errors: OSR_ELIMIT the table is full; OSR_ENOMEM; OSR_ESTOPPED it is closed. */
@@ -201,6 +201,9 @@ void osri_table_fini(osr_node *node);
 /* Pushes. On success takes it; refused: returns false and leaves it. Queues an idle process.
  * Threads: any. */
 bool osri_process_push(osr_self *process, osri_envelope *signal);
+
+/* The same for an INFO, which learns since when the process was parked, if it was: enqueued_ns. */
+bool osri_process_push_info(osr_self *process, osri_envelope *signal);
 
 /* The same from a running process, whose worker queues it. */
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal);

@@ -222,8 +222,9 @@ bool osr_is_alive(osr_self *self, osr_pid pid)
     }
     osri_route route = {.pid = pid};
     osri_envelope *answer = NULL;
-    osr_err err = osri_request_kind(self, OSRI_SIGNAL_INFO, &route, NULL, NULL,
-                                    osri_reference_next(self->node), UINT64_MAX, &answer);
+    osr_err err =
+        osri_request_kind(self, OSRI_SIGNAL_INFO, &route, &osri_alive_osr_type, &(osri_alive){0},
+                          osri_reference_next(self->node), UINT64_MAX, &answer);
     bool alive = err == OSR_OK && answer->kind == OSRI_SIGNAL_REPLY;
     osri_envelope_free(&answer);
     return alive;

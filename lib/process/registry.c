@@ -8,8 +8,6 @@
 /* Names of this node: one name a process, one process a name. A name is gone before anyone can
  * learn of its process's end (DESIGN.md §3, promise 7). */
 
-#define NAME_BYTES_MAX 255
-
 static osr_pid pid_of_name_locked(const osr_node *node, const char *name)
 {
     osr_self *process = osri_map_get(&node->names, name, strlen(name));
@@ -65,7 +63,7 @@ static char *take_name_locked(osr_node *node, osr_self *process)
 osr_err osri_name_register(osr_node *node, const char *name, osr_self *process)
 {
     size_t bytes = strlen(name);
-    if (bytes == 0 || bytes > NAME_BYTES_MAX) {
+    if (bytes == 0 || bytes > OSRI_NAME_BYTES_MAX) {
         return OSR_EINVAL;
     }
     osri_mutex_lock(&node->registry_mutex);
@@ -89,12 +87,25 @@ void osri_name_release(osr_node *node, osr_self *process)
     osri_heap_strfree(name);
 }
 
+void osri_name_copy(osr_self *process, char ret_name[OSRI_NAME_BYTES_MAX + 1])
+{
+    ret_name[0] = '\0';
+    if (!atomic_load_explicit(&process->named, memory_order_relaxed)) {
+        return;
+    }
+    osri_mutex_lock(&process->node->registry_mutex);
+    if (process->name != NULL) {
+        memcpy(ret_name, process->name, strlen(process->name) + 1);
+    }
+    osri_mutex_unlock(&process->node->registry_mutex);
+}
+
 /* Whether this life of the slot goes on. The generation is read last: as long as it is the same,
  * state and inbox are not of a later process of the slot. */
 static bool lives(const osr_self *process, uint32_t generation)
 {
     /* acquire: keeps it before the generation; seq_cst: see osri_name_release() */
-    return atomic_load_explicit(&process->state, memory_order_acquire) != OSRI_PROCESS_EXITING &&
+    return atomic_load_explicit(&process->state, memory_order_acquire) != OSR_PROCESS_EXITING &&
            atomic_load_explicit(&process->inbox, memory_order_seq_cst) != OSRI_INBOX_CLOSED &&
            atomic_load_explicit(&process->generation, memory_order_relaxed) == generation;
 }
@@ -123,7 +134,7 @@ static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
 osr_err osr_register(osr_self *self, const char *name, osr_pid pid)
 {
     size_t bytes = strlen(name);
-    if (bytes == 0 || bytes > NAME_BYTES_MAX) {
+    if (bytes == 0 || bytes > OSRI_NAME_BYTES_MAX) {
         return OSR_EINVAL;
     }
     return register_other(self->node, name, pid);

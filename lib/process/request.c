@@ -17,12 +17,10 @@
  *   R2  `replies_came` is set whenever an entry gets its answer, so that who waits for any of some
  *       looks again. */
 
-/* Waits for the answer to request `number`; *ret_answer is then self->current. */
-static osr_err await(osr_self *self, uint64_t number, uint64_t deadline_ns,
-                     osri_envelope **ret_answer)
+/* Waits for the answer to the request `awaited`; *ret_answer is then yours. */
+static osr_err await(osr_self *self, uint64_t deadline_ns, osri_envelope **ret_answer)
 {
     osri_activation *activation = &self->stack->activation;
-    activation->awaited = number;
     osr_err err = OSR_OK;
     while (activation->answer == NULL && err == OSR_OK) {
         osri_process_drain(self);
@@ -122,6 +120,7 @@ osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_rout
     signal->counter = ++self->messages_numbered;
     signal->deadline_ns = deadline_ns;
     self->stack->activation.awaited = number; /* before the answer can come */
+    self->stack->activation.asked = route;
     if (kind == OSRI_SIGNAL_MESSAGE) {
         err = osri_signal_send_waiting(self, route, &signal, deadline_ns);
     } else {
@@ -132,7 +131,7 @@ osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_rout
         osri_envelope_free(&signal);
         return err == OSR_EEXIT ? osri_process_leave(self) : err;
     }
-    err = await(self, number, deadline_ns, ret_answer);
+    err = await(self, deadline_ns, ret_answer);
     if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
         forget_request(self, route, number);
     }

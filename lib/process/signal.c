@@ -129,28 +129,35 @@ void osri_signal_return(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     osri_signal_refuse(node, to, code, signal);
 }
 
-void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal_)
+static inline void hand_over(osr_node *node, osr_pid to, osri_envelope *signal,
+                             bool (*push)(osr_self *process, osri_envelope *signal))
 {
-    osri_envelope *signal = *signal_;
-    *signal_ = NULL;
-    if (is_message(signal)) {
-        osri_count(node, OSRI_COUNT_SENT);
-    }
-    if (name != NULL) {
-        to = osri_node_whereis(node, name);
-    }
     osr_self *process = osr_pid_is_none(to) ? NULL : osri_table_at(node, to.slot);
-    if (is_message(signal)) {
-        OSRI_EVENT_MESSAGE(node, OSR_EVENT_SEND, signal->from, to, signal);
-    }
     signal->to_slot = to.slot;
     signal->to_generation = to.generation;
     if (to.node == node->id && process != NULL &&
         atomic_load_explicit(&process->generation, memory_order_relaxed) == to.generation &&
-        osri_process_push(process, signal)) {
+        push(process, signal)) {
         return;
     }
     osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);
+}
+
+void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal_)
+{
+    osri_envelope *signal = *signal_;
+    *signal_ = NULL;
+    if (name != NULL) {
+        to = osri_node_whereis(node, name);
+    }
+    if (is_message(signal)) {
+        osri_count(node, OSRI_COUNT_SENT);
+        OSRI_EVENT_MESSAGE(node, OSR_EVENT_SEND, signal->from, to, signal);
+    } else if (signal->kind == OSRI_SIGNAL_INFO) {
+        hand_over(node, to, signal, osri_process_push_info);
+        return;
+    }
+    hand_over(node, to, signal, osri_process_push);
 }
 
 bool osri_route_is_here(const osr_node *node, const osri_route *route)

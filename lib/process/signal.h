@@ -31,7 +31,7 @@ typedef enum osri_signal_kind {
     OSRI_SIGNAL_DOWN = 10,        /* ref: a monitor or an unanswered request. body: osr_reason */
     OSRI_SIGNAL_SPAWN = 11,       /* to a node. ref: answer to. body: osri_spawn_request */
     OSRI_SIGNAL_SPAWN_REPLY = 12, /* from: the new process. ref. body: osri_spawn_result */
-    OSRI_SIGNAL_INFO = 13,        /* is_alive and info. ref: answer to; answered by REPLY or DOWN */
+    OSRI_SIGNAL_INFO = 13,        /* osr_info(). ref: answer to; answered by REPLY or DOWN */
     OSRI_SIGNAL_TIMEOUT = 14, /* a timer of the process. ref: the timer. Never leaves the node */
     OSRI_SIGNAL_NODE = 15, /* a message of the runtime's own (nodeup, nodedown, fd_ready), which a
                                  bound does not keep out. Never leaves the node */
@@ -55,7 +55,7 @@ OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin
            (8, u32, stack_bytes), (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned),
            (12, u64, monitor_ref), (13, u32, memory_max), (14, u32, mailbox_max));
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
-OSR_STRUCT(osri_alive, (1, bool, alive));
+OSR_STRUCT(osri_alive, (1, bool, asked)); /* of an INFO that asks no more; never leaves the node */
 
 /* Whether it leads to this node, as far as one can see without looking a name up. */
 bool osri_route_is_here(const osr_node *node, const osri_route *route);
@@ -79,6 +79,9 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
 /* Delivers a signal that is for this node, by pid or by name (pid none); for one that nobody can
  * receive, does what osri_signal_refuse() says with noproc. Takes it. Threads: any. */
 void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal);
+
+/* By registered name, or OSR_PID_NONE. Threads: any. */
+osr_pid osri_node_whereis(osr_node *node, const char *name);
 
 /* Ends a signal that cannot arrive: whoever waits for something hears it — a LINK is answered by
  * LINK_EXIT, MONITOR, INFO and a request by DOWN, SPAWN by SPAWN_REPLY, UNLINK by UNLINK_ACK, all

@@ -57,7 +57,7 @@ static void life_init(osr_self *process)
     atomic_store_explicit(&process->handling, NULL, memory_order_relaxed);
     atomic_store_explicit(&process->queued, 0, memory_order_relaxed);
     atomic_store_explicit(&process->handled, 0, memory_order_relaxed);
-    osri_process_set_state(process, OSRI_PROCESS_READY);
+    osri_process_set_state(process, OSR_PROCESS_READY);
 }
 
 /* What tools show of it: as long as osr_info can tell. */
@@ -66,7 +66,7 @@ static osr_err label_set(osr_self *process, const char *label)
     if (label == NULL || label[0] == '\0') {
         return OSR_OK;
     }
-    char text[OSRI_LABEL_BYTES];
+    char text[OSR_LABEL_BYTES];
     (void)snprintf(text, sizeof(text), "%s", label);
     process->label = osri_heap_strdup(text);
     return process->label == NULL ? OSR_ENOMEM : OSR_OK;

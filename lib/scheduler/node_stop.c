@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "lib/scheduler/scheduler.h"
 
 /* Stopping a node: roots first, so that supervisors end their children; then everybody; then kill.
@@ -32,8 +32,8 @@ osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason)
 static void stop_process(void *context, osr_self *process, uint64_t number)
 {
     const stop_order *order = context;
-    osri_snapshot who;
-    if (osri_process_snapshot(order->node, osri_process_pid(process), &who) != OSR_OK ||
+    osr_snapshot who;
+    if (osr_snapshot_of(order->node, osri_process_pid(process), &who) != OSR_OK ||
         (order->roots_only && !osr_pid_is_none(who.parent))) {
         return; /* it has ended; number is of no use, since pids are not used twice */
     }
@@ -92,7 +92,7 @@ static bool kill_all(osr_node *node, osr_parker *parker)
     return gone;
 }
 
-static void name_left(void *context, const osri_snapshot *left)
+static void name_left(void *context, const osr_snapshot *left)
 {
     const osr_node *node = context;
     char pid[OSR_PID_TEXT_BYTES];
@@ -126,7 +126,7 @@ void osr_node_stop(osr_node *node, uint32_t timeout_ms)
     bool gone = end_processes(node, parker, timeout_ms);
     node->env->parker_free(node->env->context, parker);
     if (!gone) {
-        osri_node_snapshot(node, name_left, node);
+        (void)!osr_processes(node, name_left, node);
     }
     if (node->remote != NULL) {
         node->remote->close(node->remote_context);

@@ -90,7 +90,7 @@ static osri_scheduler *scheduler_here(const osr_node *node)
 static void ready_at(osri_worker *worker, osri_scheduler *scheduler, osr_self *process, bool is_new)
 {
     osr_node *node = process->node;
-    osri_process_set_state(process, OSRI_PROCESS_READY);
+    osri_process_set_state(process, OSR_PROCESS_READY);
     if (process->home != NULL) {
         osri_pinned_ready(process);
     } else if (scheduler != NULL) {
@@ -136,7 +136,7 @@ void osri_process_ready_later(osr_self *process)
 {
     osr_node *node = process->node;
     osri_scheduler *scheduler = scheduler_here(node);
-    osri_process_set_state(process, OSRI_PROCESS_READY);
+    osri_process_set_state(process, OSR_PROCESS_READY);
     osri_run_queue_push(scheduler != NULL ? &scheduler->queue : &node->injected, process);
     osri_threads_wake_one(node);
 }
@@ -225,7 +225,7 @@ static void turn_mark_on(osri_worker *worker, osri_scheduler *scheduler)
 /* What tools, the watch thread and the fault handler see of a process that begins to run. */
 static void show_running(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
-    osri_process_set_state(process, OSRI_PROCESS_RUNNING);
+    osri_process_set_state(process, OSR_PROCESS_RUNNING);
     worker->fault->process = process;
     process->stack->activation.resumer = &worker->fiber;
     if (scheduler != NULL) {
@@ -331,7 +331,7 @@ static bool rest(osr_self *process)
         osri_relations_trim(process);
     }
     osri_process_set_state(process,
-                           process->stack == NULL ? OSRI_PROCESS_IDLE : OSRI_PROCESS_WAITING);
+                           process->stack == NULL ? OSR_PROCESS_IDLE : OSR_PROCESS_WAITING);
     return osri_process_park(process);
 }
 
@@ -339,7 +339,7 @@ static bool rest(osr_self *process)
 static void requeue(osri_scheduler *scheduler, osr_self *process)
 {
     osr_node *node = process->node;
-    osri_process_set_state(process, OSRI_PROCESS_READY);
+    osri_process_set_state(process, OSR_PROCESS_READY);
     if (process->home != NULL) {
         osri_pinned_ready(process);
     } else if (scheduler != NULL) {

@@ -5,7 +5,7 @@
 #include "lib/core/heap.h"
 #include "lib/process/body.h"
 #include "lib/process/signal.h"
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "node/shell/command.h"
 #include "osier/dynamic.h"
 #include "osier/main.h"
@@ -45,8 +45,8 @@ static bool may_be_sent(osri_command_context *context, const osr_type *type)
 static void complain_no_reply(osri_command_context *context, const char *word, osr_pid pid,
                               const osr_type *type, osr_err err)
 {
-    osri_snapshot snapshot;
-    bool known = osri_process_snapshot(osr_self_node(context->self), pid, &snapshot) == OSR_OK;
+    osr_snapshot snapshot;
+    bool known = osr_snapshot_of(osr_self_node(context->self), pid, &snapshot) == OSR_OK;
     if (err == OSR_ETIMEDOUT && known && snapshot.handling[0] != '\0') {
         osri_command_complain(context, OSR_STATUS_FAILED,
                               "%s has not answered within %d s: busy in the handler of %s", word,

@@ -9,7 +9,7 @@
 
 #define ROOM_MIN 64
 
-static void keep(void *context, const osri_snapshot *snapshot)
+static void keep(void *context, const osr_snapshot *snapshot)
 {
     osri_collection *c = context;
     c->total += 1;
@@ -18,7 +18,7 @@ static void keep(void *context, const osri_snapshot *snapshot)
     }
     if (c->count == c->room) {
         size_t room = c->room == 0 ? ROOM_MIN : c->room * 2;
-        osri_snapshot *at = osri_heap_realloc(c->at, c->room * sizeof(*at), room * sizeof(*at));
+        osr_snapshot *at = osri_heap_realloc(c->at, c->room * sizeof(*at), room * sizeof(*at));
         if (at == NULL) {
             c->no_memory = true;
             return;
@@ -32,8 +32,7 @@ static void keep(void *context, const osri_snapshot *snapshot)
 osr_err osri_collect_processes(osr_node *node, osri_collection *ret_collection)
 {
     osri_collection c = {0};
-    osri_node_snapshot(node, keep, &c);
-    if (c.no_memory) {
+    if (osr_processes(node, keep, &c) != OSR_OK || c.no_memory) {
         osri_collection_fini(&c);
         return OSR_ENOMEM;
     }

@@ -3,7 +3,7 @@
 #ifndef OSR_SHELL_COLLECT_H
 #define OSR_SHELL_COLLECT_H
 
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "lib/process/signal.h"
 #include "osier/node.h"
 
@@ -11,7 +11,7 @@
 
 /* In creation order, at most OSRI_SHELL_ROWS_MAX. Fields are private but for reading. */
 typedef struct osri_collection {
-    osri_snapshot *at;
+    osr_snapshot *at;
     size_t count, room;
     uint64_t total; /* how many there are */
     bool no_memory;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/core/log.h"
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "osier/main.h"
 
 /* The table of commands, and how a line is taken apart. */
@@ -232,8 +232,8 @@ static bool find_by_pid(osri_command_context *context, const char *word, osr_pid
                               name == NULL ? "NODE (nodes lists them)" : name);
         return false;
     }
-    osri_snapshot snapshot;
-    if (osri_process_snapshot(node, *ret_pid, &snapshot) != OSR_OK) {
+    osr_snapshot snapshot;
+    if (osr_snapshot_of(node, *ret_pid, &snapshot) != OSR_OK) {
         osri_command_complain(context, OSR_STATUS_FAILED, "there is no process %s any more", word);
         return false;
     }

@@ -20,13 +20,6 @@ typedef struct row {
     cell cells[COLUMNS];
 } row;
 
-const char *osri_format_state(osri_run_state state)
-{
-    static const char *const names[] = {"idle", "waiting", "ready", "running", "exiting"};
-    size_t index = (size_t)state;
-    return index < sizeof(names) / sizeof(names[0]) ? names[index] : "unknown";
-}
-
 void osri_format_duration(uint64_t ns, char ret_text[OSRI_DURATION_TEXT_BYTES])
 {
     uint64_t s = ns / UINT64_C(1000000000);
@@ -66,13 +59,13 @@ static void set_number(cell ret, uint64_t number)
     (void)snprintf(ret, CELL_BYTES, "%" PRIu64, number);
 }
 
-static void fill(row *ret, const osri_snapshot *process, uint64_t now_ns)
+static void fill(row *ret, const osr_snapshot *process, uint64_t now_ns)
 {
     osr_pid_print(process->pid, ret->cells[0]);
     set_text(ret->cells[1], process->name);
     set_text(ret->cells[2], process->label);
     set_text(ret->cells[3], process->body);
-    set_text(ret->cells[4], osri_format_state(process->state));
+    set_text(ret->cells[4], osr_run_state_name(process->state));
     duration_since(process->since_ns, now_ns, ret->cells[5]);
     set_text(ret->cells[6], process->handling);
     set_number(ret->cells[7], process->queued);
@@ -95,7 +88,7 @@ static void add_row(osri_text *text, const size_t widths[COLUMNS], const row *li
     osri_text_add(text, "%s\n", line->cells[COLUMNS - 1]);
 }
 
-void osri_format_processes(osri_text *text, const osri_snapshot *processes, size_t count,
+void osri_format_processes(osri_text *text, const osr_snapshot *processes, size_t count,
                            uint64_t now_ns)
 {
     static const row heading = {
@@ -134,7 +127,82 @@ static void add_pids(osri_text *text, const char *what, const osr_pid *pids, uin
     osri_text_add(text, "%s\n", count == 0 ? " -" : "");
 }
 
-static void add_duration(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+static void add_number(osri_text *text, const char *what, uint64_t number, const char *unit)
+{
+    osri_text_add(text, "%-11s %" PRIu64 "%s\n", what, number, unit);
+}
+
+static void add_all(osri_text *text, const char *what, const osr_pid *pids, uint32_t count,
+                    uint32_t total)
+{
+    add_pids(text, what, pids, count);
+    if (total > count) {
+        osri_text_add(text, "%-11s and %" PRIu32 " more\n", "", total - count);
+    }
+}
+
+/* What was said is one line, whatever it is. */
+static void add_state(osri_text *text, const osr_process_info *info)
+{
+    char duration[OSRI_DURATION_TEXT_BYTES];
+    cell safe;
+    osri_format_duration(info->for_ns, duration);
+    osri_text_add(text, "%-11s %s for %s", "state", osr_run_state_name(info->state), duration);
+    if (info->blocked_on != OSR_BLOCKED_NOT) {
+        osri_text_add(text, ", blocked on %s", osr_blocked_on_name(info->blocked_on));
+    }
+    if (info->waits_text.size != 0) {
+        set_text(safe, info->waits_text.at);
+        osri_text_add(text, " %s", safe);
+    }
+    if (!osr_pid_is_none(info->waits_for)) {
+        char pid[OSR_PID_TEXT_BYTES];
+        osr_pid_print(info->waits_for, pid);
+        osri_text_add(text, " %s", pid);
+    }
+    if (info->handling.size != 0) {
+        set_text(safe, info->handling.at);
+        osri_text_add(text, ", handling %s", safe);
+    }
+    osri_text_add(text, "\n");
+}
+
+static void add_who(osri_text *text, osr_pid pid, const char *name, const char *label,
+                    const char *body, osr_pid parent)
+{
+    char printed[OSR_PID_TEXT_BYTES];
+    osr_pid_print(pid, printed);
+    add_line(text, "pid", printed);
+    add_line(text, "name", name);
+    add_line(text, "label", label);
+    add_line(text, "body", body);
+    osr_pid_print(parent, printed);
+    add_line(text, "parent", osr_pid_is_none(parent) ? "" : printed);
+}
+
+void osri_format_info(osri_text *text, const osr_process_info *info)
+{
+    const osr_process_work *work = &info->work;
+    const osr_process_relations *known = &info->relations;
+    add_who(text, info->pid, info->name.at, info->label.at, info->body.at, info->parent);
+    add_state(text, info);
+    osri_text_add(text, "%-11s %" PRIu64 ", %" PRIu64 " bytes\n", "queued", work->queued,
+                  work->queued_bytes);
+    add_number(text, "handled", work->handled, "");
+    add_number(text, "reductions", work->reductions, "");
+    osri_text_add(text, "%-11s %" PRIu64 " bytes, stack %" PRIu64 "\n", "memory",
+                  work->memory_bytes, work->stack_bytes);
+    add_line(text, "traps exits", info->traps ? "yes" : "no");
+    add_all(text, "links", known->links.at, known->links.count, known->link_count);
+    add_all(text, "monitors", known->monitors.at, known->monitors.count, known->monitor_count);
+    add_all(text, "watched by", known->watchers.at, known->watchers.count, known->watcher_count);
+    osri_text_add(text, "%-11s ", "value");
+    osri_text_add_safe(text, info->value.size == 0 ? "-" : info->value.at,
+                       info->value.size == 0 ? 1 : info->value.size);
+    osri_text_add(text, "\n");
+}
+
+static void add_duration(osri_text *text, const osr_snapshot *process, uint64_t now_ns)
 {
     char since[OSRI_DURATION_TEXT_BYTES];
     if (process->since_ns != 0) {
@@ -143,28 +211,17 @@ static void add_duration(osri_text *text, const osri_snapshot *process, uint64_t
     }
 }
 
-static void add_activity(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+static void add_activity(osri_text *text, const osr_snapshot *process, uint64_t now_ns)
 {
     cell handling;
     set_text(handling, process->handling);
-    osri_text_add(text, "%-11s %s", "state", osri_format_state(process->state));
+    osri_text_add(text, "%-11s %s", "state", osr_run_state_name(process->state));
     add_duration(text, process, now_ns);
     osri_text_add(text, "%s%s\n", process->handling[0] != '\0' ? ", handling " : "",
                   process->handling[0] != '\0' ? handling : "");
 }
 
-static void add_relations(osri_text *text, const osri_process_info *info)
-{
-    add_pids(text, "links", info->links.at, info->links.count);
-    add_pids(text, "monitors", info->monitors.at, info->monitors.count);
-    add_pids(text, "watched by", info->watchers.at, info->watchers.count);
-    osri_text_add(text, "%-11s ", "value");
-    osri_text_add_safe(text, info->state.size == 0 ? "-" : info->state.at,
-                       info->state.size == 0 ? 1 : info->state.size);
-    osri_text_add(text, "\n");
-}
-
-static void add_silence(osri_text *text, const osri_snapshot *process, uint64_t now_ns)
+static void add_silence(osri_text *text, const osr_snapshot *process, uint64_t now_ns)
 {
     if (process->handling[0] != '\0') {
         cell handling;
@@ -176,24 +233,12 @@ static void add_silence(osri_text *text, const osri_snapshot *process, uint64_t 
     osri_text_add(text, "it does not say what its links, monitors and value are\n");
 }
 
-void osri_format_process(osri_text *text, const osri_snapshot *process,
-                         const osri_process_info *info, uint64_t now_ns)
+void osri_format_silent(osri_text *text, const osr_snapshot *process, uint64_t now_ns)
 {
-    char pid[OSR_PID_TEXT_BYTES];
-    osr_pid_print(process->pid, pid);
-    add_line(text, "pid", pid);
-    add_line(text, "name", process->name);
-    add_line(text, "label", process->label);
-    add_line(text, "body", process->body);
-    osr_pid_print(process->parent, pid);
-    add_line(text, "parent", osr_pid_is_none(process->parent) ? "" : pid);
+    add_who(text, process->pid, process->name, process->label, process->body, process->parent);
     add_activity(text, process, now_ns);
-    osri_text_add(text, "%-11s %" PRIu64 "\n", "queued", process->queued);
-    osri_text_add(text, "%-11s %" PRIu64 "\n", "handled", process->handled);
+    add_number(text, "queued", process->queued, "");
+    add_number(text, "handled", process->handled, "");
     add_line(text, "traps exits", process->trap_exit ? "yes" : "no");
-    if (info != NULL) {
-        add_relations(text, info);
-    } else {
-        add_silence(text, process, now_ns);
-    }
+    add_silence(text, process, now_ns);
 }

@@ -3,8 +3,7 @@
 #ifndef OSR_SHELL_FORMAT_H
 #define OSR_SHELL_FORMAT_H
 
-#include "lib/process/info.h"
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "node/shell/text.h"
 
 /* What the shell's commands print, from what has been collected. Pure: no clock, no node. */
@@ -14,20 +13,19 @@
 /* "0ms", "950ms", "12s", "5m30s", "3h5m", "4d7h"; always terminated. */
 void osri_format_duration(uint64_t ns, char ret_text[OSRI_DURATION_TEXT_BYTES]);
 
-/* "idle", "waiting", "ready", "running", "exiting"; static. */
-const char *osri_format_state(osri_run_state state);
-
 /* A table with a heading, one line a process, in the order given. */
-void osri_format_processes(osri_text *text, const osri_snapshot *processes, size_t count,
+void osri_format_processes(osri_text *text, const osr_snapshot *processes, size_t count,
                            uint64_t now_ns);
 
-/* One process in full. info NULL: it did not answer, and that is said. */
-void osri_format_process(osri_text *text, const osri_snapshot *process,
-                         const osri_process_info *info, uint64_t now_ns);
+/* One process in full, as it says itself. */
+void osri_format_info(osri_text *text, const osr_process_info *info);
+
+/* The same of one that did not answer, which is said. */
+void osri_format_silent(osri_text *text, const osr_snapshot *process, uint64_t now_ns);
 
 /* A process of the tree, and the node it runs on: index into the names. */
 typedef struct osri_tree_process {
-    osri_snapshot snapshot;
+    osr_snapshot snapshot;
     uint32_t node;
 } osri_tree_process;
 

@@ -36,7 +36,7 @@ typedef struct gathering {
     bool no_memory;
 } gathering;
 
-static bool add(gathering *g, const osri_snapshot *snapshot, uint32_t node)
+static bool add(gathering *g, const osr_snapshot *snapshot, uint32_t node)
 {
     if (g->count == TREE_ROWS_MAX) {
         g->left_out += 1;
@@ -146,7 +146,7 @@ static void remark(gathering *g, const osri_shell_answer *answer)
 static void add_answer(gathering *g, uint32_t node, const osri_shell_answer *answer)
 {
     for (uint32_t i = 0; i < answer->rows.count; i++) {
-        osri_snapshot snapshot;
+        osr_snapshot snapshot;
         osri_row_read(&answer->rows.at[i], &snapshot);
         if (snapshot.pid.node == g->ids[node] && !add(g, &snapshot, node)) {
             return;

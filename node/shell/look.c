@@ -55,15 +55,16 @@ void osri_command_info(osri_command_context *context, char *const *arguments, un
     if (!osri_command_process(context, arguments[0], &pid)) {
         return;
     }
-    const osri_process_info *info = NULL;
-    osr_err err = osri_process_ask_info(context->self, pid, INFO_MS, &info);
-    osri_snapshot snapshot;
-    if (osri_process_snapshot(osr_self_node(context->self), pid, &snapshot) != OSR_OK) {
+    const osr_process_info *info = NULL;
+    osr_err err = osr_info(context->self, pid, INFO_MS, &info);
+    osr_snapshot snapshot;
+    if (err == OSR_OK) {
+        osri_format_info(&context->out, info);
+    } else if (osr_snapshot_of(osr_self_node(context->self), pid, &snapshot) == OSR_OK) {
+        osri_format_silent(&context->out, &snapshot, osr_now(context->self));
+    } else {
         osri_command_complain(context, OSR_STATUS_FAILED, "it has just ended");
-        return;
     }
-    osri_format_process(&context->out, &snapshot, err == OSR_OK ? info : NULL,
-                        osr_now(context->self));
 }
 
 /* ---- nodes ----------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-osri_shell_row osri_row_of(const osri_snapshot *snapshot)
+osri_shell_row osri_row_of(const osr_snapshot *snapshot)
 {
     osri_shell_row row = {.pid = snapshot->pid,
                           .parent = snapshot->parent,
@@ -27,7 +27,7 @@ static void copy(char *ret, size_t bytes, osr_str from)
     ret[size] = '\0';
 }
 
-void osri_row_read(const osri_shell_row *row, osri_snapshot *ret_snapshot)
+void osri_row_read(const osri_shell_row *row, osr_snapshot *ret_snapshot)
 {
     memset(ret_snapshot, 0, sizeof(*ret_snapshot));
     ret_snapshot->pid = row->pid;
@@ -36,7 +36,7 @@ void osri_row_read(const osri_shell_row *row, osri_snapshot *ret_snapshot)
     copy(ret_snapshot->label, sizeof(ret_snapshot->label), row->label);
     copy(ret_snapshot->body, sizeof(ret_snapshot->body), row->body);
     copy(ret_snapshot->handling, sizeof(ret_snapshot->handling), row->handling);
-    ret_snapshot->state = (osri_run_state)row->state;
+    ret_snapshot->state = (osr_run_state)row->state;
     ret_snapshot->queued = row->queued;
     ret_snapshot->handled = row->handled;
 }

@@ -106,7 +106,7 @@ static void add_process(const tree *t, osri_text *text, uint32_t index, uint32_t
                         uint32_t node)
 {
     const osri_tree_process *process = &t->processes[index];
-    const osri_snapshot *s = &process->snapshot;
+    const osr_snapshot *s = &process->snapshot;
     char pid[OSR_PID_TEXT_BYTES];
     char name[TEXT_BYTES];
     osr_pid_print(s->pid, pid);
@@ -114,7 +114,7 @@ static void add_process(const tree *t, osri_text *text, uint32_t index, uint32_t
     (void)osri_log_escape(name, sizeof(name), called[0] == '\0' ? "-" : called);
     uint32_t shown = depth < DEPTH_SHOWN_MAX ? depth : DEPTH_SHOWN_MAX;
     osri_text_add(text, "%*s%s %s %s", (int)(INDENT * (shown + 1)), "", name, pid,
-                  osri_format_state(s->state));
+                  osr_run_state_name(s->state));
     if (s->handling[0] != '\0') {
         (void)osri_log_escape(name, sizeof(name), s->handling);
         osri_text_add(text, " %s", name);

@@ -6,7 +6,7 @@
 #include "dist/net/net.h"
 #include "dist/sim/sim.h"
 #include "lib/process/signal.h"
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "osier/node.h"
 
 /* A whole cluster in one OS process, on virtual time: real nodes, real distribution, the simulated

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "lib/process/info.h"
+#include "osier/info.h"
 
 /* Identity, names and what is visible when, on one node. */
 
@@ -141,20 +141,20 @@ static osr_err info_comes_after_ones_own_signals(osr_self *self)
     osr_pid me = osr_self_pid(self);
     (void)osr_trap_exit(self, true);
     for (int i = 0; i < 100; i++) {
-        const osri_process_info *info;
+        const osr_process_info *info;
         osr_pid pid = a_puppet(self, NULL);
         CHECK_OK(self, osr_link(self, pid));
         osr_ref monitor = monitor_of(self, osr_to(pid));
-        CHECK_OK(self, osri_process_ask_info(self, pid, 5000, &info));
-        OSR_CHECK(self, is_among(info->links.at, info->links.count, me));
-        OSR_CHECK(self, is_among(info->watchers.at, info->watchers.count, me));
+        CHECK_OK(self, osr_info(self, pid, 5000, &info));
+        OSR_CHECK(self, is_among(info->relations.links.at, info->relations.links.count, me));
+        OSR_CHECK(self, is_among(info->relations.watchers.at, info->relations.watchers.count, me));
         CHECK_OK(self, osr_unlink(self, pid));
         OSR_CHECK(self, osr_demonitor(self, monitor, false));
-        CHECK_OK(self, osri_process_ask_info(self, pid, 5000, &info));
-        OSR_CHECK(self, !is_among(info->links.at, info->links.count, me));
-        OSR_CHECK(self, !is_among(info->watchers.at, info->watchers.count, me));
+        CHECK_OK(self, osr_info(self, pid, 5000, &info));
+        OSR_CHECK(self, !is_among(info->relations.links.at, info->relations.links.count, me));
+        OSR_CHECK(self, !is_among(info->relations.watchers.at, info->relations.watchers.count, me));
         send_exit(self, pid, OSR_REASON_KILL);
-        OSR_CHECK(self, osri_process_ask_info(self, pid, 5000, &info) == OSR_ENOPROC);
+        OSR_CHECK(self, osr_info(self, pid, 5000, &info) == OSR_ENOPROC);
     }
     expect_silence(self);
     return OSR_OK;

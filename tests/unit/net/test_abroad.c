@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "osier/dynamic.h"
+#include "osier/info.h"
 #include "tests/sim/cluster.h"
 
 /* Messages of every making, at processes of other nodes: given, shared, optional, of a type that
@@ -120,12 +121,48 @@ START_TEST(messages_of_every_making_cross_nodes)
 }
 END_TEST
 
+static atomic_uint told;
+
+OSR_ENTRY(asker, sink_options)
+{
+    const osr_process_info *info = NULL;
+    osr_pid nobody = argument->here;
+    osr_message up;
+    nobody.generation += 1;
+    OSR_CHECK(self, osr_monitor_nodes(self, true, false) == OSR_OK);
+    OSR_CHECK(self, osr_connect(self, "n1@sim") == OSR_OK);
+    OSR_CHECK(self, osr_receive(self, 5000, &up) == OSR_OK); /* its pids are known from now on */
+    OSR_CHECK(self, osr_info(self, argument->here, 5000, &info) == OSR_OK);
+    OSR_CHECK(self, osr_pid_equal(info->pid, argument->here) && strcmp(info->name.at, "sink") == 0);
+    OSR_CHECK(self, info->state == OSR_PROCESS_WAITING && info->blocked_on == OSR_BLOCKED_MESSAGE);
+    OSR_CHECK(self, info->for_ns < UINT64_C(60000000000)); /* a duration: clocks are not shared */
+    OSR_CHECK(self, osr_info(self, nobody, 5000, &info) == OSR_ENOPROC);
+    atomic_fetch_add(&told, 1);
+    return OSR_OK;
+}
+
+/* A process tells another node what it is and waits for. */
+START_TEST(info_crosses_nodes)
+{
+    cluster_options options = {.nodes = 2};
+    world = cluster_new(1, &options);
+    sink_options there = {.number = 1};
+    osr_pid pid = cluster_spawn(world, 1, &sink_osr_entry, &there, OSR_SPAWN(.name = "sink"));
+    sink_options who = {.here = pid};
+    (void)cluster_spawn(world, 0, &asker_osr_entry, &who, NULL);
+    (void)cluster_run(world, world->now_ns + 5000 * MS, NULL, NULL);
+    ck_assert_uint_eq(atomic_load(&told), 1);
+    cluster_free(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("abroad");
     TCase *tcase = tcase_create("abroad");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, messages_of_every_making_cross_nodes);
+    tcase_add_test(tcase, info_crosses_nodes);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

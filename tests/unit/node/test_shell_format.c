@@ -23,9 +23,9 @@ static void tear_down(void)
     osri_text_fini(&text);
 }
 
-static osri_snapshot process(uint64_t node, uint32_t slot, osr_pid parent, const char *name)
+static osr_snapshot process(uint64_t node, uint32_t slot, osr_pid parent, const char *name)
 {
-    osri_snapshot snapshot = {.pid = {node, slot, 1}, .parent = parent};
+    osr_snapshot snapshot = {.pid = {node, slot, 1}, .parent = parent};
     (void)snprintf(snapshot.name, sizeof(snapshot.name), "%s", name);
     (void)snprintf(snapshot.body, sizeof(snapshot.body), "gen_server");
     return snapshot;
@@ -61,9 +61,9 @@ END_TEST
 /* The table's columns are as wide as what stands in them. */
 START_TEST(processes_are_a_table)
 {
-    osri_snapshot rows[] = {process(1, 2, OSR_PID_NONE, "counter"),
-                            process(1, 30, OSR_PID_NONE, "")};
-    rows[0].state = OSRI_PROCESS_RUNNING;
+    osr_snapshot rows[] = {process(1, 2, OSR_PID_NONE, "counter"),
+                           process(1, 30, OSR_PID_NONE, "")};
+    rows[0].state = OSR_PROCESS_RUNNING;
     rows[0].since_ns = 5 * SECOND;
     (void)snprintf(rows[0].handling, sizeof(rows[0].handling), "counter_add");
     rows[1].queued = 12;
@@ -81,7 +81,7 @@ END_TEST
 /* Names and labels with escapes and newlines stay one harmless cell. */
 START_TEST(cells_are_escaped)
 {
-    osri_snapshot row = process(1, 2, OSR_PID_NONE, "\033]0;x\007");
+    osr_snapshot row = process(1, 2, OSR_PID_NONE, "\033]0;x\007");
     (void)snprintf(row.label, sizeof(row.label), "two\nlines");
     osri_format_processes(&text, &row, 1, 0);
     ck_assert_ptr_nonnull(strstr(osri_text_get(&text), " \\x1b]0;x\\x07 two\\nlines "));
@@ -92,20 +92,35 @@ END_TEST
 /* info shows what the process says, or that it says nothing because it is busy. */
 START_TEST(info_tells_a_busy_process)
 {
-    osri_snapshot row = process(1, 2, (osr_pid){1, 1, 1}, "counter");
+    osr_snapshot row = process(1, 2, (osr_pid){1, 1, 1}, "counter");
     osr_pid links[] = {{1, 1, 1}, {2, 9, 1}};
-    osri_process_info info = {.state = osr_str_of("counter{n: 5}")};
-    info.links.at = links;
-    info.links.count = 2;
-    osri_format_process(&text, &row, &info, 0);
+    osr_str none = osr_str_of("");
+    osr_process_info info = {.value = osr_str_of("counter{n: 5}"),
+                             .name = none,
+                             .label = none,
+                             .body = osr_str_of("counter"),
+                             .handling = none,
+                             .state = OSR_PROCESS_WAITING,
+                             .blocked_on = OSR_BLOCKED_CALL,
+                             .for_ns = 5 * SECOND,
+                             .waits_for = {2, 9, 1},
+                             .waits_text = none};
+    info.relations.links.at = links;
+    info.relations.links.count = 2;
+    info.relations.link_count = 3;
+    osri_format_info(&text, &info);
     ck_assert_ptr_nonnull(
         strstr(osri_text_get(&text),
-               "links       <0000000000000001.1.1> <0000000000000002.9.1>\nmonitors    -\n"));
+               "links       <0000000000000001.1.1> <0000000000000002.9.1>\n            and 1 more\n"
+               "monitors    -\n"));
+    ck_assert_ptr_nonnull(
+        strstr(osri_text_get(&text),
+               "state       waiting for 5s, blocked on call <0000000000000002.9.1>\n"));
     ck_assert_ptr_nonnull(strstr(osri_text_get(&text), "value       counter{n: 5}\n"));
     osri_text_fini(&text);
     (void)snprintf(row.handling, sizeof(row.handling), "busy_spin");
     row.since_ns = SECOND;
-    osri_format_process(&text, &row, NULL, 13 * SECOND);
+    osri_format_silent(&text, &row, 13 * SECOND);
     ck_assert_ptr_nonnull(
         strstr(osri_text_get(&text), "busy in the handler of busy_spin for 12s: "));
     ck_assert_ptr_null(strstr(osri_text_get(&text), "links  "));
@@ -187,9 +202,9 @@ END_TEST
 /* A snapshot that travels arrives as it was. */
 START_TEST(rows_travel_whole)
 {
-    osri_snapshot sent = process(1, 2, (osr_pid){3, 4, 5}, "counter");
-    osri_snapshot came;
-    sent.state = OSRI_PROCESS_WAITING;
+    osr_snapshot sent = process(1, 2, (osr_pid){3, 4, 5}, "counter");
+    osr_snapshot came;
+    sent.state = OSR_PROCESS_WAITING;
     sent.queued = 3;
     sent.handled = 4;
     osri_shell_row row = osri_row_of(&sent);
@@ -203,7 +218,7 @@ START_TEST(long_texts_of_others_are_cut)
 {
     char name[500];
     osri_shell_row row = {.name = {name, sizeof(name)}};
-    osri_snapshot came;
+    osr_snapshot came;
     memset(name, 'x', sizeof(name));
     osri_row_read(&row, &came);
     ck_assert_uint_eq(strlen(came.name), sizeof(came.name) - 1);

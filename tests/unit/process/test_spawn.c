@@ -60,14 +60,14 @@ START_TEST(a_slot_without_generations_is_retired)
     osr_node *node = small_node(2);
     osr_pid last;
     osr_pid other;
-    osri_snapshot who;
+    osr_snapshot who;
     ck_assert_int_eq(osr_node_spawn(node, &returns_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
     step_all(node);
     atomic_store(&osri_table_at(node, 0)->generation, UINT32_MAX);
     ck_assert_int_eq(osr_node_spawn(node, &returns_osr_entry, &(note){0}, NULL, &last), OSR_OK);
     ck_assert_uint_eq(last.generation, UINT32_MAX);
     step_all(node);
-    ck_assert_int_eq(osri_process_snapshot(node, last, &who), OSR_ENOPROC);
+    ck_assert_int_eq(osr_snapshot_of(node, last, &who), OSR_ENOPROC);
     for (uint32_t i = 1; i < 5; i++) {
         ck_assert_int_eq(osr_node_spawn(node, &returns_osr_entry, &(note){0}, NULL, &other),
                          OSR_OK);

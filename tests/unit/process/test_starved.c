@@ -4,8 +4,7 @@
 
 #include "lib/core/heap.h"
 #include "lib/message/codec.h"
-#include "lib/process/info.h"
-#include "lib/process/snapshot.h"
+#include "osier/info.h"
 #include "osier/dynamic.h"
 #include "osier/osier.h"
 #include "tests/unit/process/process_kit.h"
@@ -306,12 +305,12 @@ static osr_err supervises(osr_self *self)
 static osr_err asks(osr_self *self)
 {
     osr_pid pid;
-    const osri_process_info *info;
+    const osr_process_info *info;
     int count = 0;
     if (kitchen_start(self, NULL, OSR_SPAWN(.link = true), &pid) != OSR_OK) {
         return OSR_OK;
     }
-    (void)!osri_process_ask_info(self, pid, OSR_FOREVER, &info);
+    (void)!osr_info(self, pid, OSR_FOREVER, &info);
     (void)osr_is_alive(self, pid);
     (void)!osr_blocking(self, count_up, &count);
     (void)osr_unlink(self, pid);
@@ -554,10 +553,10 @@ static bool play(int scenario, uint64_t nth, bool every_later)
                               .processes_max = 128, .log_level = OSR_LOG_ERROR),
                      &node) == OSR_OK) {
         if (osr_node_spawn(node, &plays_osr_entry, &(note){.n = scenario}, NULL, &pid) == OSR_OK) {
-            osri_snapshot snapshot;
+            osr_snapshot snapshot;
             step_to_the_end(node);
             ck_assert_msg(every_later /* which also takes away what it waits for */ ||
-                              osri_process_snapshot(node, pid, &snapshot) == OSR_ENOPROC,
+                              osr_snapshot_of(node, pid, &snapshot) == OSR_ENOPROC,
                           "%s, allocation %llu: it hangs", name, (unsigned long long)nth);
         }
         if (every_later) {

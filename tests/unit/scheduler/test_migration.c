@@ -11,7 +11,7 @@
 
 #include "lib/core/heap.h"
 #include "lib/process/body.h"
-#include "lib/process/info.h"
+#include "osier/info.h"
 #include "osier/osier.h"
 
 /* A process goes on on another thread after each kind of suspension point. The node is stepped by
@@ -202,7 +202,7 @@ static void wait_in_kind(osr_self *self, int kind, const company *others)
     stamp answer;
     osr_pid pid;
     osr_ref timer;
-    const osri_process_info *info;
+    const osr_process_info *info;
     osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
     switch (kind) {
     case 0:
@@ -249,7 +249,7 @@ static void wait_in_kind(osr_self *self, int kind, const company *others)
         OSR_CHECK(self, osr_is_alive(self, others->echo));
         break;
     case 11:
-        CHECK_OK(self, osri_process_ask_info(self, others->echo, 5000, &info));
+        CHECK_OK(self, osr_info(self, others->echo, 5000, &info));
         break;
     case 12:
         CHECK_OK(self, osr_timer_start(self, 2, &timer));
