@@ -103,6 +103,7 @@ typedef struct osri_peer {
     bool hidden;
     uint32_t roles;   /* role bits of its certificate (DESIGN.md D12) */
     char labels[256]; /* each followed by a newline */
+    uint64_t session; /* a number that this connection has, and no other */
 } osri_peer;
 
 typedef enum osri_sender_state {
