@@ -42,6 +42,10 @@ typedef enum osri_signal_kind {
  * of a monitor, and a REPLY to it is known from its reference. */
 #define OSRI_ALIAS_BIT (UINT64_C(1) << 63)
 
+/* Set beside it in the reference of a message that its sender wants to overtake others: what comes
+ * of that is the alias's to say. */
+#define OSRI_ALIAS_PRIORITY_BIT (UINT64_C(1) << 62)
+
 /* Where a signal goes. By pid; or by name on a node (pid none); or to a node itself (both none). */
 typedef struct osri_route {
     osr_pid pid;
