@@ -331,6 +331,9 @@ void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, con
     if (party->up == session) {
         party->up = NULL;
         end_lane(party);
+        if (party->state == OSRI_PARTY_IDLE) {
+            refuse_pending(net, party); /* it ended before osri_party_release() */
+        }
         note_loss(net, party, session);
         if (party->wants > 0 && party->state == OSRI_PARTY_IDLE && !net->leaving) {
             plan_redial(net, party);

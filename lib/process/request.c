@@ -132,7 +132,8 @@ osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_rout
         return err == OSR_EEXIT ? osri_process_leave(self) : err;
     }
     err = await(self, deadline_ns, ret_answer);
-    if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
+    /* Whoever answers a spawn too late is told to end it: there is nothing to take back. */
+    if ((err == OSR_ETIMEDOUT || err == OSR_EEXIT) && kind != OSRI_SIGNAL_SPAWN) {
         forget_request(self, route, number);
     }
     return err;

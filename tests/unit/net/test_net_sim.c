@@ -426,6 +426,45 @@ START_TEST(spawn_that_cannot_be_says_why)
 }
 END_TEST
 
+/* However early a connection ends, also between the WELCOME and the READY: what waited for it hears
+ * of the end, once. */
+START_TEST(what_waited_hears_of_an_early_end)
+{
+    for (unsigned round = 1; round <= 60; round++) {
+        TELL(a, actor_monitor, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"));
+        (void)cluster_run(world, world->now_ns + round * MS / 20, NULL, NULL);
+        osri_sim_reset(world->network, A, B);
+        run_ms(100);
+        osri_sim_reset(world->network, A, B);
+        run_ms(100);
+        ck_assert_uint_eq(actor_trace_count("a down noconnection"), round);
+    }
+}
+END_TEST
+
+/* Who is killed while it waits for a spawn's answer gives the request up; the session stays. */
+START_TEST(spawn_given_up_leaves_the_session_alone)
+{
+    osr_reason reason = osr_reason_of(OSR_REASON_KILL);
+    osri_envelope *kill;
+    uint64_t session;
+
+    connect_ab();
+    session = osri_net_session_of(world->nodes[A].net, "n1@sim");
+    osri_sim_stall(world->network, B, A, 1000 * MS);
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"));
+    run_ms(10);
+    ck_assert_int_eq(
+        osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, &reason, &kill),
+        OSR_OK);
+    osri_signal_deliver(world->nodes[A].node, a, NULL, &kill);
+    run_ms(1500);
+    ck_assert_uint_eq(osri_net_session_of(world->nodes[A].net, "n1@sim"), session);
+    ck_assert_uint_eq(osri_net_session_of(world->nodes[B].net, "n0@sim"), session);
+}
+END_TEST
+
 /* A spawned process whose node is lost fires its link on both sides. */
 START_TEST(spawned_link_fires_when_the_session_ends)
 {
@@ -701,6 +740,8 @@ int main(void)
     tcase_add_test(tests, calls_cross_nodes);
     tcase_add_test(tests, spawn_on_another_node_is_linked);
     tcase_add_test(tests, spawn_that_cannot_be_says_why);
+    tcase_add_test(tests, what_waited_hears_of_an_early_end);
+    tcase_add_test(tests, spawn_given_up_leaves_the_session_alone);
     tcase_add_test(tests, spawned_link_fires_when_the_session_ends);
     tcase_add_test(tests, spawn_needs_the_role);
     tcase_add_test(tests, spawn_list_of_the_certificate_is_kept_to);
