@@ -23,6 +23,22 @@ void osri_sim_stall(osri_sim_network *network, uint32_t from, uint32_t to, uint6
     }
 }
 
+void osri_sim_delay(osri_sim_network *network, uint32_t from, uint32_t to, uint64_t more_ns)
+{
+    for (osri_sim_connection *c = network->connections; c != NULL; c = c->next) {
+        for (int side = 0; side < 2; side++) {
+            if (c->host[side] == from && c->host[1 - side] == to) {
+                c->delay_ns[side] = more_ns;
+            }
+        }
+    }
+}
+
+uint64_t osri_sim_lost(const osri_sim_network *network)
+{
+    return network->lost;
+}
+
 void osri_sim_heal(osri_sim_network *network, uint32_t from, uint32_t to)
 {
     if (osri_map_remove_u64(&network->cuts, (uint64_t)from << 32 | to) != NULL) {

@@ -110,7 +110,7 @@ static bool is_cut(const osri_sim_network *network, uint32_t from, uint32_t to)
 void osri_sim_pipe_push(osri_sim_network *network, osri_sim_connection *connection, int side,
                         osri_sim_item *item)
 {
-    uint64_t due_ns = network->now_ns + connection->latency_ns +
+    uint64_t due_ns = network->now_ns + connection->latency_ns + connection->delay_ns[side] +
                       osri_sim_random(network, network->options.jitter_ns + 1);
     uint64_t rate = network->options.bytes_per_second;
 
@@ -128,7 +128,8 @@ void osri_sim_pipe_push(osri_sim_network *network, osri_sim_connection *connecti
 
 /* Frees what is behind `kept` (NULL: everything), but leaves a dial in: the other side must hear of
  * it first. */
-static void cut_pipe(osri_sim_connection *connection, int side, osri_sim_item *kept)
+static void cut_pipe(osri_sim_network *network, osri_sim_connection *connection, int side,
+                     osri_sim_item *kept)
 {
     osri_sim_queue tail = connection->pipe[side];
 
@@ -144,6 +145,7 @@ static void cut_pipe(osri_sim_connection *connection, int side, osri_sim_item *k
     }
     for (const osri_sim_item *item = tail.first; item != NULL; item = item->next) {
         connection->pipe_bytes[side] -= item->bytes_count;
+        network->lost += item->kind == OSRI_SIM_FRAME ? 1 : 0;
     }
     osri_sim_queue_clear(&tail);
 }
@@ -164,7 +166,7 @@ void osri_sim_pipe_end(osri_sim_network *network, osri_sim_connection *connectio
             kept = kept == NULL ? connection->pipe[side].first : kept->next;
         }
     }
-    cut_pipe(connection, side, kept);
+    cut_pipe(network, connection, side, kept);
     if (end != NULL) {
         end->text = text;
         osri_sim_pipe_push(network, connection, side, end);

@@ -61,6 +61,10 @@ void osri_sim_heal(osri_sim_network *network, uint32_t from, uint32_t to);
 /* Silence of the present connections from one host to the other, for a time. */
 void osri_sim_stall(osri_sim_network *network, uint32_t from, uint32_t to, uint64_t for_ns);
 
+/* From now on what the present connections carry from one host to the other takes that much longer;
+ * 0: as before. */
+void osri_sim_delay(osri_sim_network *network, uint32_t from, uint32_t to, uint64_t more_ns);
+
 /* Ends all connections between two hosts: each side gets a prefix of what was on its way, then
  * CLOSED. */
 void osri_sim_reset(osri_sim_network *network, uint32_t one, uint32_t other);
@@ -68,6 +72,9 @@ void osri_sim_reset(osri_sim_network *network, uint32_t one, uint32_t other);
 /* The node's transport is gone without a trace: it can only be freed, its calls do nothing. Loud:
  * the others get a prefix of what was on its way, then CLOSED; else they hear nothing at all. */
 void osri_sim_crash(osri_transport *transport, bool loud);
+
+/* Frames that were accepted and then lost with the end of their connection, so far. */
+uint64_t osri_sim_lost(const osri_sim_network *network);
 
 /* A number from the network's seed, below `bound` (> 0): for the owner's own choices. */
 uint64_t osri_sim_random(osri_sim_network *network, uint64_t bound);

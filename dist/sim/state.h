@@ -62,6 +62,7 @@ typedef struct osri_sim_connection {
     size_t pipe_bytes[2];
     uint64_t last_due_ns[2];
     uint64_t stalled_ns[2]; /* nothing arrives before */
+    uint64_t delay_ns[2];   /* more latency of what that side sends */
     uint64_t latency_ns;
     uint64_t dial_deadline_ns; /* while the dialer is not open */
 } osri_sim_connection;
@@ -70,6 +71,7 @@ struct osri_sim_network {
     osri_sim_options options;
     uint64_t random;
     uint64_t now_ns;
+    uint64_t lost; /* frames */
     osri_sim_node *nodes;
     osri_sim_connection *connections;
     osri_map cuts; /* from << 32 | to */

@@ -40,14 +40,46 @@ uint64_t cluster_random(cluster *world, uint64_t bound)
 
 /* ---- environment ------------------------------------------------------------------------- */
 
+#define PPM INT64_C(1000000)
+
+static uint64_t own_time(const cluster_clock *clock, uint64_t world_ns)
+{
+    int64_t passed = (int64_t)(world_ns - clock->set_ns);
+
+    return clock->own_ns +
+           (uint64_t)(passed + passed / PPM * clock->ppm + passed % PPM * clock->ppm / PPM);
+}
+
+/* The first moment of the world's at which the clock shows this. */
+static uint64_t world_time(const cluster_clock *clock, uint64_t own_ns)
+{
+    uint64_t rate = (uint64_t)(PPM + clock->ppm);
+    uint64_t left_ns = own_ns - clock->own_ns;
+    uint64_t at_ns;
+
+    if (own_ns == UINT64_MAX || own_ns <= clock->own_ns) {
+        return own_ns == UINT64_MAX ? UINT64_MAX : clock->set_ns;
+    }
+    at_ns = clock->set_ns + left_ns / rate * PPM + left_ns % rate * PPM / rate;
+    at_ns -= at_ns - clock->set_ns > 2 ? 2 : 0;
+    while (own_time(clock, at_ns) < own_ns) {
+        at_ns++;
+    }
+    return at_ns;
+}
+
 static uint64_t env_now(void *context)
 {
-    return ((cluster_node *)context)->owner->now_ns;
+    const cluster_node *at = context;
+
+    return own_time(&at->clock, at->owner->now_ns);
 }
 
 static uint64_t env_wall(void *context)
 {
-    return WALL_MS + env_now(context) / MS;
+    const cluster_node *at = context;
+
+    return (uint64_t)((int64_t)(WALL_MS + at->owner->now_ns / MS) + at->clock.wall_ms);
 }
 
 static void env_random(void *context, void *ret_bytes, size_t bytes)
@@ -133,6 +165,14 @@ static cluster_node *by_name(cluster *world, const char *name, size_t bytes)
     return NULL;
 }
 
+static void tell_session(cluster_node *at, const cluster_node *peer, uint64_t number, bool up,
+                         const char *reason)
+{
+    if (at->owner->options.session != NULL) {
+        at->owner->options.session(at, peer, number, up, reason);
+    }
+}
+
 /* "… net: n1@sim is up", "… net: n1@sim is down: …": written when it happens, so in order. */
 static void note_session(cluster_node *at, const char *line)
 {
@@ -148,8 +188,12 @@ static void note_session(cluster_node *at, const char *line)
     if (strncmp(text, " is up", 6) == 0) {
         require(sessions->ups < CLUSTER_SESSIONS_MAX, "too many sessions");
         sessions->numbers[sessions->ups++] = osri_net_session_of(at->net, peer->name);
-    } else if (strncmp(text, " is down", 8) == 0) {
+        tell_session(at, peer, sessions->numbers[sessions->ups - 1], true, "");
+    } else if (strncmp(text, " is down: ", 10) == 0) {
+        require(sessions->downs < sessions->ups, "a session that ends twice");
         sessions->down_ns[sessions->downs++] = at->owner->now_ns;
+        tell_session(at, peer, sessions->numbers[sessions->downs - 1], false,
+                     text + strlen(" is down: "));
     }
 }
 
@@ -178,6 +222,14 @@ static void resolve(void *context, osri_net *net, const char *name)
     uint8_t key[OSRI_KEY_BYTES];
     char endpoint[OSRI_ENDPOINT_BYTES];
 
+    if (at->owner->mapper != CLUSTER_MAPPER_UP) {
+        at->owner->mapper_failed++;
+        if (at->owner->mapper == CLUSTER_MAPPER_DOWN) {
+            osri_net_resolved(net, name, OSR_ENOCONNECTION, NULL, NULL,
+                              "the port mapper does not answer");
+        }
+        return;
+    }
     if (peer == NULL) {
         osri_net_resolved(net, name, OSR_ENOTFOUND, NULL, NULL, "not registered");
         return;
@@ -235,8 +287,15 @@ void cluster_start(cluster *world, uint32_t host)
     at->random = world->random ^ ((uint64_t)host << 32) ^ at->incarnation;
     (void)next_random(&world->random);
     memset(at->sessions, 0, sizeof(at->sessions));
+    at->clock = (cluster_clock){.set_ns = world->now_ns,
+                                .own_ns = SECOND + next_random(&at->random) % (1000 * SECOND)};
+    at->due_ns = 0;
+    at->paused_ns = 0;
     make_identity(world, at);
     options.creation = at->identity.creation;
+    if (world->options.began != NULL) {
+        world->options.began(at);
+    }
     require(osr_node_new(&options, &at->node) == OSR_OK, "node");
     osri_log_init(&at->node->log, at->name, OSR_LOG_INFO, log_sink, at);
     make_net(world, at);
@@ -319,18 +378,43 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static bool step_node(cluster_node *at, uint64_t *due_ns)
+void cluster_pause(cluster *world, uint32_t host, uint64_t for_ns)
 {
+    world->nodes[host].paused_ns = world->now_ns + for_ns;
+}
+
+void cluster_set_clock(cluster *world, uint32_t host, int64_t ppm, int64_t wall_ms)
+{
+    cluster_clock *clock = &world->nodes[host].clock;
+
+    *clock = (cluster_clock){.set_ns = world->now_ns,
+                             .own_ns = own_time(clock, world->now_ns),
+                             .ppm = ppm,
+                             .wall_ms = wall_ms};
+}
+
+/* Whether there was anything to do. */
+static bool step_node(cluster_node *at)
+{
+    uint64_t now_ns = at->owner->now_ns;
     uint64_t node_due = UINT64_MAX;
     uint64_t net_due = UINT64_MAX;
-    bool any = osr_node_step(at->node, &node_due);
+    bool any;
 
+    if (now_ns < at->paused_ns) {
+        at->due_ns = at->paused_ns;
+        return false;
+    }
+    if (now_ns < at->due_ns && !osri_sim_has_events(at->transport)) {
+        return false;
+    }
+    any = osr_node_step(at->node, &node_due);
     any = osri_net_step(at->net, &net_due) || any;
-    *due_ns = earlier(*due_ns, earlier(node_due, net_due));
+    at->due_ns = any ? 0 : world_time(&at->clock, earlier(node_due, net_due));
     return any;
 }
 
-uint64_t cluster_settle(cluster *world)
+static uint64_t settle(cluster *world)
 {
     bool any;
     uint64_t due_ns;
@@ -341,17 +425,33 @@ uint64_t cluster_settle(cluster *world)
         any = false;
         for (uint32_t i = 0; i < world->options.nodes; i++) {
             if (world->nodes[i].alive) {
-                any = step_node(&world->nodes[i], &due_ns) || any;
+                any = step_node(&world->nodes[i]) || any;
+                due_ns = earlier(due_ns, world->nodes[i].due_ns);
             }
         }
     } while (any);
     return earlier(due_ns, osri_sim_next_due(world->network));
 }
 
+/* What its people were told from outside, or its clock, may have made something due. */
+static void wake_all(cluster *world)
+{
+    for (uint32_t i = 0; i < world->options.nodes; i++) {
+        world->nodes[i].due_ns = 0;
+    }
+}
+
+uint64_t cluster_settle(cluster *world)
+{
+    wake_all(world);
+    return settle(world);
+}
+
 bool cluster_run(cluster *world, uint64_t until_ns, bool (*done)(void *context), void *context)
 {
+    wake_all(world);
     for (;;) {
-        uint64_t due_ns = cluster_settle(world);
+        uint64_t due_ns = settle(world);
         if (done != NULL && done(context)) {
             return true;
         }

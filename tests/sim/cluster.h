@@ -28,12 +28,24 @@ typedef struct cluster_sessions {
     uint32_t downs;
 } cluster_sessions;
 
+/* A clock of a node, which counts from `set_ns` of the world's and, by a millionth or more, faster
+ * or slower than it. */
+typedef struct cluster_clock {
+    uint64_t set_ns;
+    uint64_t own_ns;
+    int64_t ppm;     /* faster; at most 500,000 either way */
+    int64_t wall_ms; /* what it is off, as a calendar */
+} cluster_clock;
+
 typedef struct cluster_node {
     cluster *owner;
     uint32_t host;
     char name[32];
     uint32_t incarnation; /* counts from 1; 0: never started */
     bool alive;
+    uint64_t paused_ns; /* does nothing until then, of the world's clock */
+    uint64_t due_ns;    /* has nothing to do before, unless something arrives */
+    cluster_clock clock;
     uint64_t random; /* state of its generator */
     osr_env env;
     osri_identity identity;
@@ -55,13 +67,25 @@ typedef struct cluster_options {
     /* Whether a node finds this name; NULL: all are found. What nodes tell of each other is found
      * in any case. */
     bool (*finds)(const cluster_node *at, const char *name);
+    /* A session has come up or ended (reason: as in its line) at a node; NULL: nobody. */
+    void (*session)(cluster_node *at, const cluster_node *peer, uint64_t number, bool up,
+                    const char *reason);
+    void (*began)(cluster_node *at); /* a node is about to start: its number is known */
 } cluster_options;
+
+typedef enum cluster_mapper {
+    CLUSTER_MAPPER_UP = 0,
+    CLUSTER_MAPPER_DOWN, /* nobody answers at its address */
+    CLUSTER_MAPPER_MUTE, /* it takes questions and does not answer */
+} cluster_mapper;
 
 struct cluster {
     cluster_options options;
     uint64_t now_ns;
     uint64_t random;
     osri_sim_network *network;
+    cluster_mapper mapper;
+    uint64_t mapper_failed; /* questions that it did not answer */
     uint8_t secret[32];
     cluster_node nodes[CLUSTER_NODES_MAX];
 };
@@ -78,6 +102,12 @@ void cluster_crash(cluster *world, uint32_t host, bool loud);
 
 /* Its net says goodbye, then it ends. */
 void cluster_stop(cluster *world, uint32_t host);
+
+/* It does nothing at all for a time, though its system takes what arrives: as if stopped. */
+void cluster_pause(cluster *world, uint32_t host, uint64_t for_ns);
+
+/* Its clock goes on at another rate, and its calendar is set forward or back. */
+void cluster_set_clock(cluster *world, uint32_t host, int64_t ppm, int64_t wall_ms);
 
 /* Lets everything that is due now happen. Returns when the next thing is due. */
 uint64_t cluster_settle(cluster *world);

@@ -3,19 +3,40 @@
 #ifndef OSR_TESTS_SIM_JOURNAL_H
 #define OSR_TESTS_SIM_JOURNAL_H
 
-#include "tests/sim/cluster.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* What happened to the people of a simulated cluster, in order; and the check, afterwards, of what
- * DESIGN.md §3 promises. */
+#include "osier/pid.h"
 
-/* wrong: HEARD it was for another pid; DOWN and EXITED the dead one still had its name. */
+/* What happened in a simulated cluster, in order: to its nodes and to its people. It says all that
+ * the checker needs to know. */
+
+#define JOURNAL_HOSTS_MAX 8
+#define JOURNAL_HOST_UNKNOWN JOURNAL_HOSTS_MAX
+
 typedef enum event_kind {
-    EVENT_BORN = 1,  /* who; other: parent, linked with it if x */
+    /* nodes and network */
+    EVENT_STARTED = 1, /* x: node id, y: host, z: its T in ms */
+    EVENT_GONE,        /* x: node id: crashed or stopped */
+    EVENT_UP,          /* x: node id, y: session, z: the peer's host */
+    EVENT_DOWNED,      /* the same, ended there; w: it said protocol_error */
+    EVENT_CUT,         /* x: silence from that host, y: to this one */
+    EVENT_HEALED,      /* x, y */
+    EVENT_PAUSED,      /* x: host; y: until */
+    EVENT_FORGED,      /* x: host that was sent what its peer never sent; y: the peer's host */
+    EVENT_BOTH_DIALED, /* x, y: hosts that dialed each other on a quiet network, long enough ago */
+    EVENT_STRANGER,    /* x: host; y: 0 heard nothing or a refusal, and was cut off; else not */
+
+    /* people */
+    EVENT_BORN,      /* who; other: parent, linked with it if x */
     EVENT_ENDED,     /* who */
-    EVENT_CRASHED,   /* x: node id */
     EVENT_SYNCED,    /* who: from here on nodeups and messages are in its mailbox in order */
-    EVENT_HEARD,     /* who; other: sender; x: number to the name, y: number to the pid (0: was
-                        sent by name), z: session when it was sent (0: none) */
+    EVENT_HEARD,     /* who; other: sender; x: number to the name, y: number to the pid (0: was sent
+                        by name), z: session when it was sent (0: none), w: number to the pid in
+                        that session */
+    EVENT_TOLD,      /* who; other; x: messages to that pid so far, z: session of the last */
+    EVENT_WAITED,    /* who sent; x: host, y: ns that it took, z: bytes that may be queued for it */
     EVENT_NODEUP,    /* who; x: host, y: session, z: node id */
     EVENT_NODEDOWN,  /* who; x: host */
     EVENT_MONITOR,   /* who; other: target (none: by name); x: reference, y: session, z: host */
@@ -25,28 +46,32 @@ typedef enum event_kind {
     EVENT_UNLINK,    /* who; other */
     EVENT_EXITED,    /* who; other; y: reason code */
     EVENT_ANSWERED,  /* who; x: asked, y: answered */
+    EVENT_SPAWNED,   /* who; x: host asked, y: error, z: session when it was asked */
+    EVENT_KINDS,
 } event_kind;
+
+/* What a person can see to be wrong by itself. */
+#define WRONG_RECEIVER 1u /* HEARD: it was for another pid */
+#define WRONG_NAME 2u     /* DOWN, EXITED: the dead one still had its name */
+#define WRONG_TIMER 4u    /* DOWN, EXITED: its timer still ran */
 
 typedef struct event {
     uint64_t now_ns;
     event_kind kind;
-    bool wrong;
+    uint32_t wrong;
     osr_pid who, other;
-    uint64_t x, y, z;
+    uint64_t x, y, z, w;
 } event;
 
 typedef struct journal {
     event *events;
     size_t count, capacity;
-    uint64_t hash;
+    uint64_t hash; /* of the events, and of what journal_mix() was given */
 } journal;
 
 void journal_add(journal *book, event what);
+void journal_mix(journal *book, const void *bytes, size_t count);
 void journal_fini(journal *book);
-
-/* The first promise that was broken, or NULL. live: the cluster as it is at the end, all nodes
- * quiet. */
-const char *journal_check(const journal *book, cluster *live, char ret_text[512]);
 
 /* Prints all events to standard error. */
 void journal_print(const journal *book);

@@ -3,6 +3,7 @@
 #ifndef OSR_TESTS_SIM_PEOPLE_H
 #define OSR_TESTS_SIM_PEOPLE_H
 
+#include "tests/sim/cluster.h"
 #include "tests/sim/journal.h"
 
 /* Processes that do at random what processes do: send, link, monitor, spawn, ask, end; and write
@@ -10,17 +11,38 @@
 
 #define PEOPLE_SLOTS 3 /* with a name, on each node */
 
+/* What a seed was made of. */
+typedef struct people_counts {
+    uint64_t born;
+    uint64_t signals;   /* sent: messages, links, monitors, and what takes them back */
+    uint64_t by_name;   /* messages */
+    uint64_t by_alias;  /* messages */
+    uint64_t links;     /* to another node */
+    uint64_t fragments; /* messages of another node that are too long for one frame */
+} people_counts;
+
 typedef struct people {
     cluster *world;
     journal book;
+    people_counts counts;
     bool calm;  /* nobody begins anything any more */
     bool dying; /* a node ends: what its people do meanwhile is nobody's experience */
     uint32_t children;
-    osr_pid last[CLUSTER_NODES_MAX][PEOPLE_SLOTS]; /* who has, or last had, each name */
+    osr_pid last[CLUSTER_NODES_MAX][PEOPLE_SLOTS];         /* who has, or last had, each name */
+    uint64_t queued[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* bytes that may wait, from, to */
+    osri_map facts;                                        /* pid -> what all may know of it */
 } people;
 
 /* The one population of this program. */
 extern people everybody;
+
+/* The people of a world to come begin (its owner sets `world`); they end, once its nodes are
+ * freed. */
+void people_begin(uint64_t seed);
+void people_end(void);
+
+/* Writes down what happens now. */
+void people_note(event what);
 
 /* Starts those with a name that are missing on the nodes that are alive. */
 void people_fill(void);

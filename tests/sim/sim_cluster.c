@@ -1,247 +1,231 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "lib/core/heap.h"
-#include "tests/sim/people.h"
+#include "tests/sim/coverage.h"
+#include "tests/sim/run_seed.h"
 
-/* sim_cluster SEEDS [FIRST] [--trace] [--expect-broken]: whole clusters on virtual time, one a
- * seed, with every fault that the simulated network has. Each run is checked; the first seed is run
- * twice and must be the same. */
+/* sim_cluster [SEEDS] [FIRST] [--trace] [--coverage] [--expect-broken PROMISE]: whole clusters on
+ * virtual time, one a seed, shared among as many processes as there are cores. Each run is checked;
+ * the first seed and every hundredth are run again by another process, elsewhere in memory, and
+ * must be the same. SEEDS: $OSIER_SIM_SEEDS, or 100. --coverage: fails where something was not
+ * reached. --expect-broken: succeeds once a run breaks that promise ("4:").
+ * sim_cluster --one SEED prints the hash of one run. */
 
-#define CHAOS_NS (6 * SECOND)
-#define CALM_NS (8 * SECOND)
-#define END_NS (4 * SECOND)
-#define UNDO_MAX 64
+#define WORKERS_MAX 64
+#define AGAIN_EVERY 100
 
-typedef struct undo {
-    uint64_t due_ns;
-    uint32_t from, to;
-    bool restart; /* `from`; else heal */
-    bool due;
-} undo;
+/* Shared by all processes of a run. */
+typedef struct shared {
+    coverage covered[WORKERS_MAX];
+    volatile uint64_t seed[WORKERS_MAX]; /* under way */
+    volatile uint64_t failed[WORKERS_MAX];
+    volatile sig_atomic_t found; /* what was expected */
+} shared;
 
-typedef struct run {
-    cluster *world;
-    undo undos[UNDO_MAX];
-    bool trace;
-} run;
+typedef struct order {
+    uint64_t seeds, first;
+    const char *expected; /* NULL: nothing breaks */
+    bool trace, needs_coverage;
+    char self[512];
+} order;
 
-static void plan(run *r, undo what)
+/* Other blocks at other places than in a run without it. */
+static void shake_heap(uint64_t seed)
 {
-    for (int i = 0; i < UNDO_MAX; i++) {
-        if (!r->undos[i].due) {
-            r->undos[i] = what;
-            r->undos[i].due = true;
-            return;
-        }
+    static void *blocks[4096];
+
+    for (size_t i = 0; i < 4096; i++) {
+        blocks[i] = malloc(16 + (size_t)(seed * 7919 + i * 104729) % 3000);
+    }
+    for (size_t i = 0; i < 4096; i += 1 + i % 3) {
+        free(blocks[i]);
+        blocks[i] = NULL;
     }
 }
 
-static void do_undo(run *r, undo *what)
+static int run_one(uint64_t seed)
 {
-    what->due = false;
-    if (!what->restart) {
-        osri_sim_heal(r->world->network, what->from, what->to);
-    } else if (!r->world->nodes[what->from].alive) {
-        cluster_start(r->world, what->from);
-        people_fill();
+    seed_result result;
+
+    shake_heap(seed);
+    run_seed(seed, false, &result);
+    (void)printf("%016" PRIx64 " %016" PRIxPTR "\n", result.hash, result.address);
+    return 0;
+}
+
+/* Whether another process comes to the same. */
+static bool is_repeatable(const order *what, uint64_t seed, const seed_result *once)
+{
+    char command[sizeof(what->self) + 64];
+    uint64_t hash = 0;
+    uintptr_t address = 0;
+    FILE *pipe;
+    bool read;
+
+    (void)snprintf(command, sizeof(command), "exec '%s' --one %" PRIu64, what->self, seed);
+    pipe = popen(command, "r"); /* NOLINT(cert-env33-c) */
+    read = pipe != NULL && fscanf(pipe, "%" SCNx64 " %" SCNxPTR, &hash, &address) == 2;
+    if (pipe == NULL || pclose(pipe) != 0 || !read) {
+        (void)printf("seed %" PRIu64 ": could not be run again\n", seed);
+        return false;
     }
-}
-
-static void undo_due(run *r, bool all)
-{
-    for (int i = 0; i < UNDO_MAX; i++) {
-        if (r->undos[i].due && (all || r->undos[i].due_ns <= r->world->now_ns)) {
-            do_undo(r, &r->undos[i]);
-        }
-    }
-}
-
-static void crash(run *r, uint32_t host)
-{
-    cluster *world = r->world;
-    uint64_t now_ns = world->now_ns;
-    uint64_t away_ms = cluster_random(world, 3) == 0 ? 0 : cluster_random(world, 3000);
-    event what = {
-        .now_ns = now_ns, .kind = EVENT_CRASHED, .x = osr_node_id(world->nodes[host].node)};
-
-    everybody.dying = true;
-    cluster_crash(world, host, cluster_random(world, 2) == 0);
-    everybody.dying = false;
-    journal_add(&everybody.book, what);
-    plan(r, (undo){.due_ns = now_ns + away_ms * MS, .from = host, .restart = true});
-}
-
-static void cut(run *r, uint32_t from, uint32_t to)
-{
-    uint64_t for_ms = 50 + cluster_random(r->world, 4000);
-
-    osri_sim_cut(r->world->network, from, to);
-    plan(r, (undo){.due_ns = r->world->now_ns + for_ms * MS, .from = from, .to = to});
-}
-
-static void disconnect(run *r, uint32_t from, uint32_t to)
-{
-    void *context;
-    const osri_remote_ops *ops = osri_node_remote(r->world->nodes[from].node, &context);
-    uint64_t due_ns;
-
-    (void)ops->disconnect(context, r->world->nodes[to].name);
-    (void)osri_net_step(r->world->nodes[from].net,
-                        &due_ns); /* before anybody sends by that session */
-}
-
-static void do_fault(run *r)
-{
-    cluster *world = r->world;
-    uint32_t one = (uint32_t)cluster_random(world, world->options.nodes);
-    uint32_t other = (one + 1 + (uint32_t)cluster_random(world, world->options.nodes - 1)) %
-                     world->options.nodes;
-
-    if (!world->nodes[one].alive) {
-        return;
-    }
-    switch (cluster_random(world, 12)) {
-    case 0:
-    case 1:
-        crash(r, one);
-        break;
-    case 2:
-        cut(r, one, other);
-        break;
-    case 3:
-        cut(r, one, other);
-        cut(r, other, one);
-        break;
-    case 4:
-    case 5:
-        osri_sim_stall(world->network, one, other, (50 + cluster_random(world, 3000)) * MS);
-        break;
-    case 6:
-    case 7:
-    case 8:
-        osri_sim_reset(world->network, one, other);
-        break;
-    case 9:
-        disconnect(r, one, other);
-        break;
-    default:
-        break;
-    }
-}
-
-static void run_chaos(run *r)
-{
-    uint64_t until_ns = r->world->now_ns + CHAOS_NS;
-
-    while (r->world->now_ns < until_ns) {
-        (void)cluster_run(r->world, r->world->now_ns + (20 + cluster_random(r->world, 300)) * MS,
-                          NULL, NULL);
-        undo_due(r, false);
-        people_fill();
-        do_fault(r);
-    }
-}
-
-static void run_quiet(run *r)
-{
-    undo_due(r, true);
-    everybody.calm = true;
-    (void)cluster_run(r->world, r->world->now_ns + CALM_NS, NULL, NULL);
-    people_halve();
-    (void)cluster_run(r->world, r->world->now_ns + END_NS, NULL, NULL);
-}
-
-/* Returns the hash of what happened; *ret_broken: what was broken, or "". */
-static uint64_t run_seed(uint64_t seed, bool trace, char ret_broken[512])
-{
-    cluster_options options = {.nodes = 3 + (uint32_t)(seed % 3), .verbose = trace};
-    run r = {.trace = trace};
-    uint64_t hash;
-
-    memset(&everybody, 0, sizeof(everybody));
-    everybody.book.hash = seed;
-    r.world = cluster_new(seed, &options);
-    everybody.world = r.world;
-    people_fill();
-    run_chaos(&r);
-    run_quiet(&r);
-    if (trace) {
-        journal_print(&everybody.book);
-    }
-    ret_broken[0] = '\0';
-    (void)journal_check(&everybody.book, r.world, ret_broken);
-    hash = everybody.book.hash;
-    everybody.dying = true;
-    cluster_free(&r.world);
-    journal_fini(&everybody.book);
-    return hash;
-}
-
-static bool is_repeatable(uint64_t seed)
-{
-    char text[512];
-    uint64_t once = run_seed(seed, false, text);
-    uint64_t twice = run_seed(seed, false, text);
-
-    if (once != twice) {
+    if (hash != once->hash) {
         (void)printf("seed %" PRIu64 ": two runs differ: %016" PRIx64 " %016" PRIx64 "\n", seed,
-                     once, twice);
+                     once->hash, hash);
+    } else if (address == once->address) {
+        (void)printf("seed %" PRIu64 ": both runs were at the same place\n", seed);
     }
-    return once == twice;
+    return hash == once->hash && address != once->address;
+}
+
+/* Returns whether the seed did what it should. */
+static bool try_seed(const order *what, uint64_t seed, shared *all)
+{
+    seed_result result;
+
+    run_seed(seed, what->trace, &result);
+    if (result.broken[0] != '\0') {
+        (void)printf("seed %" PRIu64 ": %s\n", seed, result.broken);
+        if (what->expected != NULL &&
+            strncmp(result.broken, what->expected, strlen(what->expected)) == 0) {
+            all->found = 1;
+        }
+        return false;
+    }
+    if (what->trace) {
+        (void)printf("seed %" PRIu64 ": %016" PRIx64 "\n", seed, result.hash);
+    }
+    return what->expected != NULL || (seed - what->first) % AGAIN_EVERY != 0 ||
+           is_repeatable(what, seed, &result);
+}
+
+static void work(const order *what, shared *all, uint64_t worker, uint64_t workers)
+{
+    for (uint64_t i = worker; i < what->seeds && all->found == 0; i += workers) {
+        all->seed[worker] = what->first + i;
+        if (!try_seed(what, what->first + i, all)) {
+            all->failed[worker]++;
+        }
+        (void)fflush(stdout);
+    }
+    all->covered[worker] = covered;
+}
+
+static uint64_t workers_for(const order *what)
+{
+    const char *jobs = getenv("JOBS");
+    long count = jobs != NULL ? strtol(jobs, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+
+    count = what->trace || count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : count;
+    return (uint64_t)count < what->seeds ? (uint64_t)count : what->seeds;
+}
+
+static void fork_workers(const order *what, shared *all, uint64_t workers)
+{
+    pid_t pids[WORKERS_MAX];
+
+    for (uint64_t i = 0; i < workers; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            work(what, all, i, workers);
+            (void)fflush(stdout);
+            _exit(0);
+        }
+    }
+    for (uint64_t i = 0; i < workers; i++) {
+        int status = 1;
+        while (pids[i] > 0 && waitpid(pids[i], &status, 0) < 0 && errno == EINTR) {
+        }
+        if (status != 0) {
+            (void)printf("seed %" PRIu64 ": crashed (status %d)\n", all->seed[i], status);
+            all->failed[i]++;
+        }
+    }
+}
+
+static int report(const order *what, const shared *all, uint64_t workers)
+{
+    coverage sum = {0};
+    uint64_t failed = 0;
+    bool reached;
+
+    for (uint64_t i = 0; i < workers; i++) {
+        failed += all->failed[i];
+        coverage_add(&sum, &all->covered[i]);
+    }
+    if (what->expected != NULL) {
+        (void)printf("%s %s\n", what->expected, all->found != 0 ? "was broken" : "held");
+        return all->found != 0 ? 0 : 1;
+    }
+    reached = coverage_print(&sum);
+    if (!reached && what->needs_coverage) {
+        failed += failed < what->seeds ? 1 : 0;
+        (void)printf("not everything was reached\n");
+    }
+    failed = failed > what->seeds ? what->seeds : failed;
+    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", what->seeds - failed, failed);
+    return failed == 0 ? 0 : 1;
+}
+
+static int run_all(const order *what)
+{
+    uint64_t workers = workers_for(what);
+    shared *all =
+        mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (all == MAP_FAILED) {
+        perror("mmap");
+        return 1;
+    }
+    (void)printf("seeds %" PRIu64 " to %" PRIu64 "\n", what->first, what->first + what->seeds - 1);
+    (void)fflush(stdout);
+    if (workers == 1) {
+        work(what, all, 0, 1);
+    } else {
+        fork_workers(what, all, workers);
+    }
+    return report(what, all, workers);
 }
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: sim_cluster SEEDS [FIRST] [--trace] [--expect-broken]\n");
+    (void)fprintf(stderr, "usage: sim_cluster [SEEDS] [FIRST] [--trace] [--coverage] "
+                          "[--expect-broken PROMISE]\n       sim_cluster --one SEED\n");
     return 64;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t numbers[2] = {0, 1};
+    const char *seeds = getenv("OSIER_SIM_SEEDS");
+    order what = {.seeds = seeds == NULL ? 100 : strtoull(seeds, NULL, 10), .first = 1};
+    ssize_t length = readlink("/proc/self/exe", what.self, sizeof(what.self) - 1);
+    uint64_t *numbers[] = {&what.seeds, &what.first};
     int count = 0;
-    bool trace = false;
-    bool expect_broken = false;
-    uint64_t failed = 0;
 
+    if (argc == 3 && strcmp(argv[1], "--one") == 0) {
+        return run_one(strtoull(argv[2], NULL, 10));
+    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--trace") == 0) {
-            trace = true;
-        } else if (strcmp(argv[i], "--expect-broken") == 0) {
-            expect_broken = true;
-        } else if (count < 2) {
-            numbers[count++] = strtoull(argv[i], NULL, 10);
+            what.trace = true;
+        } else if (strcmp(argv[i], "--coverage") == 0) {
+            what.needs_coverage = true;
+        } else if (strcmp(argv[i], "--expect-broken") == 0 && i + 1 < argc) {
+            what.expected = argv[++i];
+        } else if (count < 2 && argv[i][0] >= '0' && argv[i][0] <= '9') {
+            *numbers[count++] = strtoull(argv[i], NULL, 10);
         } else {
             return usage();
         }
     }
-    if (count == 0 || numbers[0] == 0) {
-        return usage();
-    }
-    (void)printf("seeds %" PRIu64 " to %" PRIu64 "\n", numbers[1], numbers[1] + numbers[0] - 1);
-    (void)fflush(stdout);
-    if (!expect_broken && !is_repeatable(numbers[1])) {
-        failed++;
-    }
-    for (uint64_t i = 0; i < numbers[0] && !(expect_broken && failed > 0); i++) {
-        char text[512];
-        uint64_t hash = run_seed(numbers[1] + i, trace, text);
-        if (text[0] != '\0') {
-            failed++;
-            (void)printf("seed %" PRIu64 ": %s\n", numbers[1] + i, text);
-        } else if (trace) {
-            (void)printf("seed %" PRIu64 ": %016" PRIx64 "\n", numbers[1] + i, hash);
-        }
-    }
-    if (expect_broken) {
-        return failed > 0 ? 0 : 1;
-    }
-    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n",
-                 numbers[0] - (failed > numbers[0] ? numbers[0] : failed), failed);
-    return failed == 0 ? 0 : 1;
+    return length <= 0 || what.seeds == 0 ? usage() : run_all(&what);
 }

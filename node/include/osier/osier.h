@@ -11,7 +11,6 @@
 #include "osier/dynamic.h"
 #include "osier/env.h"
 #include "osier/err.h"
-#include "osier/group.h"
 #include "osier/info.h"
 #include "osier/log.h"
 #include "osier/main.h"

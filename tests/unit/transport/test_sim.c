@@ -204,12 +204,30 @@ START_TEST(a_stall_ends_by_itself)
 }
 END_TEST
 
+/* A delay makes one way longer and keeps the order; what it holds it does not lose. */
+START_TEST(a_delay_is_one_way_and_keeps_order)
+{
+    connect_nodes();
+    osri_sim_delay(network, 2, 1, 500 * MS);
+    send_numbers(2);
+    osri_sim_delay(network, 2, 1, 0);
+    ck_assert_int_eq(send_text(2, dialer, "2"), OSR_OK);
+    ck_assert_int_eq(send_text(1, acceptor, "back"), OSR_OK);
+    run_for(499 * MS);
+    ck_assert_str_eq(trace, "2 frame back\n");
+    run_for(2 * MS);
+    ck_assert_str_eq(trace, "2 frame back\n1 frame 0\n1 frame 1\n1 frame 2\n");
+    ck_assert_uint_eq(osri_sim_lost(network), 0);
+}
+END_TEST
+
 /* A reset loses a suffix, of different length with different seeds, and both sides are told
  * once. */
 START_TEST(a_reset_loses_a_suffix)
 {
     bool seen[11] = {false};
     int kinds = 0;
+    int count;
 
     for (uint64_t seed = 0; seed < 64; seed++) {
         end();
@@ -220,7 +238,9 @@ START_TEST(a_reset_loses_a_suffix)
         ck_assert_int_eq(send_text(2, dialer, "late"), OSR_ECLOSED);
         run_for(10 * MS);
         erase("2 closed\n");
-        seen[prefix_then_closed()] = true;
+        count = prefix_then_closed();
+        ck_assert_uint_eq(osri_sim_lost(network), 10 - (uint64_t)count);
+        seen[count] = true;
     }
     for (int i = 0; i < 11; i++) {
         kinds += seen[i] ? 1 : 0;
@@ -333,6 +353,7 @@ int main(void)
     tcase_add_test(tests, a_close_does_not_pass_a_cut);
     tcase_add_test(tests, a_dial_into_a_cut_times_out);
     tcase_add_test(tests, a_stall_ends_by_itself);
+    tcase_add_test(tests, a_delay_is_one_way_and_keeps_order);
     tcase_add_test(tests, a_reset_loses_a_suffix);
     tcase_add_test(tests, a_loud_crash_is_heard);
     tcase_add_test(tests, a_silent_crash_is_not_heard);
