@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dist/groups/groups.h"
 #include "dist/net/state.h"
 #include "lib/core/heap.h"
 
@@ -97,7 +98,8 @@ static void give(osri_net *net, const osri_route *route, osri_envelope **signal,
 static void send_signal(void *context, const osri_route *route, osri_envelope **signal)
 {
     osri_net *net = context;
-    bool counts = (*signal)->kind == OSRI_SIGNAL_MESSAGE || (*signal)->kind == OSRI_SIGNAL_REPLY;
+    bool message = (*signal)->kind == OSRI_SIGNAL_MESSAGE || (*signal)->kind == OSRI_SIGNAL_REPLY;
+    bool counts = message && !osri_pid_is_node(route->pid); /* services never wait */
     osri_lane *lane = counts ? lane_of(net, route) : NULL;
     uint64_t bytes = lane == NULL ? 0 : osri_envelope_bytes(*signal);
 
@@ -612,6 +614,14 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
     return osri_net_members_init(net, seed);
 }
 
+/* Peers may speak to them as soon as they are up. */
+static osr_err make_services(osr_node *node)
+{
+    osri_service *service;
+
+    return osri_service_get(node, &osri_groups_ops, &service);
+}
+
 osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net **ret_net)
 {
     osri_net *net;
@@ -633,6 +643,7 @@ osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net *
     }
     err = err == OSR_OK ? copy_joins(net) : err;
     err = err == OSR_OK ? want_joins(net) : err;
+    err = err == OSR_OK ? make_services(node) : err;
     if (err != OSR_OK) {
         free_net(net);
         return err;

@@ -9,9 +9,9 @@
  * Invariants
  *   I1  signals of one sender leave in the order in which they were given: all go through one
  *       queue, wait in one list of their party, and are records of one `sender` of the link.
- *   I2  an introduction is given to the link before the record that needs it, with sender 0,
- *       which has no large records; the link lets no later record pass a small one of such a
- *       sender.
+ *   I2  an introduction is given to the link before the record that needs it, with sender 0, as is
+ *       what services say; it has no large records, and the link lets no later record pass a small
+ *       one of such a sender.
  *   I3  what a session's end has to fire is noted before the signal leaves or is delivered
  *       (relations.c). */
 
@@ -136,6 +136,12 @@ static bool introduce_types(osri_session *session, const osri_envelope *signal)
     return introduce_type(session, signal->type, dynamic->type_id);
 }
 
+/* From a service of the node to its like. */
+static bool is_of_service(const osri_command *command)
+{
+    return command->node == NULL && command->name == NULL && osri_pid_is_node(command->pid);
+}
+
 /* What a user sends to whoever it likes, by pid, name or alias: one order, one fate. */
 static bool is_users_message(const osri_envelope *signal)
 {
@@ -149,6 +155,7 @@ static osr_err send_signal(osri_session *session, const osri_command *command)
     const osri_envelope *signal = command->signal;
     osri_route route = {.pid = command->pid, .name = command->name};
     uint64_t sender = osri_record_process(signal->from);
+    bool of_service = is_of_service(command);
     osr_err err;
 
     net->scratch.size = 0;
@@ -165,8 +172,9 @@ static osr_err send_signal(osri_session *session, const osri_command *command)
     if (introduce_types(session, signal)) {
         osri_record_each_pid(net->scratch.at, net->scratch.size, introduce_node, session);
     }
-    return send_record(session, &net->scratch, sender == 0 ? SENDER_NODE : sender,
-                       !is_users_message(signal));
+    sender = sender == 0 ? SENDER_NODE : sender;
+    return send_record(session, &net->scratch, of_service ? SENDER_INTRODUCTIONS : sender,
+                       of_service || !is_users_message(signal));
 }
 
 /* A signal that no record can carry: who waits for an answer hears why, not that the node is gone.
@@ -234,11 +242,26 @@ static bool is_worth_dialing(const osri_envelope *signal)
     }
 }
 
+/* What a service says belongs to the session that it was said for. */
+static void route_of_service(osri_party *party, osri_command *command)
+{
+    if (party == NULL || party->up == NULL || party->up->number != command->signal->ref) {
+        osri_command_free(command);
+        return;
+    }
+    command->signal->ref = 0;
+    send_command(party->up, command);
+}
+
 static void route_to(osri_net *net, const char *name, osri_command *command)
 {
     osri_party *party = osri_party_find(net, name);
     bool waits = party != NULL && party->state != OSRI_PARTY_IDLE;
 
+    if (is_of_service(command)) {
+        route_of_service(party, command);
+        return;
+    }
     if (party != NULL && party->up != NULL) {
         if (command->node == NULL && command->pid.node != party->up->peer.node) {
             osri_route_refuse(net, command, OSR_REASON_NOPROC); /* of an earlier incarnation */
@@ -360,6 +383,20 @@ static void deliver_spawn(osri_session *session, osri_envelope *signal)
     osri_envelope_free(&signal);
 }
 
+static void deliver_to_service(osri_session *session, osri_envelope *signal)
+{
+    osr_err err = OSR_OK;
+
+    if (session->is_member) {
+        err = osri_services_message(session->net->node, &session->peer, &signal);
+    }
+    osri_envelope_free(&signal);
+    if (err != OSR_OK) {
+        osri_session_fail(session, err == OSR_ELIMIT ? "too many memberships and names"
+                                                     : "malformed message of a service");
+    }
+}
+
 static void deliver(osri_session *session, const osri_record *record, osri_envelope *signal)
 {
     osri_net *net = session->net;
@@ -367,6 +404,10 @@ static void deliver(osri_session *session, const osri_record *record, osri_envel
                                   : osri_record_pid(osr_node_id(net->node), record->to);
     bool nobody = !record->is_named && osr_pid_is_none(to);
 
+    if (nobody && record->kind == OSRI_SIGNAL_MESSAGE && record->from == 0 && record->ref == 0) {
+        deliver_to_service(session, signal);
+        return;
+    }
     if (nobody != (record->kind == OSRI_SIGNAL_SPAWN) ||
         (record->from == 0 && record->kind == OSRI_SIGNAL_SPAWN)) {
         osri_envelope_free(&signal);

@@ -13,8 +13,9 @@
  *   I1  a session is in net->conns while conn != 0, in net->sessions until it is reaped.
  *   I2  a link is stepped with an actions object of its own depth; one link is never stepped
  *       from within its own actions, so frames leave in the order in which the link made them.
- *   I3  nodeup is told when UP is executed, before any DELIVER; when DOWN is executed, first the
- *       relations fire, then nodedown is told. After DOWN nothing of the session is delivered. */
+ *   I3  nodeup is told when UP is executed, before any DELIVER; when DOWN is executed, first
+ *       services hear of it, then the relations fire, then nodedown is told. After DOWN nothing of
+ *       the session is delivered. */
 
 #define RETRY_NS (1 * OSRI_NS_PER_MS_NET)
 #define HOLDERS_MAX 16
@@ -253,6 +254,7 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
         }
     }
     memcpy(&session->number, theirs->session, sizeof(session->number));
+    peer->session = session->number;
     session->spawn_count = theirs->certificate.spawn_count;
     memcpy(session->spawn, theirs->certificate.spawn, sizeof(session->spawn));
 }
@@ -297,6 +299,9 @@ static void come_up(osri_session *session, const osri_link_action *action)
     net->counters.sessions++;
     net->setup_count -= session->dialed ? 0 : 1;
     osri_log_write(net->log, OSR_LOG_INFO, "net: %s is up", session->name);
+    if (session->is_member) {
+        osri_services_peer_up(net->node, &session->peer);
+    }
     osri_node_peer_up(net->node, &session->peer);
     osri_net_members_tell(session);
 }
@@ -340,6 +345,9 @@ static void go_down(osri_session *session, const osri_link_action *action)
     }
     osri_party_down(net, session, action->refusal, action->text);
     if (was_up) {
+        if (session->is_member) {
+            osri_services_peer_down(net->node, &session->peer);
+        }
         osri_relations_fire(&session->relations, net->node);
         osri_node_peer_down(net->node, &session->peer, reason);
         osri_net_members_down(session, action->down);

@@ -15,6 +15,7 @@
 #include "dist/net/relations.h"
 #include "lib/core/list.h"
 #include "lib/core/map.h"
+#include "lib/process/service.h"
 
 /* What the files of this folder share. Everything but the queue, the directory and the atomics
  * belongs to the thread that has the role. */
@@ -51,7 +52,7 @@ typedef struct osri_session {
     const char *failure;   /* static; what was wrong with what the peer sent: it ends; else NULL */
     osri_gate gate;        /* of what the peer does wrong and survives */
     uint64_t retry_ns;     /* blocked: when to try again */
-    bool is_member;        /* neither side is hidden: they tell each other of members */
+    bool is_member;        /* neither side is hidden: members, and services, talk across it */
     uint64_t members_told; /* the last change of the table that it has been told */
     osri_members_writer *contested; /* what it is to be told of itself; NULL: nothing */
 } osri_session;

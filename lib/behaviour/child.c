@@ -151,6 +151,11 @@ osr_err osri_child_add(osr_self *self, osri_supervisor *s, const osr_child *spec
         osr_free(self, child);
         return err;
     }
+    err = osri_place_want(self, s, child);
+    if (err != OSR_OK) {
+        osr_free(self, child);
+        return err;
+    }
     child->number = ++s->children_numbered;
     s->children[s->child_count++] = child;
     *ret_child = child;
@@ -187,6 +192,7 @@ void osri_child_remove(osr_self *self, osri_supervisor *s, osri_child *child)
     s->child_count -= 1;
     memmove(&s->children[index], &s->children[index + 1],
             (s->child_count - index) * sizeof(osri_child *));
+    osri_place_unwant(s, child);
     osri_envelope_free(&child->owned_argument);
     osr_free(self, child);
 }

@@ -12,10 +12,13 @@
  * Invariants
  *   P1  a node that was seen is kept, with its labels, when it goes down: children may wait for it,
  *       or go to a node that shares a label with it.
- *   P2  the choice depends on the order of nodeups and the children alone: the same events, the
- *       same places. */
+ *   P2  the choice depends on the order in which nodes came and the children alone: the same
+ *       events, the same places.
+ *   P3  the distribution is asked to keep a fixed place connected as often as there are children
+ *       with it; all of that is taken back when the supervisor ends. */
 
 #define POLL_MS 1000
+#define SPREAD_MS 200 /* from the first node that fits: others that come with it get their share */
 #define LABEL_PREFIX "label:"
 
 static osri_place *find_place(const osri_supervisor *s, const char *name)
@@ -28,13 +31,14 @@ static osri_place *find_place(const osri_supervisor *s, const char *name)
     return NULL;
 }
 
-/* Whether `labels`, each followed by a newline, hold this one. */
+/* Whether `labels`, each followed by a newline, hold this one, or it with a value: "zone" is had by
+ * "zone=a". */
 static bool has_label(const char *labels, const char *label, size_t size)
 {
     for (const char *at = labels; *at != '\0';) {
         const char *end = strchr(at, '\n');
         size_t bytes = end == NULL ? strlen(at) : (size_t)(end - at);
-        if (bytes == size && memcmp(at, label, size) == 0) {
+        if (bytes >= size && memcmp(at, label, size) == 0 && (bytes == size || at[size] == '=')) {
             return true;
         }
         at += bytes + (end != NULL);
@@ -73,7 +77,7 @@ static size_t children_on(const osri_supervisor *s, const char *node)
     return count;
 }
 
-/* The better of two nodes: fewer children of ours, then the earlier nodeup. */
+/* The better of two nodes: fewer children of ours, then the one that came earlier. */
 static const osri_place *better(const osri_supervisor *s, const osri_place *a, const osri_place *b)
 {
     if (a == NULL) {
@@ -96,7 +100,8 @@ static const char *choose_by_label(const osri_supervisor *s, const char *label)
 {
     const osri_place *best = NULL;
     for (size_t i = 0; i < s->place_count; ++i) {
-        if (s->places[i].up && has_label(s->places[i].labels, label, strlen(label))) {
+        if (s->places[i].up && !s->places[i].draining &&
+            has_label(s->places[i].labels, label, strlen(label))) {
             best = better(s, best, &s->places[i]);
         }
     }
@@ -107,7 +112,7 @@ static const char *choose_like(const osri_supervisor *s, const osri_place *like)
 {
     const osri_place *best = NULL;
     for (size_t i = 0; i < s->place_count; ++i) {
-        if (s->places[i].up && share_label(&s->places[i], like)) {
+        if (s->places[i].up && !s->places[i].draining && share_label(&s->places[i], like)) {
             best = better(s, best, &s->places[i]);
         }
     }
@@ -180,24 +185,23 @@ static osri_place *add_place(osr_self *self, osri_supervisor *s, const char *nam
     return place;
 }
 
-static void take_labels(osri_place *place, const osr_nodeup *up)
+static void take_labels(osri_place *place, const osr_str *labels, uint32_t count)
 {
     size_t used = 0;
     place->labels[0] = '\0';
-    for (uint32_t i = 0; i < up->labels.count; ++i) {
-        const osr_str *label = &up->labels.at[i];
-        if (used + label->size + 2 > sizeof(place->labels)) {
+    for (uint32_t i = 0; i < count; ++i) {
+        if (used + labels[i].size + 2 > sizeof(place->labels)) {
             break;
         }
-        memcpy(place->labels + used, label->at, label->size);
-        used += label->size;
+        memcpy(place->labels + used, labels[i].at, labels[i].size);
+        used += labels[i].size;
         place->labels[used++] = '\n';
         place->labels[used] = '\0';
     }
 }
 
-/* The place of a node that is up; NULL when out of memory. */
-static osri_place *see_up(osr_self *self, osri_supervisor *s, const char *name, uint64_t node)
+/* The place of a node that is there; NULL when out of memory. */
+static osri_place *see(osr_self *self, osri_supervisor *s, const char *name, uint64_t node)
 {
     osri_place *place = find_place(s, name);
     if (place == NULL) {
@@ -209,11 +213,19 @@ static osri_place *see_up(osr_self *self, osri_supervisor *s, const char *name, 
         return NULL;
     }
     if (!place->up || place->node != node) {
-        place->order = ++s->nodeups;
+        place->order = ++s->nodes_seen;
     }
     place->node = node;
     place->up = true;
     return place;
+}
+
+/* A child that any of several nodes may take waits a moment, so that it is not the first one that
+ * takes them all. */
+static bool is_to_be_spread(const osri_supervisor *s, const osri_child *child)
+{
+    return wanted_label(child) != NULL && !s->spread_now &&
+           !(child->lost && child->on_noconnection == OSR_WAIT);
 }
 
 /* Children that waited start, in their order, where they fit now. */
@@ -221,31 +233,45 @@ static void start_waiting(osr_self *self, osri_supervisor *s)
 {
     for (size_t i = 0; i < s->child_count && s->phase != OSRI_SUPERVISOR_STOPPING; ++i) {
         osri_child *child = s->children[i];
-        if (child->state == OSR_CHILD_WAITING && osri_place_choose(self, s, child) != NULL) {
+        if (child->state != OSR_CHILD_WAITING || osri_place_choose(self, s, child) == NULL) {
+            continue;
+        }
+        if (is_to_be_spread(s, child)) {
+            s->spreading = s->spreading || osr_timer_start(self, SPREAD_MS, &s->spread) == OSR_OK;
+        }
+        if (!is_to_be_spread(s, child) || !s->spreading) {
             osri_child_start(self, s, child);
         }
     }
 }
 
-void osri_place_up(osr_self *self, osri_supervisor *s, const osr_nodeup *up)
+void osri_place_spread(osr_self *self, osri_supervisor *s)
 {
-    char name[sizeof(((osri_place *)NULL)->name)];
-    if (up->name.size >= sizeof(name)) {
-        return;
-    }
-    (void)snprintf(name, sizeof(name), "%.*s", (int)up->name.size, up->name.at);
-    osri_place *place = see_up(self, s, name, up->node);
-    if (place != NULL) {
-        take_labels(place, up);
-        start_waiting(self, s);
-    }
+    s->spread_now = true;
+    start_waiting(self, s);
+    s->spread_now = false;
 }
 
-void osri_place_down(osri_supervisor *s, const char *name, uint64_t node)
+void osri_place_changed(osr_self *self, osri_supervisor *s, const osr_member *member)
 {
+    char name[sizeof(((osri_place *)NULL)->name)];
+    if (member->name.size >= sizeof(name) ||
+        strcmp(member->name.at, osr_self_node_name(self)) == 0) {
+        return;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)member->name.size, member->name.at);
     osri_place *place = find_place(s, name);
-    if (place != NULL && place->node == node) {
-        place->up = false;
+    if (member->state != OSR_MEMBER_JOINED) {
+        if (place != NULL) {
+            place->up = false;
+        }
+        return;
+    }
+    place = see(self, s, name, member->node);
+    if (place != NULL) {
+        place->draining = member->draining;
+        take_labels(place, member->labels.at, member->labels.count);
+        start_waiting(self, s);
     }
 }
 
@@ -260,43 +286,82 @@ void osri_place_failed(osr_self *self, osri_supervisor *s, const char *name)
     }
 }
 
-/* The nodes that are up already, all at once, so that the first children spread over them. */
-static osr_err see_peers(osr_self *self, osri_supervisor *s)
+/* The nodes that are there already, all at once, so that the first children spread over them. */
+static osr_err see_members(osr_self *self, osri_supervisor *s)
 {
-    void *context;
-    const osri_remote_ops *remote = osri_node_remote(osr_self_node(self), &context);
-    size_t room = remote == NULL ? 0 : remote->peers(context, NULL, 0);
-    if (room == 0) {
-        return OSR_OK;
+    const osr_node_list *list;
+    osr_err err = osr_nodes(self, OSR_NODES_KNOWN & ~(uint32_t)OSR_NODES_THIS, &list);
+    if (err != OSR_OK) {
+        return err;
     }
-    osri_peer *peers = osr_alloc(self, room * sizeof(*peers));
-    if (peers == NULL) {
-        return OSR_ENOMEM;
-    }
-    size_t count = remote->peers(context, peers, room);
-    for (size_t i = 0; i < count && i < room; ++i) {
-        osri_place *place = peers[i].hidden ? NULL : see_up(self, s, peers[i].name, peers[i].node);
+    for (uint32_t i = 0; i < list->nodes.count; ++i) {
+        const osr_node_info *info = &list->nodes.at[i];
+        bool fits = !info->hidden && info->name.size < sizeof(((osri_place *)NULL)->name);
+        osri_place *place = fits ? see(self, s, info->name.at, info->node) : NULL;
         if (place != NULL) {
-            memcpy(place->labels, peers[i].labels, sizeof(place->labels));
+            place->draining = info->draining;
+            take_labels(place, info->labels.at, info->labels.count);
         }
     }
-    osr_free(self, peers);
+    osr_free(self, (void *)(uintptr_t)list);
     return OSR_OK;
 }
-
-_Static_assert(sizeof(((osri_place *)NULL)->labels) == sizeof(((osri_peer *)NULL)->labels) &&
-                   sizeof(((osri_place *)NULL)->name) >= sizeof(((osri_peer *)NULL)->name),
-               "a place holds what is known of a peer");
 
 osr_err osri_place_subscribe(osr_self *self, osri_supervisor *s)
 {
     if (s->subscribed) {
         return OSR_OK;
     }
-    osr_err err = osr_monitor_nodes(self, true, false);
+    osr_err err = osr_monitor_members(self, true);
     s->subscribed = err == OSR_OK;
-    return err == OSR_OK ? see_peers(self, s) : err;
+    return err == OSR_OK ? see_members(self, s) : err;
 }
+
+/* ---- fixed places ------------------------------------------------------------------------ */
+
+static void want(const osri_supervisor *s, const osri_child *child, bool wanted)
+{
+    void *context;
+    const osri_remote_ops *remote = child->wants_place ? osri_node_remote(s->node, &context) : NULL;
+    if (remote != NULL) {
+        (void)remote->want(context, child->place, wanted); /* refused by a node that ends */
+    }
+}
+
+static void unwant_all(void *argument)
+{
+    const osri_supervisor *s = argument;
+    for (size_t i = 0; i < s->child_count; ++i) {
+        want(s, s->children[i], false);
+    }
+}
+
+osr_err osri_place_want(osr_self *self, osri_supervisor *s, osri_child *child)
+{
+    bool fixed = child->place[0] != '\0' && wanted_label(child) == NULL &&
+                 strcmp(child->place, osr_self_node_name(self)) != 0;
+    if (!fixed) {
+        return OSR_OK;
+    }
+    if (s->node == NULL) {
+        osr_err err = osr_defer(self, unwant_all, s);
+        if (err != OSR_OK) {
+            return err;
+        }
+        s->node = osr_self_node(self);
+    }
+    child->wants_place = true;
+    want(s, child, true);
+    return OSR_OK;
+}
+
+void osri_place_unwant(osri_supervisor *s, osri_child *child)
+{
+    want(s, child, false);
+    child->wants_place = false;
+}
+
+/* ---- looking again ----------------------------------------------------------------------- */
 
 void osri_place_wait(osr_self *self, osri_supervisor *s)
 {
@@ -324,9 +389,8 @@ void osri_place_poll(osr_self *self, osri_supervisor *s)
     for (size_t i = 0; i < s->child_count; ++i) {
         const osri_child *child = s->children[i];
         if (child->state == OSR_CHILD_WAITING) {
-            const char *node = wanted_label(child) == NULL ? child->place : child->home;
-            if (node[0] != '\0') {
-                (void)osr_connect(self, node);
+            if (wanted_label(child) != NULL && child->lost && child->home[0] != '\0') {
+                (void)osr_connect(self, child->home);
             }
             osri_place_wait(self, s);
         }

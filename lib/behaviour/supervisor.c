@@ -461,6 +461,11 @@ static void timer_fired(osr_self *self, osri_supervisor *s, osr_ref timer)
         osri_place_poll(self, s);
         return;
     }
+    if (s->spreading && osr_ref_equal(s->spread, timer)) {
+        s->spreading = false;
+        osri_place_spread(self, s);
+        return;
+    }
     for (size_t i = 0; i < s->child_count; ++i) {
         osri_child *child = s->children[i];
         if (child->timed && osr_ref_equal(child->timer, timer)) {
@@ -470,13 +475,6 @@ static void timer_fired(osr_self *self, osri_supervisor *s, osr_ref timer)
             return;
         }
     }
-}
-
-static void node_down(osri_supervisor *s, const osr_nodedown *down)
-{
-    char name[OSRI_CHILD_TEXT_MAX + 8];
-    (void)snprintf(name, sizeof(name), "%.*s", (int)down->name.size, down->name.at);
-    osri_place_down(s, name, down->node);
 }
 
 /* What the runtime and the children tell. False: nothing of theirs. */
@@ -500,10 +498,8 @@ static bool told(osr_self *self, osri_supervisor *s, const osr_message *message)
         s->asks_ready = osr_caller_of(message);
         (void)osri_request_defer(self);
         answer_ready(self, s);
-    } else if (OSR_AS(osr_nodeup, message) != NULL) {
-        osri_place_up(self, s, message->body);
-    } else if (OSR_AS(osr_nodedown, message) != NULL) {
-        node_down(s, message->body);
+    } else if (OSR_AS(osr_member, message) != NULL) {
+        osri_place_changed(self, s, message->body);
     } else {
         return OSR_AS(osr_exited, message) !=
                NULL; /* a child's: its monitor says it as well (V1) */

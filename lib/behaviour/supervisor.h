@@ -4,6 +4,7 @@
 #define OSR_BEHAVIOUR_SUPERVISOR_H
 
 #include "lib/behaviour/behaviour.h"
+#include "osier/nodes.h"
 #include "osier/supervisor.h"
 
 /* The parts of a supervisor. It never waits inside a callback: each step sends its signals and
@@ -55,19 +56,21 @@ typedef struct osri_child {
     osr_ref timer;                      /* kill when it fires */
     char node[OSRI_CHILD_TEXT_MAX + 8]; /* where it is, or is being started; "" = here */
     char home[OSRI_CHILD_TEXT_MAX + 8]; /* where it ran last; "" = nowhere yet */
+    bool wants_place;                   /* its place, a fixed one, is kept connected for it */
     bool lost;                          /* home was lost with it, and it has not run since */
     bool held;                          /* ended by terminate_child: stays so until restart_child */
     bool fresh; /* added by start_child, not yet started once: forgotten when that fails */
     osr_caller starter, stopper; /* who waits for that; ref 0 = nobody */
 } osri_child;
 
-/* A node that has been seen. */
+/* A member of the cluster that has been seen. */
 typedef struct osri_place {
     char name[OSRI_CHILD_TEXT_MAX + 8];
     uint64_t node;
-    bool up;
-    uint64_t order;   /* of its last nodeup */
-    char labels[256]; /* each followed by a newline */
+    bool up; /* it is there, and we have not failed to reach it since */
+    bool draining;
+    uint64_t order;    /* in which it came */
+    char labels[1040]; /* each followed by a newline */
 } osri_place;
 
 typedef enum osri_supervisor_phase {
@@ -84,7 +87,11 @@ typedef struct osri_supervisor {
 
     osri_place *places;
     size_t place_count, place_room;
-    uint64_t nodeups;
+    uint64_t nodes_seen;
+    osr_node *node; /* whose distribution keeps places connected; NULL: none is */
+    bool spreading; /* spread is valid */
+    bool spread_now;
+    osr_ref spread; /* timer: children that wait for a label start */
     bool subscribed;
     bool frees_arguments; /* when the process ends */
     bool polling;         /* poll is valid */
@@ -151,8 +158,18 @@ const char *osri_place_choose(osr_self *self, const osri_supervisor *supervisor,
                               const osri_child *child);
 
 osr_err osri_place_subscribe(osr_self *self, osri_supervisor *supervisor);
-void osri_place_up(osr_self *self, osri_supervisor *supervisor, const osr_nodeup *up);
-void osri_place_down(osri_supervisor *supervisor, const char *name, uint64_t node);
+
+/* What the table of members says of a node now. */
+void osri_place_changed(osr_self *self, osri_supervisor *supervisor, const osr_member *member);
+
+/* The timer `spread` has fired: children that waited for a label start, each on the best node. */
+void osri_place_spread(osr_self *self, osri_supervisor *supervisor);
+
+/* The child's place, if it is a fixed one on another node, is kept connected from now on, until it
+ * is taken back or the supervisor has ended. Errors: OSR_ENOMEM. */
+OSR_MUST_CHECK osr_err osri_place_want(osr_self *self, osri_supervisor *supervisor,
+                                       osri_child *child);
+void osri_place_unwant(osri_supervisor *supervisor, osri_child *child);
 
 /* A node that did not answer is not chosen again until it comes up, or is seen to be connected. */
 void osri_place_failed(osr_self *self, osri_supervisor *supervisor, const char *name);
@@ -160,8 +177,8 @@ void osri_place_failed(osr_self *self, osri_supervisor *supervisor, const char *
 /* A child waits: looks again after a while. */
 void osri_place_wait(osr_self *self, osri_supervisor *supervisor);
 
-/* Looks whether nodes thought to be down are connected, and has those that a child waits for
- * dialled. */
+/* Looks whether nodes thought to be down are connected, and has the former nodes dialled to which
+ * children with a label want to go back. */
 void osri_place_poll(osr_self *self, osri_supervisor *supervisor);
 
 /* What the child waits for, as a person reads it: "store@host", "a node labelled worker". */

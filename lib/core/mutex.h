@@ -17,6 +17,7 @@ typedef enum osri_rank {
     OSRI_RANK_NET = 30,          /* ownership of the sockets of a node */
     OSRI_RANK_ROUTER = 40,       /* table of sessions and members */
     OSRI_RANK_SESSION = 50,      /* one link to a peer */
+    OSRI_RANK_SERVICE = 55,      /* groups, cluster-wide names */
     OSRI_RANK_REGISTRY = 60,     /* names */
     OSRI_RANK_TYPES = 70,        /* message types of a node */
     OSRI_RANK_TABLE = 80,        /* process table: slots */

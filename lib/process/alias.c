@@ -15,13 +15,20 @@ static osri_map *aliases_of(const osr_self *process)
                : &process->relations->aliases;
 }
 
-/* Modes hang in the map as they are: none of them is 0. */
-static void *value_of(osr_alias_mode mode)
+/* What hangs in the map: the mode, and whether it takes messages of priority; never 0. */
+#define TAKES_PRIORITY 0x10u
+
+static void *value_of(uintptr_t mode)
 {
-    return (void *)(uintptr_t)mode;
+    return (void *)mode;
 }
 
-static osr_err add(osr_self *self, osr_alias_mode mode, uint64_t number)
+static osr_alias_mode mode_of(const void *value)
+{
+    return (osr_alias_mode)((uintptr_t)value & ~(uintptr_t)TAKES_PRIORITY);
+}
+
+static osr_err add(osr_self *self, uintptr_t mode, uint64_t number)
 {
     osri_relations *relations = osri_process_relations(self);
     if (relations == NULL) {
@@ -33,14 +40,54 @@ static osr_err add(osr_self *self, osr_alias_mode mode, uint64_t number)
     return osri_map_put_u64(&relations->aliases, number, value_of(mode), NULL);
 }
 
-osr_err osr_alias(osr_self *self, osr_alias_mode mode, osr_caller *ret_alias)
+static osr_err alias(osr_self *self, osr_alias_mode mode, uintptr_t priority, osr_caller *ret_alias)
 {
     OSRI_ASSERT_SELF(self);
     if (mode != OSR_ALIAS_EXPLICIT && mode != OSR_ALIAS_REPLY) {
         return OSR_EINVAL;
     }
     uint64_t number = osri_reference_next(self->node) | OSRI_ALIAS_BIT;
-    osr_err err = add(self, mode, number);
+    osr_err err = add(self, (uintptr_t)mode | priority, number);
+    if (err == OSR_OK) {
+        *ret_alias = (osr_caller){osri_process_pid(self), number};
+    }
+    return err;
+}
+
+osr_err osr_alias(osr_self *self, osr_alias_mode mode, osr_caller *ret_alias)
+{
+    return alias(self, mode, 0, ret_alias);
+}
+
+osr_err osr_alias_priority(osr_self *self, osr_alias_mode mode, osr_caller *ret_alias)
+{
+    return alias(self, mode, TAKES_PRIORITY, ret_alias);
+}
+
+osr_dest osr_to_alias_priority(osr_caller alias)
+{
+    alias.ref |= OSRI_ALIAS_PRIORITY_BIT;
+    return osr_to_alias(alias);
+}
+
+static bool is_of_monitor(osr_alias_mode mode)
+{
+    return mode == OSR_ALIAS_EXPLICIT || mode == OSR_ALIAS_REPLY || mode == OSR_ALIAS_DEMONITOR;
+}
+
+osr_err osr_alias_monitor(osr_self *self, osr_ref monitor, osr_alias_mode mode,
+                          osr_caller *ret_alias)
+{
+    OSRI_ASSERT_SELF(self);
+    if (!is_of_monitor(mode)) {
+        return OSR_EINVAL;
+    }
+    if (self->relations == NULL || monitor.node != self->node->id ||
+        osri_map_get_u64(&self->relations->monitors, monitor.number) == NULL) {
+        return OSR_ENOTFOUND;
+    }
+    uint64_t number = monitor.number | OSRI_ALIAS_BIT;
+    osr_err err = add(self, (uintptr_t)mode, number);
     if (err == OSR_OK) {
         *ret_alias = (osr_caller){osri_process_pid(self), number};
     }
@@ -51,22 +98,19 @@ osr_err osr_monitor_alias(osr_self *self, osr_dest to, uint64_t tag, osr_alias_m
                           osr_caller *ret_alias)
 {
     OSRI_ASSERT_SELF(self);
-    if (mode != OSR_ALIAS_EXPLICIT && mode != OSR_ALIAS_REPLY && mode != OSR_ALIAS_DEMONITOR) {
+    osr_ref monitor;
+    if (!is_of_monitor(mode)) {
         return OSR_EINVAL;
     }
-    osr_ref monitor;
     osr_err err = osr_monitor_tagged(self, to, tag, &monitor);
     if (err != OSR_OK) {
         return err;
     }
-    uint64_t number = monitor.number | OSRI_ALIAS_BIT;
-    err = add(self, mode, number); /* before the monitor's answer is looked at */
+    err = osr_alias_monitor(self, monitor, mode, ret_alias); /* before its answer is looked at */
     if (err != OSR_OK) {
         (void)osr_demonitor(self, monitor, true);
-        return err;
     }
-    *ret_alias = (osr_caller){osri_process_pid(self), number};
-    return OSR_OK;
+    return err;
 }
 
 osr_ref osr_monitor_of(osr_caller alias)
@@ -83,16 +127,21 @@ bool osr_unalias(osr_self *self, osr_caller alias)
            osri_map_remove_u64(aliases, alias.ref) != NULL;
 }
 
-bool osri_alias_take(osr_self *process, uint64_t number)
+osri_alias_taken osri_alias_take(osr_self *process, uint64_t reference)
 {
     osri_map *aliases = aliases_of(process);
-    void *mode = aliases == NULL ? NULL : osri_map_get_u64(aliases, number);
-    if (mode == value_of(OSR_ALIAS_REPLY)) {
+    uint64_t number = reference & ~OSRI_ALIAS_PRIORITY_BIT;
+    void *value = aliases == NULL ? NULL : osri_map_get_u64(aliases, number);
+    if (value == NULL) {
+        return OSRI_ALIAS_OFF;
+    }
+    bool is_first = reference != number && ((uintptr_t)value & (uintptr_t)TAKES_PRIORITY) != 0;
+    if (mode_of(value) == OSR_ALIAS_REPLY) {
         (void)osri_map_remove_u64(aliases, number);
         osr_ref monitor = {process->node->id, number & ~OSRI_ALIAS_BIT};
         (void)osr_demonitor(process, monitor, false); /* if it is one */
     }
-    return mode != NULL;
+    return is_first ? OSRI_ALIAS_FIRST : OSRI_ALIAS_PLAIN;
 }
 
 void osri_alias_monitor_ended(osr_self *process, uint64_t monitor)
@@ -100,7 +149,7 @@ void osri_alias_monitor_ended(osr_self *process, uint64_t monitor)
     osri_map *aliases = aliases_of(process);
     uint64_t number = monitor | OSRI_ALIAS_BIT;
     void *mode = aliases == NULL ? NULL : osri_map_get_u64(aliases, number);
-    if (mode != NULL && mode != value_of(OSR_ALIAS_EXPLICIT)) {
+    if (mode != NULL && mode_of(mode) != OSR_ALIAS_EXPLICIT) {
         (void)osri_map_remove_u64(aliases, number);
     }
 }

@@ -331,6 +331,7 @@ void osri_process_close(osr_self *process)
     osri_envelope *newest =
         atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_seq_cst);
     osri_name_release(process->node, process); /* one that it was given since */
+    osri_services_release(process);
     osri_envelope *oldest = NULL;
     while (newest != NULL && newest != OSRI_INBOX_CLOSED) { /* closed: it never opened */
         osri_envelope *next = newest->next;
@@ -457,6 +458,7 @@ void osri_process_end(osr_self *process)
         osri_node_unsubscribe(node, pid);
     }
     osri_name_release(node, process);
+    osri_services_release(process);
 
     osri_process_close(process);
     drop_mailbox(process);

@@ -34,12 +34,23 @@ static bool is_of(const osri_envelope *envelope, const osr_type *const *types, s
 
 /* ---- from list to index and back ------------------------------------------------------- */
 
-/* Everything into an index; what was unseen is unseen still. */
+/* The link that leads out of the priority messages. */
+static osri_envelope **behind_priority(osri_mailbox *mailbox)
+{
+    osri_envelope **link = &mailbox->first;
+    while (*link != NULL && ((*link)->flags & OSRI_ENVELOPE_PRIORITY) != 0) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+/* Everything but priority messages into an index; what was unseen is unseen still. */
 static void index_all(osri_mailbox *mailbox)
 {
-    osri_mailbox_index *index = osri_mailbox_index_new();
+    osri_envelope **cut = behind_priority(mailbox);
+    osri_mailbox_index *index = *cut == NULL ? NULL : osri_mailbox_index_new();
     uint64_t unseen = 0;
-    for (osri_envelope *at = mailbox->first; index != NULL && at != NULL; at = at->next) {
+    for (osri_envelope *at = *cut; index != NULL && at != NULL; at = at->next) {
         if (&at->next == mailbox->unseen) {
             unseen = index->end + 1;
         }
@@ -51,23 +62,27 @@ static void index_all(osri_mailbox *mailbox)
     if (index == NULL) {
         return;
     }
-    mailbox->first = NULL;
-    mailbox->last_link = &mailbox->first;
+    if (unseen != 0) {
+        mailbox->unseen = cut;
+    }
+    *cut = NULL;
+    mailbox->last_link = cut;
     mailbox->index = index;
     index->unseen = unseen;
 }
 
-/* Back into a list, and behind it one more. */
+/* Back into the list, behind what is in it, and behind it one more. */
 static void list_all(osri_mailbox *mailbox, osri_envelope *last)
 {
     osri_mailbox_index *index = mailbox->index;
-    osri_mailbox_init(mailbox);
+    mailbox->index = NULL;
+    bool sees_all = *mailbox->unseen == NULL; /* of the list so far */
     for (uint64_t place = index->begin; place != index->end; place++) {
         osri_envelope *envelope = osri_mailbox_index_at(index, place);
         if (envelope != NULL) {
             osri_mailbox_append(mailbox, envelope);
         }
-        if (place < index->unseen) {
+        if (sees_all && place < index->unseen) {
             mailbox->unseen = mailbox->last_link;
         }
     }
@@ -88,9 +103,27 @@ static osri_envelope *take_at(osri_mailbox *mailbox, uint64_t place)
     osri_envelope *envelope = osri_mailbox_index_take(mailbox->index, place);
     if (osri_mailbox_index_is_empty(mailbox->index)) {
         osri_mailbox_index_free(mailbox->index);
-        osri_mailbox_init(mailbox);
+        mailbox->index = NULL;
     }
     return envelope;
+}
+
+void osri_mailbox_insert_priority(osri_mailbox *mailbox, osri_envelope *envelope)
+{
+    osri_envelope **link = &mailbox->first;
+    bool is_before = false; /* all from here on is unseen */
+    for (; *link != NULL && ((*link)->flags & OSRI_ENVELOPE_PRIORITY) != 0; link = &(*link)->next) {
+        is_before = is_before || link == mailbox->unseen;
+    }
+    if (!is_before) {
+        mailbox->unseen = link;
+    }
+    envelope->flags |= OSRI_ENVELOPE_PRIORITY;
+    envelope->next = *link;
+    *link = envelope;
+    if (envelope->next == NULL) {
+        mailbox->last_link = &envelope->next;
+    }
 }
 
 /* ---- what receives ask ----------------------------------------------------------------- */
@@ -135,7 +168,7 @@ static bool seek_in_list(osri_mailbox *mailbox, const osr_type *const *types, si
     int passed = 0;
     while (*mailbox->unseen != NULL && count != 0 && !is_of(*mailbox->unseen, types, count)) {
         mailbox->unseen = &(*mailbox->unseen)->next;
-        if (++passed == OSRI_MAILBOX_PASSED_MAX) {
+        if (++passed == OSRI_MAILBOX_PASSED_MAX && mailbox->index == NULL) {
             index_all(mailbox);
             if (mailbox->index != NULL) {
                 return false;
@@ -149,11 +182,8 @@ static bool seek_in_list(osri_mailbox *mailbox, const osr_type *const *types, si
 bool osri_mailbox_seek(osri_mailbox *mailbox, const osr_type *const *types, size_t count)
 {
     uint64_t place;
-    if (mailbox->index == NULL) {
-        bool found = seek_in_list(mailbox, types, count);
-        if (mailbox->index == NULL) {
-            return found;
-        }
+    if (seek_in_list(mailbox, types, count) || mailbox->index == NULL) {
+        return *mailbox->unseen != NULL;
     }
     return count == 0 ? find_unseen(mailbox, &place)
                       : find_of(mailbox->index, types, count, &place);
@@ -163,7 +193,7 @@ osri_envelope *osri_mailbox_take_of(osri_mailbox *mailbox, const osr_type *const
                                     size_t count)
 {
     uint64_t place;
-    if (mailbox->index == NULL && seek_in_list(mailbox, types, count)) {
+    if (seek_in_list(mailbox, types, count)) {
         return unhang(mailbox, mailbox->unseen);
     }
     return mailbox->index != NULL && find_of(mailbox->index, types, count, &place)
@@ -181,17 +211,17 @@ static bool is_match(osr_match *match, void *context, const osri_envelope *envel
 osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, void *context)
 {
     uint64_t place;
+    while (*mailbox->unseen != NULL) {
+        if (is_match(match, context, *mailbox->unseen)) {
+            return unhang(mailbox, mailbox->unseen);
+        }
+        mailbox->unseen = &(*mailbox->unseen)->next;
+    }
     while (mailbox->index != NULL && find_unseen(mailbox, &place)) {
         if (is_match(match, context, osri_mailbox_index_at(mailbox->index, place))) {
             return take_at(mailbox, place);
         }
         mailbox->index->unseen = place + 1;
-    }
-    while (mailbox->index == NULL && *mailbox->unseen != NULL) {
-        if (is_match(match, context, *mailbox->unseen)) {
-            return unhang(mailbox, mailbox->unseen);
-        }
-        mailbox->unseen = &(*mailbox->unseen)->next;
     }
     return NULL;
 }

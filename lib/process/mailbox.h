@@ -15,10 +15,11 @@
  * has passed over OSRI_MAILBOX_PASSED_MAX messages an index, until the mailbox is empty.
  *
  * Invariants
- *   M1  messages stand in the order in which they were pushed.
+ *   M1  messages stand in the order in which they were pushed; but see M4.
  *   M2  what is unseen is what the receive in progress has not looked at; so a selective receive
  *       looks at each message once a call, however often it is woken.
- *   M3  with an index the list is empty. */
+ *   M3  with an index only priority messages are in the list.
+ *   M4  priority messages stand before all others, in the order in which they were pushed. */
 
 #define OSRI_MAILBOX_PASSED_MAX 64
 
@@ -57,6 +58,14 @@ static inline void osri_mailbox_append(osri_mailbox *mailbox, osri_envelope *env
     mailbox->last_link = &envelope->next;
 }
 
+/* Marks a message as one of priority. */
+#define OSRI_ENVELOPE_PRIORITY OSRI_ENVELOPE_OTHER
+
+/* Behind the priority messages, before all others; the receive in progress looks at it, and where
+ * it was beyond that place anew at what it has passed over. Costs a step for each priority message
+ * that waits. Owns the envelope from now on. */
+void osri_mailbox_insert_priority(osri_mailbox *mailbox, osri_envelope *envelope);
+
 /* The oldest of an index, yours. */
 osri_envelope *osri_mailbox_take_indexed(osri_mailbox *mailbox);
 
@@ -81,10 +90,9 @@ static inline osri_envelope *osri_mailbox_take(osri_mailbox *mailbox)
 /* The next receive begins at the oldest message. */
 static inline void osri_mailbox_rewind(osri_mailbox *mailbox)
 {
+    mailbox->unseen = &mailbox->first;
     if (mailbox->index != NULL) {
         mailbox->index->unseen = mailbox->index->begin;
-    } else {
-        mailbox->unseen = &mailbox->first;
     }
 }
 

@@ -13,6 +13,7 @@
 #include "lib/message/types.h"
 #include "lib/process/parts.h"
 #include "lib/process/process.h"
+#include "lib/process/service.h"
 #include "lib/scheduler/run_queue.h"
 #include "lib/scheduler/stack.h"
 #include "lib/trace/counters.h"
@@ -84,6 +85,7 @@ struct osr_node {
     osri_list waiters;      /* osr_node_wait(); guarded_by: registry_mutex */
     osri_map ended;         /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
 
+    _Atomic(osri_service *) services[OSRI_SERVICES]; /* NULL: not yet made */
     const osri_remote_ops *remote;
     void *remote_context;
 

@@ -156,12 +156,17 @@ static void add_queued(osr_self *process, int64_t change)
     atomic_store_explicit(&process->queued, queued + (uint64_t)change, memory_order_relaxed);
 }
 
-static void message_arrived(osr_self *process, osri_envelope *message)
+static inline void counted_in(osr_self *process)
 {
     if (process->idle != NULL) {
         process->idle->due_ns = UINT64_MAX;
     }
     add_queued(process, 1);
+}
+
+static void message_arrived(osr_self *process, osri_envelope *message)
+{
+    counted_in(process);
     osri_mailbox_append(&process->mailbox, message);
 }
 
@@ -223,16 +228,28 @@ static bool is_taken_by_body(osr_self *process, osri_envelope *answer)
            process->ops->answer(process, answer);
 }
 
+/* From here on a plain message. */
+static void through_alias(osr_self *process, osri_envelope *message, bool is_first)
+{
+    message->kind = OSRI_SIGNAL_MESSAGE;
+    message->ref = 0;
+    if (!is_first) {
+        message_arrived(process, message);
+        return;
+    }
+    counted_in(process);
+    osri_mailbox_insert_priority(&process->mailbox, message);
+}
+
 static void reply_arrived(osr_self *process, osri_envelope *reply)
 {
     if (osri_process_awaits(process, reply->ref) && process->stack->activation.answer == NULL) {
         process->stack->activation.answer = reply;
         return;
     }
-    if (osri_alias_accepts(process, reply)) {
-        reply->kind = OSRI_SIGNAL_MESSAGE;
-        reply->ref = 0;
-        message_arrived(process, reply);
+    osri_alias_taken taken = osri_alias_accepts(process, reply);
+    if (taken != OSRI_ALIAS_OFF) {
+        through_alias(process, reply, taken == OSRI_ALIAS_FIRST);
         return;
     }
     if (!osri_request_answered(process, reply) && !is_taken_by_body(process, reply)) {

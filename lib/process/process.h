@@ -133,16 +133,17 @@ struct osr_self {
     bool reports_end; /* osr_node_wait() may ask for it */
 
     /* owner */
-    bool started;      /* the body's start() has returned, or the raw body runs */
-    bool exiting;      /* told to exit: suspension points return OSR_EEXIT */
-    bool ending;       /* returned, or nothing to return from: end it */
-    bool untrapped;    /* ends by an exit signal: stop() is not called */
-    bool subscribed;   /* to nodeups */
-    bool replies_came; /* to requests begun earlier, since it last looked */
-    bool clean;        /* stop() has run, if it was to, and defers run */
-    bool abandons;     /* leaves its frames where they are: osr_exit() */
-    uint8_t trims;     /* see osri_relations_trim() */
-    atomic_bool named; /* name is not NULL; written under the registry's lock */
+    bool started;       /* the body's start() has returned, or the raw body runs */
+    bool exiting;       /* told to exit: suspension points return OSR_EEXIT */
+    bool ending;        /* returned, or nothing to return from: end it */
+    bool untrapped;     /* ends by an exit signal: stop() is not called */
+    bool subscribed;    /* to nodeups */
+    bool replies_came;  /* to requests begun earlier, since it last looked */
+    bool clean;         /* stop() has run, if it was to, and defers run */
+    bool abandons;      /* leaves its frames where they are: osr_exit() */
+    uint8_t trims;      /* see osri_relations_trim() */
+    atomic_bool named;  /* name is not NULL; written under the registry's lock */
+    atomic_bool served; /* services are to hear of its end */
     uint64_t messages_numbered;
     osri_envelope *current;        /* lent to user code: the message in work */
     const osri_body_ops *ops;      /* set at spawn: a behaviour's; NULL: a raw process */
@@ -244,6 +245,9 @@ void osri_process_exit_by(osr_self *process, osri_envelope *signal);
  * does not leave: it is abandoned, and this does not return. On its own stack. */
 #define OSRI_EXIT_TOLD_MAX 1000000u
 osr_err osri_process_leave(osr_self *self);
+
+/* Whether this life of the slot goes on. Threads: any. */
+bool osri_process_lives(const osr_self *process, uint32_t generation);
 
 /* The absolute deadline of a timeout in ms. */
 uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms);

@@ -102,7 +102,7 @@ void osri_name_copy(osr_self *process, char ret_name[OSRI_NAME_BYTES_MAX + 1])
 
 /* Whether this life of the slot goes on. The generation is read last: as long as it is the same,
  * state and inbox are not of a later process of the slot. */
-static bool lives(const osr_self *process, uint32_t generation)
+bool osri_process_lives(const osr_self *process, uint32_t generation)
 {
     /* acquire: keeps it before the generation; seq_cst: see osri_name_release() */
     return atomic_load_explicit(&process->state, memory_order_acquire) != OSR_PROCESS_EXITING &&
@@ -119,10 +119,10 @@ static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
     osri_mutex_lock(&node->registry_mutex);
     osr_err err = OSR_ENOPROC;
     char *late = NULL;
-    if (lives(process, pid.generation)) {
+    if (osri_process_lives(process, pid.generation)) {
         err = add_locked(node, name, process);
     }
-    if (err == OSR_OK && !lives(process, pid.generation)) {
+    if (err == OSR_OK && !osri_process_lives(process, pid.generation)) {
         late = take_name_locked(node, process);
         err = OSR_ENOPROC;
     }

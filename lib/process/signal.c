@@ -140,6 +140,11 @@ static inline void hand_over(osr_node *node, osr_pid to, osri_envelope *signal,
         push(process, signal)) {
         return;
     }
+    if (signal->kind == OSRI_SIGNAL_MESSAGE && to.node == node->id && osri_pid_is_node(to)) {
+        osri_count(node, OSRI_COUNT_RECEIVED);
+        (void)osri_services_message(node, NULL, &signal);
+        return;
+    }
     osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);
 }
 

@@ -42,6 +42,10 @@ typedef enum osri_signal_kind {
  * of a monitor, and a REPLY to it is known from its reference. */
 #define OSRI_ALIAS_BIT (UINT64_C(1) << 63)
 
+/* Set beside it in the reference of a message that its sender wants to overtake others: what comes
+ * of that is the alias's to say. */
+#define OSRI_ALIAS_PRIORITY_BIT (UINT64_C(1) << 62)
+
 /* Where a signal goes. By pid; or by name on a node (pid none); or to a node itself (both none). */
 typedef struct osri_route {
     osr_pid pid;
@@ -103,6 +107,7 @@ typedef struct osri_peer {
     bool hidden;
     uint32_t roles;   /* role bits of its certificate (DESIGN.md D12) */
     char labels[256]; /* each followed by a newline */
+    uint64_t session; /* a number that this connection has, and no other */
 } osri_peer;
 
 typedef enum osri_sender_state {

@@ -54,6 +54,7 @@ static void life_init(osr_self *process)
     process->subscribed = process->clean = process->abandons = false;
     atomic_store_explicit(&process->wake.queued, false, memory_order_relaxed);
     atomic_store_explicit(&process->traps, false, memory_order_relaxed);
+    atomic_store_explicit(&process->served, false, memory_order_relaxed);
     atomic_store_explicit(&process->handling, NULL, memory_order_relaxed);
     atomic_store_explicit(&process->queued, 0, memory_order_relaxed);
     atomic_store_explicit(&process->handled, 0, memory_order_relaxed);

@@ -182,6 +182,7 @@ void osr_node_free(osr_node **node_)
         osri_worker_fini(node->stepper);
         osri_heap_free(node->stepper, sizeof(*node->stepper));
     }
+    osri_services_fini(node);
     osri_stack_pool_fini(&node->stacks);
     osri_timer_table_fini(&node->timers);
     osri_table_fini(node);

@@ -217,6 +217,11 @@ OSR_API OSR_MUST_CHECK osr_err osr_alias(osr_self *self, osr_alias_mode mode,
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_alias(osr_self *self, osr_dest to, uint64_t tag,
                                                  osr_alias_mode mode, osr_caller *ret_alias);
 
+/* Gives a monitor of this process an alias: one that a spawn made, for instance. Errors as
+ * osr_alias(); OSR_ENOTFOUND the monitor has fired or is none. Not a suspension point. */
+OSR_API OSR_MUST_CHECK osr_err osr_alias_monitor(osr_self *self, osr_ref monitor,
+                                                 osr_alias_mode mode, osr_caller *ret_alias);
+
 /* The monitor that an alias was made with. Threads: any. */
 OSR_API osr_ref osr_monitor_of(osr_caller alias);
 
@@ -231,6 +236,18 @@ static inline osr_dest osr_to_alias(osr_caller alias)
     osr_dest dest = {alias.pid, "", NULL, alias.ref};
     return dest;
 }
+
+/* An alias through which others may overtake: a message that is sent to osr_to_alias_priority() of
+ * it is received after the messages of priority that wait already, and before all others; what is
+ * sent to osr_to_alias() of it keeps its order. So it takes both, the receiver's consent and the
+ * sender's wish; of another alias the wish is ignored. The receiver does not see the difference.
+ * For a few urgent messages: each that comes costs a step for each of priority that still waits,
+ * and a receive by predicate may be offered again what it has passed over. As osr_alias(). */
+OSR_API OSR_MUST_CHECK osr_err osr_alias_priority(osr_self *self, osr_alias_mode mode,
+                                                  osr_caller *ret_alias);
+
+/* A destination like osr_to_alias(), for what is to overtake. Threads: any. */
+OSR_API osr_dest osr_to_alias_priority(osr_caller alias);
 
 /* Waits for the answer to a request that NAME_begin() sent, whatever waits in the mailbox. The
  * reply is lent until the next answer is taken. ret_reason, which may be NULL, is written on

@@ -38,7 +38,9 @@ typedef enum osr_restart {
 } osr_restart;
 
 /* What becomes of a child whose node is lost. It is not a crash and is never counted as a restart.
- * A child without a fitting node is `waiting` and starts when one comes up. */
+ * A child without a fitting node is `waiting` and starts when there is one; children that wait for
+ * a label start 200 ms after the first one came, so that they are spread over those that came with
+ * it. */
 
 /* Started again on the same node when that is back. */
 #define OSR_WAIT UINT64_C(0)
@@ -69,8 +71,10 @@ typedef struct osr_child {
     const void *argument;     /* of the server's argument type: see OSR_ARGUMENT() */
     const char *name;         /* registered under this name; with .count as "NAME-1", … */
     const char *label;        /* default: the id */
-    const char *place; /* "" or NULL: here; "store@host"; "label:worker": the connected node with
-                          that label that has fewest children of this supervisor */
+    /* "" or NULL: here. "store@host": there, and that node is kept connected. "label:worker": of
+     * the other members of the cluster with that label, or with a value for it (worker=fast), the
+     * one that has fewest children of this supervisor, and is not draining (osr_drain()). */
+    const char *place;
     uint64_t on_noconnection; /* OSR_WAIT, OSR_ELSEWHERE, OSR_LEASE(ms) */
     osr_restart restart;
     uint32_t shutdown_ms; /* to end by itself, then kill; 0: 5,000, for supervisors OSR_FOREVER */

@@ -17,6 +17,8 @@ typedef struct station {
     bool up;
     unsigned dialled;
     int wanted;
+    bool listed; /* a member although it is down */
+    bool draining;
 } station;
 
 /* A link, or a monitor (number != 0), that was made across the network. */
@@ -220,6 +222,31 @@ void lan_add(osr_node *node, const char *labels)
     osri_node_set_remote(node, &ops, at);
 }
 
+/* What `node` is told of a member of the network. */
+static void tell_member(osr_node *node, const station *of)
+{
+    osri_member_view view = {.name = of->peer.name,
+                             .creation = of->peer.creation,
+                             .state = of->up || of->listed ? OSR_MEMBER_JOINED : OSR_MEMBER_LOST,
+                             .connected = of->up,
+                             .draining = of->draining,
+                             .endpoint = "",
+                             .labels = of->peer.labels};
+    osri_node_member(node, &view);
+}
+
+void lan_list(osr_node *node, bool draining)
+{
+    station *at = station_of(osr_node_id(node), NULL);
+    at->listed = true;
+    at->draining = draining;
+    for (size_t i = 0; i < station_count; ++i) {
+        if (&stations[i] != at && stations[i].up) {
+            tell_member(stations[i].node, at);
+        }
+    }
+}
+
 void lan_up(osr_node *node)
 {
     station *at = station_of(osr_node_id(node), NULL);
@@ -228,6 +255,8 @@ void lan_up(osr_node *node)
         if (&stations[i] != at && stations[i].up) {
             osri_node_peer_up(stations[i].node, &at->peer);
             osri_node_peer_up(node, &stations[i].peer);
+            tell_member(stations[i].node, at);
+            tell_member(node, &stations[i]);
         }
     }
 }
@@ -262,6 +291,13 @@ void lan_down(osr_node *node)
         if (&stations[i] != at && stations[i].up) {
             osri_node_peer_down(stations[i].node, &at->peer, "connection_closed");
             osri_node_peer_down(node, &stations[i].peer, "connection_closed");
+            osri_member_view gone = {.name = stations[i].peer.name,
+                                     .creation = stations[i].peer.creation,
+                                     .state = OSR_MEMBER_LOST,
+                                     .endpoint = "",
+                                     .labels = stations[i].peer.labels};
+            tell_member(stations[i].node, at);
+            osri_node_member(node, &gone);
         }
     }
 }
@@ -272,6 +308,11 @@ void lan_hold_spawns(bool hold)
     if (!hold && held != NULL) {
         osri_node_spawn_requested(held_for->node, &held);
     }
+}
+
+int lan_wanted(const osr_node *node)
+{
+    return station_of(osr_node_id(node), NULL)->wanted;
 }
 
 unsigned lan_dialled(const osr_node *node)

@@ -20,8 +20,14 @@ void lan_add(osr_node *node, const char *labels);
 void lan_up(osr_node *node);
 void lan_down(osr_node *node);
 
+/* The members hear of the node, also while it is down. */
+void lan_list(osr_node *node, bool draining);
+
 /* While held, a spawn that is asked for stays under way; letting go delivers it. */
 void lan_hold_spawns(bool hold);
+
+/* How many want it to be kept connected. */
+int lan_wanted(const osr_node *node);
 
 /* How often somebody tried to reach it while it was down. */
 unsigned lan_dialled(const osr_node *node);

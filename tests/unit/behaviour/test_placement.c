@@ -117,13 +117,38 @@ static osr_err fixed_child_waits_for_its_node(osr_self *self)
     lan_up(alpha);
     osr_pid pid = begin(self, &fixed_osr_server);
     OSR_CHECK(self, count_in(self, pid, OSR_CHILD_WAITING, NULL) == 1);
-    unsigned dialled = lan_dialled(store);
-    OSR_CHECK(self, dialled >= 1);
+    OSR_CHECK(self, lan_dialled(store) >= 1);
+    OSR_CHECK(self, lan_wanted(store) == 1);
     OSR_CHECK(self, osr_sleep(self, 3500) == OSR_OK);
-    OSR_CHECK(self, lan_dialled(store) >= dialled + 3);
+    OSR_CHECK(self, is_quiet(self));
     lan_up(store);
     expect_on(self, store);
-    return end(self, pid);
+    OSR_CHECK(self, lan_wanted(store) == 1);
+    osr_err err = end(self, pid);
+    OSR_CHECK(self, lan_wanted(store) == 0);
+    return err;
+}
+
+/* A supervisor that is killed, or gives the child up, lets go of the place, too. */
+static osr_err place_is_wanted_as_long_as_the_child(osr_self *self)
+{
+    observe(self);
+    lan_up(store);
+    osr_pid pid = begin(self, &fixed_osr_server);
+    expect_on(self, store);
+    OSR_CHECK(self, osr_supervisor_terminate_child(self, osr_to(pid), "worker", SOON) == OSR_OK);
+    OSR_CHECK(self, lan_wanted(store) == 1);
+    OSR_CHECK(self, osr_supervisor_delete_child(self, osr_to(pid), "worker", SOON) == OSR_OK);
+    OSR_CHECK(self, lan_wanted(store) == 0);
+    OSR_CHECK(self, end(self, pid) == OSR_OK);
+    pid = begin(self, &fixed_osr_server);
+    osr_reason kill = osr_reason_of(OSR_REASON_KILL);
+    (void)osr_trap_exit(self, true);
+    OSR_CHECK(self, lan_wanted(store) == 1);
+    OSR_CHECK(self, osr_send_exit(self, pid, &kill) == OSR_OK);
+    OSR_CHECK(self, osr_sleep(self, 1000) == OSR_OK);
+    OSR_CHECK(self, lan_wanted(store) == 0);
+    return OSR_OK;
 }
 
 /* Losing the node is no restart: not even one is allowed here. */
@@ -218,6 +243,70 @@ static osr_err labelled_children_spread(osr_self *self)
     for (int i = 0; i < 3; ++i) {
         expect_on(self, beta);
     }
+    return end(self, pid);
+}
+
+/* Children that wait start a moment after the first node came, so that those that come with it have
+ * their share. */
+static osr_err waiting_children_spread(osr_self *self)
+{
+    observe(self);
+    osr_pid pid = begin(self, &pool_osr_server);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_WAITING, NULL) == 3);
+    lan_up(alpha);
+    OSR_CHECK(self, osr_sleep(self, 20) == OSR_OK);
+    lan_up(beta);
+    OSR_CHECK(self, osr_sleep(self, 20) == OSR_OK);
+    lan_up(store);
+    for (int i = 0; i < 3; ++i) {
+        (void)expect(self, STARTED, 1);
+    }
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_RUNNING, "alpha@host") == 1);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_RUNNING, "beta@host") == 1);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_RUNNING, "store@host") == 1);
+    return end(self, pid);
+}
+
+/* A node that drains gets no child by its label and keeps those it has; named, it is still used. */
+static osr_err draining_nodes_are_left_out(osr_self *self)
+{
+    observe(self);
+    lan_up(alpha);
+    lan_up(beta);
+    lan_up(store);
+    osr_pid pid = begin(self, &pool_osr_server);
+    for (int i = 0; i < 3; ++i) {
+        (void)expect(self, STARTED, 1);
+    }
+    lan_list(alpha, true);
+    lan_down(beta);
+    expect_on(self, store);
+    OSR_CHECK(self, count_in(self, pid, OSR_CHILD_RUNNING, "alpha@host") == 1);
+    lan_list(alpha, false);
+    lan_list(store, true);
+    lan_down(store);
+    lan_list(store, true); /* said to be there, and not chosen although it has no child */
+    expect_on(self, alpha);
+    expect_on(self, alpha);
+    OSR_CHECK(self, end(self, pid) == OSR_OK);
+    lan_up(store);
+    pid = begin(self, &fixed_osr_server);
+    expect_on(self, store);
+    return end(self, pid);
+}
+
+/* A member that is not connected is chosen as well: a spawn there dials it. One that turns out not
+ * to be reached is left for another. */
+static osr_err members_that_are_not_connected_are_tried(osr_self *self)
+{
+    observe(self);
+    lan_list(beta, false);
+    lan_up(alpha);
+    osr_pid pid = begin(self, &pool_osr_server);
+    for (int i = 0; i < 3; ++i) {
+        expect_on(self, alpha);
+    }
+    OSR_CHECK(self, lan_dialled(beta) >= 1);
     return end(self, pid);
 }
 
@@ -377,11 +466,15 @@ static const struct {
     }
     BODY(fixed_child_starts_there),
     BODY(fixed_child_waits_for_its_node),
+    BODY(place_is_wanted_as_long_as_the_child),
     BODY(lost_child_waits_for_its_node),
     BODY(cut_off_child_ends),
     BODY(movable_child_goes_to_a_node_like_it),
     BODY(movable_child_waits_when_none_is_like_it),
     BODY(labelled_children_spread),
+    BODY(waiting_children_spread),
+    BODY(draining_nodes_are_left_out),
+    BODY(members_that_are_not_connected_are_tried),
     BODY(labelled_child_waits_for_the_same_node),
     BODY(temporary_child_is_forgotten_with_its_node),
     BODY(remote_crash_counts),

@@ -48,6 +48,22 @@ static osri_envelope *add(uint32_t kind)
     return envelope;
 }
 
+/* Behind those of priority, before the others. */
+static void add_priority(uint32_t kind)
+{
+    osri_envelope *envelope;
+    size_t at = 0;
+    ck_assert_int_eq(osri_envelope_new(NULL, NULL, &envelope), OSR_OK);
+    envelope->type = &types[kind];
+    while (at < waiting && (model[at]->flags & OSRI_ENVELOPE_PRIORITY) != 0) {
+        at += 1;
+    }
+    osri_mailbox_insert_priority(&mailbox, envelope);
+    memmove(&model[at + 1], &model[at], (waiting - at) * sizeof(model[0]));
+    model[at] = envelope;
+    waiting += 1;
+}
+
 static void drop(osri_envelope *envelope)
 {
     envelope->type = NULL; /* it has no body */
@@ -141,6 +157,11 @@ START_TEST(behaves_as_a_plain_list)
         case 0:
             expect(osri_mailbox_take(&mailbox), 0);
             break;
+        case 5:
+            if (_i % 2 == 1 && waiting < WAITING_MAX) { /* the others know of no priority */
+                add_priority(kinds[0]);
+            }
+            break;
         case 1:
             take_where((random >> 20) % (waiting + 1));
             break;
@@ -179,6 +200,30 @@ START_TEST(woken_receive_looks_at_the_new_only)
     ck_assert_uint_eq(offered, 1);
     ck_assert(!osri_mailbox_seek(&mailbox, NULL, 0));
     empty();
+}
+END_TEST
+
+/* A priority message is looked at by a receive that has passed over others. */
+START_TEST(woken_receive_looks_at_a_priority_message)
+{
+    const osr_type *wanted[] = {&types[9]};
+    for (int many = 0; many < 2; many++) {
+        for (uint32_t i = 0; i < (many ? 500 : 3); i++) {
+            (void)add(i % 3);
+        }
+        add_priority(1);
+        osri_mailbox_rewind(&mailbox);
+        ck_assert_ptr_null(osri_mailbox_take_of(&mailbox, wanted, 1));
+        ck_assert_int_eq(mailbox.index != NULL, many);
+        ck_assert(!many || !osri_mailbox_seek(&mailbox, wanted, 1));
+        add_priority(9);
+        ck_assert(osri_mailbox_seek(&mailbox, wanted, 1));
+        expect(osri_mailbox_take_of(&mailbox, wanted, 1), 1); /* behind the first */
+        add_priority(2);
+        const uint32_t two[] = {2};
+        take_of(two, 1); /* the one of priority, not the older one */
+        empty();
+    }
 }
 END_TEST
 
@@ -294,6 +339,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, behaves_as_a_plain_list, 0, 8);
     tcase_add_test(tests, woken_receive_looks_at_the_new_only);
+    tcase_add_test(tests, woken_receive_looks_at_a_priority_message);
     tcase_add_test(tests, index_does_not_grow_with_what_passes);
     tcase_add_test(tests, growth_keeps_holes_apart);
     tcase_add_test(tests, queues_do_not_grow_with_what_passes);
