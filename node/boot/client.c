@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "dist/membership/contact.h"
 #include "node/boot/status.h"
 #include "osier/main.h"
 
@@ -40,10 +41,15 @@ static int fail(osr_node **node, int status, char *ret_text, size_t text_bytes, 
 static osr_err join_cluster(osr_node *node, const osr_client_options *options, char *ret_text,
                             size_t text_bytes)
 {
+    osri_contact contact = {.port = 0};
+    bool is_static = options->join != NULL &&
+                     osri_contact_parse(options->join, &contact) == OSR_OK && contact.port != 0;
     return osr_dist_start(node,
                           OSR_DIST(.listen = "", .cluster = options->cluster,
                                    .secret = options->secret, .mapper_port = options->mapper_port,
-                                   .hidden = true),
+                                   .joins = &options->join,
+                                   .join_count = options->join == NULL ? 0 : 1,
+                                   .no_mapper = is_static, .hidden = true),
                           ret_text, text_bytes);
 }
 

@@ -22,15 +22,27 @@ static bool parse_port(const char *value, uint32_t *ret_port)
     return true;
 }
 
+static bool set_join(osri_arguments *a, const char *value)
+{
+    a->join = value;
+    return osri_contact_parse(value, &a->contact) == OSR_OK && !a->contact.is_many;
+}
+
+static bool is_flag(const char *flag, size_t length, const char *name)
+{
+    return strlen(name) == length && strncmp(flag, name, length) == 0;
+}
+
 static bool set_value(osri_arguments *a, const char *flag, size_t length, const char *value)
 {
-    if (length == 9 && strncmp(flag, "--cluster", length) == 0) {
+    if (is_flag(flag, length, "--cluster")) {
         a->cluster = value;
-    } else if (length == 8 && strncmp(flag, "--secret", length) == 0) {
+    } else if (is_flag(flag, length, "--secret")) {
         a->secret = value;
+    } else if (is_flag(flag, length, "--join")) {
+        return set_join(a, value);
     } else {
-        return length == 13 && strncmp(flag, "--mapper-port", length) == 0 &&
-               parse_port(value, &a->mapper_port);
+        return parse_port(value, &a->mapper_port);
     }
     return value[0] != '\0';
 }
@@ -49,9 +61,8 @@ static bool set_bare(osri_arguments *a, const char *flag)
 
 static bool takes_value(const char *flag, size_t length)
 {
-    return (length == 9 && strncmp(flag, "--cluster", length) == 0) ||
-           (length == 8 && strncmp(flag, "--secret", length) == 0) ||
-           (length == 13 && strncmp(flag, "--mapper-port", length) == 0);
+    return is_flag(flag, length, "--cluster") || is_flag(flag, length, "--secret") ||
+           is_flag(flag, length, "--join") || is_flag(flag, length, "--mapper-port");
 }
 
 /* How many of the arguments it took; 0: wrong. */
@@ -105,10 +116,11 @@ int osri_arguments_refuse(const char *command, const char *text, const char *usa
 int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_node **ret_node)
 {
     char text[TEXT_BYTES] = "";
-    int status = osr_client_open(
-        OSR_CLIENT(.what = what, .cluster = arguments->cluster, .secret = arguments->secret,
-                   .mapper_port = arguments->mapper_port, .log_level = OSR_LOG_ERROR),
-        ret_node, text, sizeof(text));
+    int status = osr_client_open(OSR_CLIENT(.what = what, .cluster = arguments->cluster,
+                                            .secret = arguments->secret,
+                                            .mapper_port = arguments->mapper_port,
+                                            .log_level = OSR_LOG_ERROR, .join = arguments->join),
+                                 ret_node, text, sizeof(text));
     if (status != OSR_STATUS_OK) {
         (void)fprintf(stderr, "osier %s: %s\n", what, text);
     }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "dist/membership/contact.h"
 #include "epmd/client.h"
 #include "osier/main.h"
 
@@ -13,6 +14,8 @@ typedef struct osri_arguments {
     const char *cluster;
     const char *secret;
     uint32_t mapper_port; /* 0: the default */
+    const char *join;     /* NULL: none */
+    osri_contact contact; /* what it says */
     bool check;
     bool help;
     char **rest; /* what follows the flags; rest_count of them */
@@ -27,7 +30,8 @@ bool osri_arguments_parse(int argc, char **argv, osri_arguments *ret_arguments, 
 #define OSRI_ARGUMENTS_HELP                                                                        \
     "  --cluster NAME       which cluster (default dev)\n"                                         \
     "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"              \
-    "  --mapper-port PORT   the port mapper's port (default 4371)\n"
+    "  --mapper-port PORT   the port mapper's port (default 4371)\n"                               \
+    "  --join CONTACT       a node of the cluster: NAME@HOST:PORT where there is no mapper\n"
 
 /* For a command's end on wrong arguments: prints both to standard error, returns
  * OSR_STATUS_USAGE. */

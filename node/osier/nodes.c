@@ -9,9 +9,12 @@
 #include "node/osier/arguments.h"
 #include "node/osier/ask.h"
 #include "node/osier/commands.h"
+#include "node/osier/members_lines.h"
 
-/* osier nodes: what the mapper of this machine knows, and who of them answers. They are asked a
- * batch at a time, all of it at once. */
+/* osier nodes: what the mapper of this machine knows, and who of them answers; then the members of
+ * the cluster that only those who answered know. They are asked a batch at a time, all of it at
+ * once, for what their own command `nodes` prints. With a contact that needs no mapper, it alone is
+ * asked. */
 
 #define TEXT_BYTES 512
 #define BATCH 32
@@ -21,8 +24,9 @@
 
 static const char usage[] =
     "usage: osier nodes [FLAG]...\n"
-    "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each "
-    "answers.\n"
+    "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each answers "
+    "and\n"
+    "is draining; then the other members of the cluster that these know.\n"
     "  --check              exit with 0 only if there are nodes and all "
     "answer\n" OSRI_ARGUMENTS_HELP;
 
@@ -58,7 +62,7 @@ static const char *describe(const osri_ask_result *result)
 {
     switch (result->err) {
     case OSR_OK:
-        return "yes";
+        return osri_members_line_has(result->text, "draining") ? "yes, draining" : "yes";
     case OSR_ETIMEDOUT:
         return "no: timed out";
     case OSR_ENOCONNECTION:
@@ -72,13 +76,13 @@ static const char *describe(const osri_ask_result *result)
 
 /* Asks and prints a batch; returns how many answer. */
 static uint32_t check_batch(osr_node *node, const osri_epmd_record *records, uint32_t count,
-                            int width)
+                            int width, osri_text *others)
 {
     osri_ask *asks[BATCH] = {NULL};
     osri_ask_result results[BATCH] = {{.err = OSR_OK}};
     uint32_t answering = 0;
     for (uint32_t i = 0; i < count; i++) {
-        results[i].err = osri_ask_start(node, records[i].name, "version", ANSWER_MS, -1, &asks[i]);
+        results[i].err = osri_ask_start(node, records[i].name, "nodes", ANSWER_MS, -1, &asks[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
         if (asks[i] != NULL) {
@@ -86,9 +90,38 @@ static uint32_t check_batch(osr_node *node, const osri_epmd_record *records, uin
         }
         answering += results[i].err == OSR_OK || results[i].err == OSR_ENOPROC;
         print_row(&records[i], width, describe(&results[i]));
+        if (results[i].err == OSR_OK) {
+            osri_members_lines_add(others, results[i].text);
+        }
         osri_ask_free(&asks[i]);
     }
     return answering;
+}
+
+static bool is_registered(const osri_epmd_record *records, uint32_t count, const char *line)
+{
+    size_t bytes = strcspn(line, " \n");
+    for (uint32_t i = 0; i < count; i++) {
+        if (strlen(records[i].name) == bytes && strncmp(records[i].name, line, bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of which others have told, and that are not registered here. */
+static void print_others(const osri_epmd_record *records, uint32_t count, const char *lines)
+{
+    bool any = false;
+    for (const char *at = lines; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        if (!is_registered(records, count, at)) {
+            char line[TEXT_BYTES], safe[TEXT_BYTES];
+            (void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+            (void)osri_log_escape(safe, sizeof(safe), line);
+            (void)printf("%s%s\n", any ? "" : "members elsewhere:\n", safe);
+            any = true;
+        }
+    }
 }
 
 static int check_all(const osri_arguments *arguments, const osri_epmd_record *records,
@@ -107,13 +140,50 @@ static int check_all(const osri_arguments *arguments, const osri_epmd_record *re
     (void)printf("%-*s %-24s %8s %-16s %s\n", width, "NODE", "ENDPOINT", "PROCESS", "LABELS",
                  "ANSWERS");
     uint32_t answering = 0;
+    osri_text others;
+    osri_text_init(&others, OSR_MESSAGE_BYTES_MAX);
     for (uint32_t i = 0; i < count; i += BATCH) {
         uint32_t batch = count - i < BATCH ? count - i : BATCH;
-        answering += check_batch(node, records + i, batch, width);
+        answering += check_batch(node, records + i, batch, width, &others);
     }
+    print_others(records, count, osri_text_get(&others));
+    osri_text_fini(&others);
     osr_node_stop(node, STOP_MS);
     osr_node_free(&node);
     return arguments->check && answering < count ? OSR_STATUS_FAILED : OSR_STATUS_OK;
+}
+
+/* Asks the contact what it knows. */
+static int ask_contact(const osri_arguments *arguments)
+{
+    const char *name = arguments->contact.name;
+    osr_node *node = NULL;
+    int status = osri_arguments_client(arguments, "nodes", &node);
+    if (status != OSR_STATUS_OK) {
+        return status;
+    }
+    osri_ask *ask = NULL;
+    osri_ask_result result = {.err = osri_ask_start(node, name, "nodes", ANSWER_MS, -1, &ask)};
+    if (ask != NULL) {
+        osri_ask_wait(ask, &result);
+    }
+    if (result.err == OSR_OK) {
+        osri_text lines;
+        osri_text_init(&lines, OSR_MESSAGE_BYTES_MAX);
+        osri_members_lines_add(&lines, result.text);
+        (void)fputs(osri_text_get(&lines), stdout);
+        osri_text_fini(&lines);
+        status = result.status;
+    } else {
+        char text[TEXT_BYTES];
+        osri_ask_explain(result.err, name, ANSWER_MS, text, sizeof(text));
+        (void)fprintf(stderr, "osier nodes: %s\n", text);
+        status = OSR_STATUS_UNAVAILABLE;
+    }
+    osri_ask_free(&ask);
+    osr_node_stop(node, STOP_MS);
+    osr_node_free(&node);
+    return status;
 }
 
 static int list(const osri_arguments *arguments)
@@ -151,5 +221,5 @@ int osri_osier_nodes(int argc, char **argv)
     if (arguments.rest_count > 0) {
         return osri_arguments_refuse("nodes", "it takes no names", usage);
     }
-    return list(&arguments);
+    return arguments.contact.port != 0 ? ask_contact(&arguments) : list(&arguments);
 }

@@ -22,7 +22,7 @@ static bool is_here(const char *host)
 
 int osri_target_check(const osri_arguments *arguments, const char *command, const char *name)
 {
-    if (!is_here(osri_node_name_host(name))) {
+    if (!is_here(osri_node_name_host(name)) || arguments->contact.port != 0) {
         return OSR_STATUS_OK;
     }
     osri_epmd_options options = osri_arguments_mapper(arguments);

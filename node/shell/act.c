@@ -9,8 +9,9 @@
 #include "node/shell/command.h"
 #include "osier/dynamic.h"
 #include "osier/main.h"
+#include "osier/nodes.h"
 
-/* Commands that change something: call, send, exit, kill. */
+/* Commands that change something: call, send, exit, kill, drain. */
 
 #define CALL_MS 5000
 #define PRINT_BYTES (256 * 1024)
@@ -167,4 +168,26 @@ void osri_command_kill(osri_command_context *context, char *const *arguments, un
 {
     (void)count;
     send_exit(context, arguments[0], "kill");
+}
+
+/* ---- drain ----------------------------------------------------------------------------- */
+
+void osri_command_drain(osri_command_context *context, char *const *arguments, unsigned count)
+{
+    bool off = count == 1 && strcmp(arguments[0], "off") == 0;
+    if (count == 1 && !off && strcmp(arguments[0], "on") != 0) {
+        osri_command_complain(context, OSR_STATUS_USAGE, "drain is on or off, not \"%.64s\"",
+                              arguments[0]);
+        return;
+    }
+    osr_err err = osr_drain(context->self, !off);
+    if (err != OSR_OK) {
+        osri_command_complain(context, OSR_STATUS_FAILED, "this node cannot drain: %s",
+                              err == OSR_ENOTSUP ? "it is not one of a cluster"
+                                                 : osr_err_text(err));
+        return;
+    }
+    osri_text_add(&context->out, "%s\n",
+                  off ? "new processes may be placed here by label again"
+                      : "nothing new is placed here by label; what runs goes on");
 }

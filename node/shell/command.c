@@ -31,7 +31,10 @@ static const osri_command commands[] = {
      osri_command_exit},
     {"kill", "kill PID|NAME", "ends a process, which cannot prevent it", 1, 1, true,
      osri_command_kill},
-    {"nodes", "nodes", "this node and those it is connected to", 0, 0, false, osri_command_nodes},
+    {"drain", "drain [on|off]", "places nothing new on this node by its labels, or does again", 0,
+     1, true, osri_command_drain},
+    {"nodes", "nodes", "this node, those it is connected to, and other members of the cluster", 0,
+     0, false, osri_command_nodes},
     {"version", "version", "what runs here", 0, 0, false, osri_command_version},
     {"help", "help [COMMAND]", "this list, or one command", 0, 1, false, help},
 };

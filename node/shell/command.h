@@ -70,5 +70,6 @@ void osri_command_call(osri_command_context *context, char *const *arguments, un
 void osri_command_send(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_exit(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_kill(osri_command_context *context, char *const *arguments, unsigned count);
+void osri_command_drain(osri_command_context *context, char *const *arguments, unsigned count);
 
 #endif

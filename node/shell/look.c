@@ -11,11 +11,11 @@
 #include "node/shell/protocol.h"
 #include "node/shell/version.h"
 #include "osier/main.h"
+#include "osier/nodes.h"
 
 /* Commands that look: ps, info, nodes, version. */
 
 #define INFO_MS 500
-#define LABELS_BYTES 256
 
 static void complain_no_memory(osri_command_context *context)
 {
@@ -69,40 +69,46 @@ void osri_command_info(osri_command_context *context, char *const *arguments, un
 
 /* ---- nodes ----------------------------------------------------------------------------- */
 
-/* Lines to words with commas. */
-static void print_labels(const char *lines, char ret_text[LABELS_BYTES])
+static void print_labels(osri_text *out, const osr_node_info *info)
 {
-    (void)osri_log_escape(ret_text, LABELS_BYTES, "-");
-    size_t used = 0;
-    for (; lines[used] != '\0' && used + 1 < LABELS_BYTES; used++) {
-        ret_text[used] = lines[used] == '\n' ? ',' : lines[used];
+    osri_text_add(out, "%s", info->labels.count == 0 ? ", labels -" : ", labels ");
+    for (uint32_t i = 0; i < info->labels.count; i++) {
+        osri_text_add(out, "%s", i == 0 ? "" : ",");
+        osri_text_add_safe(out, info->labels.at[i].at, info->labels.at[i].size);
     }
-    if (used > 0) {
-        ret_text[used - (ret_text[used - 1] == ',')] = '\0';
+}
+
+static void print_node(osri_text *out, const osr_node_info *info, bool is_this)
+{
+    osri_text_add_safe(out, info->name.at, info->name.size);
+    if (is_this) {
+        osri_text_add(out, " OS process %ld, this node", (long)getpid());
+    } else if (info->connected) {
+        osri_text_add(out, " OS process %" PRIu64, info->os_pid);
+    } else {
+        osri_text_add(out, " not connected, at ");
+        osri_text_add_safe(out, info->endpoint.at, info->endpoint.size);
     }
+    if (!is_this || info->labels.count > 0) {
+        print_labels(out, info);
+    }
+    osri_text_add(out, "%s%s\n", info->draining ? ", draining" : "",
+                  info->hidden ? ", hidden" : "");
 }
 
 void osri_command_nodes(osri_command_context *context, char *const *arguments, unsigned count)
 {
     (void)arguments;
     (void)count;
-    osri_peer *peers;
-    size_t peer_count;
-    if (osri_collect_peers(osr_self_node(context->self), &peers, &peer_count) != OSR_OK) {
+    const osr_node_list *list;
+    if (osr_nodes(context->self, OSR_NODES_KNOWN, &list) != OSR_OK) {
         complain_no_memory(context);
         return;
     }
-    osri_text_add(&context->out, "%s OS process %ld, this node\n",
-                  osr_self_node_name(context->self), (long)getpid());
-    for (size_t i = 0; i < peer_count; i++) {
-        char labels[LABELS_BYTES];
-        print_labels(peers[i].labels, labels);
-        osri_text_add(&context->out, "%s OS process %" PRIu64 ", labels ", peers[i].name,
-                      peers[i].os_pid);
-        osri_text_add_safe(&context->out, labels, strlen(labels));
-        osri_text_add(&context->out, "%s\n", peers[i].hidden ? ", hidden" : "");
+    for (uint32_t i = 0; i < list->nodes.count; i++) {
+        print_node(&context->out, &list->nodes.at[i], i == 0);
     }
-    osri_peers_free(&peers, peer_count);
+    osr_free(context->self, (void *)(uintptr_t)list);
 }
 
 void osri_command_version(osri_command_context *context, char *const *arguments, unsigned count)

@@ -36,6 +36,18 @@ ok "the tree shows the supervisor's child below it" says '^    counter <'
 run osier exec store nodes
 ok "nodes shows itself and the asker" says "OS process $store, this node"
 ok "who is hidden" says 'exec-.*hidden'
+run osier exec store drain
+ok "a node is told to drain" says 'nothing new is placed here'
+run osier exec store nodes
+ok "nodes shows that it does" says "OS process $store, this node, draining"
+run osier nodes
+ok "so does osier nodes" says ' yes, draining$'
+run osier exec store drain of
+ok "only on and off are understood" complains 'drain is on or off, not "of"'
+run osier exec store drain off
+ok "and no longer to" says 'may be placed here by label again'
+run osier nodes
+ok "which is seen, too" says ' yes$'
 
 before=$(pid_of counter)
 run osier exec store exit counter shutdown

@@ -35,6 +35,7 @@ typedef struct osr_client_options {
     const char *secret; /* a file */
     uint32_t mapper_port;
     osr_log_level log_level;
+    const char *join; /* a contact (osier/dist.h); with its port, no mapper is used. NULL: none */
 } osr_client_options;
 
 #define OSR_CLIENT(...)                                                                            \

@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The Osier authors
+
+# Three machines that know one static address each and have no mapper: they are one cluster all the same, a job is placed by
+# label, and the cluster is whole again after a partition and after the contact was killed.
+. "$(dirname "$0")/lab_world.sh"
+
+words 20000 >"$data/some"
+
+# node_start MACHINE [FLAG…]: a worker's node without a mapper; seed@seed is the contact of all.
+node_start()
+{
+    machine=$1
+    shift
+    service_run "$machine" wordcount worker --name "$machine@$machine" --listen tcp://0.0.0.0:9100 --no-mapper --tick 2000 \
+        --label worker "$@"
+}
+
+# Its address is the machine's before anybody looks it up.
+for machine in seed two three; do
+    machine_new $machine
+done
+node_start seed --label zone=a
+node_start two --join seed@seed:9100
+node_start three --join "seed@seed=198.18.0.1:9100" --label zone=b
+
+# members MACHINE: what its node says of the cluster.
+members()
+{
+    machine_run "$1" osier nodes --join "$1@$1:9100"
+}
+
+# knows MACHINE PATTERN…: whether its node has a line with each pattern.
+knows()
+{
+    at=$1
+    shift
+    members "$at" >"$work/members.out" 2>&1 || return 1
+    for pattern in "$@"; do
+        grep -q "$pattern" "$work/members.out" || return 1
+    done
+}
+
+# knows_not MACHINE PATTERN: it answers, and has no such line.
+knows_not()
+{
+    members "$1" >"$work/members.out" 2>&1 && ! grep -q "$2" "$work/members.out"
+}
+
+within 20 knows two '^two@two .*this node' '^seed@seed OS process' '^three@three not connected, at tcp://three:9100' ||
+    wrong "two does not know all: $(cat "$work/members.out")"
+within 20 knows three '^two@two not connected, at tcp://two:9100, labels worker$' '^seed@seed OS process .*zone=a' ||
+    wrong "three does not know all: $(cat "$work/members.out")"
+ok "one static contact makes a cluster, without a mapper"
+for machine in seed two three; do
+    ! pid_of $machine osier-epmd || wrong "a mapper runs on $machine"
+done
+ok "no mapper was started"
+machine_run two osier exec --join three@three:9100 three@three drain >/dev/null || wrong "three does not drain"
+within 10 knows two '^three@three .*labels worker,zone=b, draining$' ||
+    wrong "two does not hear that three drains: $(cat "$work/members.out")"
+ok "draining is seen by who is not connected"
+machine_run two osier exec --join three@three:9100 three@three drain off >/dev/null
+
+ip link set seed down
+within 20 knows_not two '^seed@seed OS process' || wrong "two does not notice that the seed is silent"
+ip link set seed up
+within 30 knows two '^seed@seed OS process' '^three@three not connected' || wrong "the partition does not heal"
+within 30 knows seed '^two@two OS process' '^three@three OS process' || wrong "the partition does not heal at the seed"
+ok "a partition heals by itself"
+
+machine_kill seed
+within 20 knows_not two '^seed@seed' || wrong "the seed is dead, and listed: $(cat "$work/members.out")"
+node_start seed
+within 30 knows two '^seed@seed OS process' || wrong "the seed is not dialed again"
+within 30 knows seed '^three@three OS process' || wrong "the seed does not learn of three"
+ok "a contact that was killed is found again"
+
+# The coordinator joins by the static address of one worker and reaches the others by what that one knows.
+service_run boss wordcount coordinator --name boss@boss --listen tcp://0.0.0.0:9100 --no-mapper --join seed@seed:9100 --workers 3 \
+    --out /out /data
+within 30 knows two '^boss@boss ' || wrong "the coordinator is not known: $(cat "$work/members.out")"
+ok "who comes later is known to all"
+lab_finish
