@@ -2,6 +2,8 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "dist/net/introductions.h"
 
+#include <string.h>
+
 /* Introductions of a session (DESIGN.md D3, D13).
  * Bounds: OSRI_INTRODUCTIONS_MAX each. What we tell is forgotten beyond it, and told again; what we
  * hear ends the session. */
@@ -39,15 +41,23 @@ bool osri_type_has_pids(const osr_type *type)
 bool osri_introductions_type(osri_introductions *introductions, const osr_type *type, uint32_t id,
                              bool *ret_pids)
 {
-    const void *told = osri_map_get_u64(&introductions->types_told, id);
+    osri_introduced *near = &introductions->told[id % OSRI_INTRODUCTIONS_NEAR];
+    const void *told;
 
+    if (near->id == id && id != 0) {
+        *ret_pids = near->what != 0;
+        return true;
+    }
+    told = osri_map_get_u64(&introductions->types_told, id);
     if (told != NULL) {
         *ret_pids = told == TOLD_PIDS;
+        *near = (osri_introduced){.id = id, .what = *ret_pids};
         return true;
     }
     *ret_pids = osri_type_has_pids(type);
     if (osri_map_count(&introductions->types_told) >= OSRI_INTRODUCTIONS_MAX) {
         osri_map_fini(&introductions->types_told);
+        memset(introductions->told, 0, sizeof(introductions->told));
     }
     (void)!osri_map_put_u64(&introductions->types_told, id, *ret_pids ? TOLD_PIDS : TOLD_PLAIN,
                             NULL);
@@ -71,10 +81,21 @@ osr_err osri_introductions_hear(osri_introductions *introductions, uint32_t id, 
     if (osri_map_count(&introductions->types_heard) >= OSRI_INTRODUCTIONS_MAX) {
         return OSR_ELIMIT;
     }
+    introductions->heard[id % OSRI_INTRODUCTIONS_NEAR] = (osri_introduced){0};
     return osri_map_put_u64(&introductions->types_heard, id, (void *)(uintptr_t)heard, NULL);
 }
 
-osri_heard osri_introductions_heard(const osri_introductions *introductions, uint32_t id)
+osri_heard osri_introductions_heard(osri_introductions *introductions, uint32_t id)
 {
-    return (osri_heard)(uintptr_t)osri_map_get_u64(&introductions->types_heard, id);
+    osri_introduced *near = &introductions->heard[id % OSRI_INTRODUCTIONS_NEAR];
+    const void *heard;
+
+    if (near->id == id && id != 0) {
+        return (osri_heard)near->what;
+    }
+    heard = osri_map_get_u64(&introductions->types_heard, id);
+    if (heard != NULL) {
+        *near = (osri_introduced){.id = id, .what = (uint32_t)(uintptr_t)heard};
+    }
+    return (osri_heard)(uintptr_t)heard;
 }

@@ -11,10 +11,20 @@
 
 #define OSRI_INTRODUCTIONS_MAX 65536
 
+#define OSRI_INTRODUCTIONS_NEAR 16 /* a power of two */
+
+/* A type that was told or heard lately, so that most records need no look into a table. */
+typedef struct osri_introduced {
+    uint32_t id; /* 0: none */
+    uint32_t what;
+} osri_introduced;
+
 typedef struct osri_introductions {
-    osri_map types_told;  /* type id -> whether it can have pids */
-    osri_map nodes_told;  /* node id -> non-NULL */
-    osri_map types_heard; /* type id -> osri_heard */
+    osri_introduced told[OSRI_INTRODUCTIONS_NEAR];  /* what: has pids */
+    osri_introduced heard[OSRI_INTRODUCTIONS_NEAR]; /* what: osri_heard */
+    osri_map types_told;                            /* type id -> whether it can have pids */
+    osri_map nodes_told;                            /* node id -> non-NULL */
+    osri_map types_heard;                           /* type id -> osri_heard */
 } osri_introductions;
 
 /* All zero is empty. */
@@ -41,6 +51,6 @@ typedef enum osri_heard {
 /* Errors: OSR_ELIMIT over OSRI_INTRODUCTIONS_MAX; OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_introductions_hear(osri_introductions *introductions, uint32_t id,
                                                osri_heard heard);
-osri_heard osri_introductions_heard(const osri_introductions *introductions, uint32_t id);
+osri_heard osri_introductions_heard(osri_introductions *introductions, uint32_t id);
 
 #endif

@@ -22,6 +22,7 @@
  *       computed anew by a tick. */
 
 #define EVENTS_A_TURN 64
+#define COMMANDS_A_LOOK 64 /* at the clock */
 #define STEP_TURNS_MAX 10000
 
 /* ---- operations that the node is handed -------------------------------------------------- */
@@ -345,11 +346,15 @@ static bool take_commands(osri_net *net)
 {
     osri_command *command = osri_command_take_all(&net->queue);
     bool any = command != NULL;
+    unsigned count = 0;
 
     while (command != NULL) {
         osri_command *next = command->next;
         do_command(net, command);
         command = next;
+        if (++count % COMMANDS_A_LOOK == 0) {
+            osri_net_look_at_clock(net);
+        }
     }
     osri_session_flush_all(net);
     osri_lanes_settle(&net->lanes);
@@ -363,9 +368,11 @@ static bool take_events(osri_net *net, uint32_t timeout_ms)
 
     while (count < EVENTS_A_TURN &&
            net->transport->ops->poll(net->transport, count == 0 ? timeout_ms : 0, &event)) {
+        osri_net_look_at_clock(net);
         osri_session_event(net, &event);
         count++;
     }
+    osri_net_look_at_clock(net);
     return count > 0;
 }
 
@@ -394,8 +401,10 @@ static void note_left(osri_net *net)
 
 static bool work(osri_net *net, uint32_t timeout_ms)
 {
-    bool any = take_commands(net);
+    bool any;
 
+    osri_net_look_at_clock(net);
+    any = take_commands(net);
     any = take_events(net, timeout_ms) || any;
     any = tick(net) || any;
     osri_session_flush_all(net);
@@ -603,6 +612,7 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
     net->types = osri_node_types(node);
     net->transport = options->transport;
     net->due_ns = UINT64_MAX;
+    osri_net_look_at_clock(net);
     net->env->random(net->env->context, &seed, sizeof(seed));
     osri_command_queue_init(&net->queue);
     osri_directory_init(&net->directory, seed);

@@ -267,6 +267,7 @@ static void route_to(osri_net *net, const char *name, osri_command *command)
             osri_route_refuse(net, command, OSR_REASON_NOPROC); /* of an earlier incarnation */
             return;
         }
+        net->near[party->up->peer.node % OSRI_NET_NEAR] = party->up;
         send_command(party->up, command);
         return;
     }
@@ -286,7 +287,12 @@ static void route_to(osri_net *net, const char *name, osri_command *command)
 void osri_route_command(osri_net *net, osri_command *command)
 {
     const char *name = command->node;
+    osri_session *near = name == NULL ? osri_net_near(net, command->pid.node) : NULL;
 
+    if (near != NULL) {
+        send_command(near, command);
+        return;
+    }
     if (name == NULL) {
         name = osri_directory_find(&net->directory, command->pid.node, NULL);
     }

@@ -274,10 +274,16 @@ static void end_others(osri_session *session, bool all)
     }
 }
 
+static void forget_near(osri_net *net)
+{
+    memset(net->near, 0, sizeof(net->near));
+}
+
 static void come_up(osri_session *session, const osri_link_action *action)
 {
     osri_net *net = session->net;
 
+    forget_near(net);
     fill_peer(session, action->peer);
     end_others(session, action->verdict == OSRI_VERDICT_REPLACE);
     if (osri_directory_up(&net->directory, &session->peer) != OSR_OK) {
@@ -331,6 +337,7 @@ static void go_down(osri_session *session, const osri_link_action *action)
     bool was_up = session->up;
 
     tell_down(session, action, reason);
+    forget_near(net);
     session->dead = true;
     session->up = false;
     net->dead_count++;

@@ -21,6 +21,7 @@
  * belongs to the thread that has the role. */
 
 #define OSRI_NET_DEPTH 3 /* steps of links within each other: a link that comes up ends another */
+#define OSRI_NET_NEAR 64 /* sessions that are found without a look into a table */
 #define OSRI_NS_PER_MS_NET UINT64_C(1000000)
 
 typedef struct osri_party osri_party;
@@ -110,15 +111,33 @@ struct osri_net {
     unsigned depth;
     osri_buffer scratch;
     osri_buffer introduction;
+    osri_session *near[OSRI_NET_NEAR]; /* up, by node id */
+    uint64_t now_ns;
     uint64_t due_ns; /* nothing is due before */
     osri_gate gate;  /* of handshakes and sessions that ended by what the other side sent */
     bool leaving;
     osri_net_counters counters;
 };
 
+/* The time as the turn knows it: read when it begins, after each event and each COMMANDS_A_LOOK
+ * commands. */
 static inline uint64_t osri_net_now(const osri_net *net)
 {
-    return net->env->now_ns(net->env->context);
+    return net->now_ns;
+}
+
+static inline void osri_net_look_at_clock(osri_net *net)
+{
+    net->now_ns = net->env->now_ns(net->env->context);
+}
+
+/* The session with a node; NULL: it is not remembered. Every session that comes up or goes down
+ * empties the memory. */
+static inline osri_session *osri_net_near(const osri_net *net, uint64_t node)
+{
+    osri_session *session = net->near[node % OSRI_NET_NEAR];
+
+    return session != NULL && session->peer.node == node ? session : NULL;
 }
 
 /* Something is to be done at that time. */
