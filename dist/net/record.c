@@ -44,10 +44,11 @@ static bool is_message(uint32_t kind)
 
 static uint64_t left_ms(uint64_t deadline_ns, uint64_t now_ns)
 {
-    if (deadline_ns == 0) {
+    if (deadline_ns == 0 || deadline_ns == UINT64_MAX) {
         return 0;
     }
-    return deadline_ns <= now_ns ? 1 : (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+    uint64_t left = deadline_ns <= now_ns ? 1 : (deadline_ns - now_ns - 1) / NS_PER_MS + 1;
+    return left < UINT32_MAX ? left : UINT32_MAX;
 }
 
 static osr_err write_body(osri_buffer *buffer, const osri_envelope *signal)

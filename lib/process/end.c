@@ -68,11 +68,16 @@ static void answer_forgotten(osr_self *self)
 static void handle(osr_self *self, osri_envelope *envelope)
 {
     osr_message message;
+    osri_activation *activation = &self->stack->activation;
+    bool is_request = envelope->kind == OSRI_SIGNAL_MESSAGE && envelope->ref != 0;
+    if (is_request && osri_message_is_late(self->node, envelope)) {
+        osri_process_drop_late(self, envelope);
+        return;
+    }
     osri_message_of(envelope, &message);
     osri_process_message_taken(self, envelope);
-    osri_activation *activation = &self->stack->activation;
     activation->request = (osr_caller){envelope->from, envelope->ref};
-    activation->request_open = envelope->kind == OSRI_SIGNAL_MESSAGE && envelope->ref != 0;
+    activation->request_open = is_request;
     if (self->idle != NULL) {
         self->idle->after_ms = 0;
     }

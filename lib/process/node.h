@@ -230,6 +230,8 @@ void osri_name_copy(osr_self *process, char ret_name[OSRI_NAME_BYTES_MAX + 1]);
 /* Puts a pinned process into the queue of its thread, and wakes that. Threads: any. */
 void osri_pinned_ready(osr_self *process);
 
+#define OSRI_COARSE_LAG_NS UINT64_C(5000000) /* more than the watch thread lets it lag */
+
 /* The time as somebody has read it last: some milliseconds behind while the node works. Costs a
  * load. */
 static inline uint64_t osri_node_coarse(const osr_node *node)
@@ -249,6 +251,15 @@ static inline uint64_t osri_node_tick(osr_node *node)
 static inline uint64_t osri_node_now(const osr_node *node)
 {
     return node->env->now_ns(node->env->context);
+}
+
+/* Whether a message need not be looked at any more: its sender, who waited for an answer, has given
+ * up. Reads the clock only where the coarse one does not know. Deadlines 0 and UINT64_MAX are
+ * none. */
+static inline bool osri_message_is_late(const osr_node *node, const osri_envelope *message)
+{
+    return message->deadline_ns - 1 < osri_node_coarse(node) + OSRI_COARSE_LAG_NS &&
+           osri_node_now(node) >= message->deadline_ns;
 }
 
 #endif

@@ -300,7 +300,8 @@ uint64_t osr_port_dropped(osr_port *port)
 /* ---- sending ------------------------------------------------------------------------------ */
 
 static osr_err send_signal(osr_port *port, osri_signal_kind kind, const osri_route *route,
-                           const osr_type *type, const void *body, uint64_t number)
+                           const osr_type *type, const void *body, uint64_t number,
+                           uint64_t deadline_ns)
 {
     osri_envelope *signal;
     if (has_ended(port)) {
@@ -310,6 +311,7 @@ static osr_err send_signal(osr_port *port, osri_signal_kind kind, const osri_rou
     if (err != OSR_OK) {
         return err;
     }
+    signal->deadline_ns = deadline_ns;
     signal->counter = 1 + atomic_fetch_add_explicit(&port->numbered, 1, memory_order_relaxed);
     return osri_signal_send(port->node, route, &signal);
 }
@@ -322,7 +324,7 @@ static osri_route route_to(osr_dest to)
 osr_err osr_port_send(osr_port *port, osr_dest to, const osr_type *type, const void *message)
 {
     osri_route route = route_to(to);
-    return send_signal(port, OSRI_SIGNAL_MESSAGE, &route, type, message, 0);
+    return send_signal(port, OSRI_SIGNAL_MESSAGE, &route, type, message, 0, 0);
 }
 
 /* The process is told, in the caller's name, that this request need not be answered any more. */
@@ -339,7 +341,7 @@ static void settle(osr_port *port, osr_caller caller)
 osr_err osr_port_reply(osr_port *port, osr_caller caller, const osr_type *type, const void *reply)
 {
     osri_route route = {.pid = caller.pid};
-    osr_err err = send_signal(port, OSRI_SIGNAL_REPLY, &route, type, reply, caller.ref);
+    osr_err err = send_signal(port, OSRI_SIGNAL_REPLY, &route, type, reply, caller.ref, 0);
     if (err == OSR_OK) {
         settle(port, caller);
     }
@@ -445,7 +447,7 @@ osr_err osr_port_call(osr_port *port, osr_dest to, const osr_type *type, const v
         return err;
     }
     osri_route route = route_to(to);
-    err = send_signal(port, OSRI_SIGNAL_MESSAGE, &route, type, request, number);
+    err = send_signal(port, OSRI_SIGNAL_MESSAGE, &route, type, request, number, deadline_ns);
     if (err == OSR_OK) {
         wait_for(port, &me, deadline_ns);
     }
@@ -456,7 +458,7 @@ osr_err osr_port_call(osr_port *port, osr_dest to, const osr_type *type, const v
     }
     err = take_answer(port, &me, type->reply, ret_reply);
     if (err == OSR_ETIMEDOUT) { /* whoever has it need not answer */
-        (void)send_signal(port, OSRI_SIGNAL_DEMONITOR, &route, NULL, NULL, number);
+        (void)send_signal(port, OSRI_SIGNAL_DEMONITOR, &route, NULL, NULL, number, 0);
     }
     return err;
 }

@@ -193,6 +193,15 @@ static void sent_arrived(osr_self *process, osri_envelope *message)
     }
 }
 
+void osri_process_drop_late(osr_self *process, osri_envelope *request)
+{
+    process->stack->activation.budget -= 1; /* many of them have turns like everybody */
+    osri_process_message_gone(process);
+    osri_count(process->node, OSRI_COUNT_DROPPED_EXPIRED);
+    osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, request);
+    osri_envelope_free(&request);
+}
+
 void osri_process_tell(osr_self *process, const osr_type *type, const void *body)
 {
     osri_envelope *message;

@@ -362,6 +362,9 @@ static inline void osri_process_handling(osr_self *process, const osr_type *type
     atomic_store_explicit(&process->handling, type, memory_order_relaxed);
 }
 
+/* A request goes from the mailbox nowhere: it is too late for it. Takes it. Owner. */
+void osri_process_drop_late(osr_self *process, osri_envelope *request);
+
 /* A message goes from the mailbox into user code's hands. Owner. */
 void osri_process_message_taken(osr_self *process, osri_envelope *message);
 

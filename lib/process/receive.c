@@ -112,20 +112,28 @@ osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, co
 }
 
 /* A raw process that has taken a request owes an answer until it gives it or ends. */
-static void owe_answer(osr_self *self, const osri_envelope *message)
+static void owe_answer(osr_self *self, const osri_envelope *request)
 {
-    if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE &&
-        osri_request_keep(self, message->from, message->ref) != OSR_OK) {
+    if (osri_request_keep(self, request->from, request->ref) != OSR_OK) {
         osr_reason reason = osr_reason_error(OSR_ENOMEM);
-        osri_request_refuse(self, message->from, message->ref, &reason);
+        osri_request_refuse(self, request->from, request->ref, &reason);
     }
 }
 
-static void take(osr_self *self, osri_envelope *message, osr_message *ret_message)
+/* False: it came too late. */
+static bool take(osr_self *self, osri_envelope *message, osr_message *ret_message)
 {
+    bool is_request = message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE;
+    if (is_request && osri_message_is_late(self->node, message)) {
+        osri_process_drop_late(self, message);
+        return false;
+    }
     osri_process_message_taken(self, message);
-    owe_answer(self, message);
+    if (is_request) {
+        owe_answer(self, message);
+    }
     osri_message_of(message, ret_message);
+    return true;
 }
 
 typedef struct wanted {
@@ -165,8 +173,10 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms,
             osri_process_drain(self);
             message = self->exiting ? NULL : find(self, what);
         }
+        if (message != NULL && !take(self, message, ret_message)) {
+            continue;
+        }
         if (message != NULL) {
-            take(self, message, ret_message);
             osri_mailbox_rewind(&self->mailbox);
             return OSR_OK;
         }

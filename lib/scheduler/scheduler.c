@@ -14,7 +14,6 @@
 
 #define TURNS_UNTIL_FAIR 64
 #define TURNS_UNTIL_CLOCK 16
-#define NEAR_NS UINT64_C(5000000) /* more than the watch thread lets the coarse clock lag */
 
 static _Thread_local osri_worker *worker_here;
 
@@ -553,7 +552,8 @@ static uint64_t advance_timers(osri_scheduler *scheduler)
     }
     /* The clock costs as much as a short turn: while nothing is near, the coarse one will do. It
      * may lag, so the real one is read now and then all the same. */
-    if (osri_node_coarse(scheduler->node) + NEAR_NS < due && scheduler->turns_until_clock-- != 0) {
+    if (osri_node_coarse(scheduler->node) + OSRI_COARSE_LAG_NS < due &&
+        scheduler->turns_until_clock-- != 0) {
         return 0;
     }
     scheduler->turns_until_clock = TURNS_UNTIL_CLOCK;

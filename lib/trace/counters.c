@@ -32,9 +32,11 @@ void osr_node_count(osr_node *node, osr_node_counters *ret_counters)
     ret_counters->dropped_late = total[OSRI_COUNT_DROPPED_LATE];
     ret_counters->dropped_flushed = total[OSRI_COUNT_DROPPED_FLUSHED];
     ret_counters->dropped_full = total[OSRI_COUNT_DROPPED_FULL];
+    ret_counters->dropped_expired = total[OSRI_COUNT_DROPPED_EXPIRED];
     ret_counters->messages_dropped =
         total[OSRI_COUNT_DROPPED_NOPROC] + total[OSRI_COUNT_DROPPED_NOCONNECTION] +
         total[OSRI_COUNT_DROPPED_ENDED] + total[OSRI_COUNT_DROPPED_LATE] +
-        total[OSRI_COUNT_DROPPED_FLUSHED] + total[OSRI_COUNT_DROPPED_FULL];
+        total[OSRI_COUNT_DROPPED_FLUSHED] + total[OSRI_COUNT_DROPPED_FULL] +
+        total[OSRI_COUNT_DROPPED_EXPIRED];
     ret_counters->messages_forwarded = total[OSRI_COUNT_FORWARDED];
 }

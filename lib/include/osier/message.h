@@ -180,7 +180,9 @@ OSR_API OSR_MUST_CHECK osr_err osri_send_after(osr_self *self, osr_dest to, cons
                                                const void *message, uint64_t ms,
                                                osr_ref *ret_timer);
 
-/* What stands behind NAME_call(): sends the request and waits for the reply. Suspension point.
+/* What stands behind NAME_call(): sends the request and waits for the reply. A request that the
+ * other side takes from its mailbox only after timeout_ms is dropped there, unseen, and counted
+ * (dropped_expired), on any node; on another one the way there does not count. Suspension point.
  * Errors: as osri_send(); OSR_ETIMEDOUT, after which a late reply is dropped; OSR_ENOPROC the
  *   process does not exist or ended; OSR_ENOCONNECTION; OSR_ESELF; OSR_ETYPE another type came
  *   back; OSR_EEXIT. */

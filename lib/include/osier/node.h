@@ -112,6 +112,7 @@ typedef struct osr_node_counters {
     uint64_t dropped_late; /* replies that nobody waits for any more, or to an alias that is off */
     uint64_t dropped_flushed; /* down messages, by osr_demonitor() */
     uint64_t dropped_full;    /* what a bound had no room for */
+    uint64_t dropped_expired; /* requests whose caller had given up before they were looked at */
 } osr_node_counters;
 OSR_API void osr_node_count(osr_node *node, osr_node_counters *ret_counters);
 

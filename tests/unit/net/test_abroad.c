@@ -156,6 +156,64 @@ START_TEST(info_crosses_nodes)
 }
 END_TEST
 
+/* ---- deadlines ------------------------------------------------------------------------- */
+
+OSR_MESSAGE(counted, 0x1302, (1, u32, requests));
+OSR_REQUEST(ask_count, 0x1303, counted);
+OSR_MESSAGE(pause, 0x1304, (1, u32, ms));
+
+/* Counts requests; sleeps when told to. */
+OSR_ENTRY(counting, sink_options)
+{
+    counted reply = {0};
+    osr_message message;
+    osr_err err = OSR_OK;
+    (void)argument;
+    while (err == OSR_OK) {
+        err = osr_receive(self, OSR_FOREVER, &message);
+        const pause *rest = err == OSR_OK ? OSR_AS(pause, &message) : NULL;
+        if (rest != NULL) {
+            err = osr_sleep(self, rest->ms);
+        } else if (err == OSR_OK) {
+            reply.requests += 1;
+            err = osr_reply_to(self, osr_caller_of(&message), &counted_osr_type, &reply);
+        }
+    }
+    return err;
+}
+
+OSR_ENTRY(impatient, sink_options)
+{
+    osr_dest there = osr_name("counting", "n1@sim");
+    counted reply;
+    (void)argument;
+    OSR_CHECK(self, ask_count_call(self, there, &(ask_count){0}, &reply, OSR_FOREVER) == OSR_OK);
+    OSR_CHECK(self, pause_send(self, there, &(pause){.ms = 500}) == OSR_OK);
+    OSR_CHECK(self, ask_count_call(self, there, &(ask_count){0}, &reply, 100) == OSR_ETIMEDOUT);
+    OSR_CHECK(self, ask_count_call(self, there, &(ask_count){0}, &reply, 5000) == OSR_OK);
+    OSR_CHECK(self, reply.requests == 2);
+    atomic_fetch_add(&told, 1);
+    return OSR_OK;
+}
+
+/* What is left of a deadline goes with a request to another node, which drops it when it has
+ * passed; one that never passes does not end the session. */
+START_TEST(deadlines_cross_nodes)
+{
+    cluster_options options = {.nodes = 2};
+    osr_node_counters counters;
+    sink_options nothing = {0};
+    world = cluster_new(1, &options);
+    (void)cluster_spawn(world, 1, &counting_osr_entry, &nothing, OSR_SPAWN(.name = "counting"));
+    (void)cluster_spawn(world, 0, &impatient_osr_entry, &nothing, NULL);
+    (void)cluster_run(world, world->now_ns + 9000 * MS, NULL, NULL);
+    ck_assert_uint_eq(atomic_load(&told), 1);
+    osr_node_count(world->nodes[1].node, &counters);
+    ck_assert_uint_eq(counters.dropped_expired, 1);
+    cluster_free(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("abroad");
@@ -163,6 +221,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, messages_of_every_making_cross_nodes);
     tcase_add_test(tcase, info_crosses_nodes);
+    tcase_add_test(tcase, deadlines_cross_nodes);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -67,6 +67,34 @@ START_TEST(signal_survives_the_way)
 }
 END_TEST
 
+static uint64_t deadline_after(uint64_t deadline_ns)
+{
+    osri_route route = {.pid = {9, 90, 900}};
+    osri_record record;
+    osri_envelope *signal;
+
+    ck_assert_int_eq(osri_envelope_new(NULL, NULL, &signal), OSR_OK);
+    signal->kind = OSRI_SIGNAL_LINK;
+    signal->deadline_ns = deadline_ns;
+    buffer.size = 0;
+    ck_assert_int_eq(osri_record_write_signal(&buffer, signal, &route, 1000000), OSR_OK);
+    osri_envelope_free(&signal);
+    ck_assert_int_eq(osri_record_read(buffer.at, buffer.size, &record), OSR_OK);
+    return record.deadline_ms;
+}
+
+/* What is left travels in ms, rounded up; what never ends does not, what is very long is long. */
+START_TEST(deadline_survives_the_way)
+{
+    ck_assert_uint_eq(deadline_after(0), 0);
+    ck_assert_uint_eq(deadline_after(UINT64_MAX), 0);
+    ck_assert_uint_eq(deadline_after(999), 1); /* has passed */
+    ck_assert_uint_eq(deadline_after(1000001), 1);
+    ck_assert_uint_eq(deadline_after(3000001), 3);
+    ck_assert_uint_eq(deadline_after(UINT64_MAX - 1), UINT32_MAX);
+}
+END_TEST
+
 /* A name goes as it is, whatever bytes are in it; one that is too long is refused. */
 START_TEST(name_survives_the_way)
 {
@@ -276,6 +304,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, signal_survives_the_way);
+    tcase_add_test(tests, deadline_survives_the_way);
     tcase_add_test(tests, name_survives_the_way);
     tcase_add_test(tests, link_is_these_bytes);
     tcase_add_test(tests, pids_are_found);
