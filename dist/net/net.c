@@ -289,11 +289,12 @@ static void leave(osri_net *net)
 static void do_connect(osri_net *net, const char *name, bool asked)
 {
     osri_party *party = osri_party_find(net, name);
+    bool waits = party != NULL && party->state != OSRI_PARTY_IDLE;
 
     if (strcmp(name, osr_node_name(net->node)) == 0 || (party != NULL && party->up != NULL)) {
         return;
     }
-    if (net->leaving || (!asked && !osri_party_may_dial(net, party))) {
+    if (net->leaving || (!asked && !waits && !osri_party_may_dial(net, party))) {
         osri_node_unreachable(net->node, name, "not_connected");
         return;
     }

@@ -357,7 +357,10 @@ static void go_down(osri_session *session, const osri_link_action *action)
         }
         osri_relations_fire(&session->relations, net->node);
         osri_node_peer_down(net->node, &session->peer, reason);
-        osri_net_members_down(session, action->down);
+        osri_net_members_down(session,
+                              action->by_peer && action->down == OSRI_DOWN_CONNECTION_CLOSED
+                                  ? OSRI_DOWN_DISCONNECT
+                                  : action->down);
     }
 }
 

@@ -420,9 +420,9 @@ OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *ar
 /* Subscribes to osr_nodeup and osr_nodedown messages of visible nodes (and hidden ones), beginning
  * with a nodeup for each that is connected. A nodeup comes before the first message of its
  * connection, a nodedown after the last and before the next nodeup of that node. Its reason:
- * connection_closed, net_tick_timeout, disconnect (asked for here or there), goodbye (it stopped),
- * restarted (its next start is there), revoked, protocol_error, no_memory. Not a suspension
- * point. */
+ * connection_closed (also when the other side disconnects), net_tick_timeout, disconnect (asked for
+ * here), goodbye (it stopped), restarted (its next start is there), revoked, protocol_error,
+ * no_memory. Not a suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden);
 
 /* Starts to connect to the node called name, also where nodes do not connect by themselves; nodeup

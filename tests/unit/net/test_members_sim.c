@@ -159,6 +159,20 @@ START_TEST(subscribers_hear_of_members_and_changes)
 }
 END_TEST
 
+/* A connection that either side ends on purpose says nothing about the other side. */
+START_TEST(a_disconnect_is_no_loss)
+{
+    person_does(world, people[1], PERSON_MEMBERS, NULL, 0);
+    run_ms(10);
+    actor_trace_clear();
+    person_does(world, people[3], PERSON_DISCONNECT, "n0@sim", 0);
+    run_ms(50);
+    person_does(world, people[0], PERSON_DISCONNECT, "n2@sim", 0);
+    run_ms(1000); /* and they are dialed again */
+    ck_assert_str_eq(actor_trace(), "");
+}
+END_TEST
+
 /* One that dies is lost and one that stops has left, also for those who were not connected with it;
  * then it is not listed any more, and back when it is started again. */
 START_TEST(loss_goodbye_and_return_are_told)
@@ -297,6 +311,7 @@ int main(void)
     tcase_add_test(tests, one_contact_is_enough);
     tcase_add_test(tests, a_member_is_dialed_by_what_it_says_of_itself);
     tcase_add_test(tests, subscribers_hear_of_members_and_changes);
+    tcase_add_test(tests, a_disconnect_is_no_loss);
     tcase_add_test(tests, loss_goodbye_and_return_are_told);
     tcase_add_test(tests, a_partition_heals);
     tcase_add_test(tests, who_cannot_be_reached_is_lost_for_us);
