@@ -293,7 +293,9 @@ static void inject(osr_node *node, osri_signal_kind kind, osr_pid from, osr_pid 
 
 static void fire(osr_node *node, const relation_key *key, const relation *value)
 {
-    osr_reason reason = osr_reason_of(OSR_REASON_NOCONNECTION);
+    /* What was asked may have been done: see lib/process/rpc.c. */
+    osr_reason reason = {.code = OSR_REASON_NOCONNECTION,
+                         .error = key->kind == RELATION_WAIT ? OSR_ECLOSED : OSR_OK};
     osri_spawn_result lost = {.error = OSR_ENOCONNECTION};
 
     switch ((relation_kind)key->kind) {

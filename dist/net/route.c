@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "dist/net/state.h"
+#include "lib/process/rpc.h"
+#include "lib/process/spawn.h"
 
 /* Signals on their way: out to the session of their node, and in to processes of ours.
  *
@@ -101,7 +103,15 @@ static bool introduce_type(osri_session *session, const osr_type *type, uint32_t
     return pids;
 }
 
-/* The argument of a spawn is encoded already. */
+/* What a spawn or call passes on is encoded already. */
+static void introduce_nodes_of(osri_session *session, const osr_bin *encoded)
+{
+    if (osr_bin_size(encoded) > 0 &&
+        osri_validate(osr_bin_data(encoded), osr_bin_size(encoded)) == OSR_OK) {
+        osri_record_each_pid(osr_bin_data(encoded), osr_bin_size(encoded), introduce_node, session);
+    }
+}
+
 static void introduce_argument(osri_session *session, const osri_spawn_request *request)
 {
     const osr_type *type = osri_types_by_id(session->net->types, request->argument_type);
@@ -109,11 +119,7 @@ static void introduce_argument(osri_session *session, const osri_spawn_request *
     if (type != NULL) {
         (void)introduce_type(session, type, type->id);
     }
-    if (osr_bin_size(request->argument) > 0 &&
-        osri_validate(osr_bin_data(request->argument), osr_bin_size(request->argument)) == OSR_OK) {
-        osri_record_each_pid(osr_bin_data(request->argument), osr_bin_size(request->argument),
-                             introduce_node, session);
-    }
+    introduce_nodes_of(session, request->argument);
 }
 
 /* Returns whether the record can have pids in it. */
@@ -124,6 +130,9 @@ static bool introduce_types(osri_session *session, const osri_envelope *signal)
     if (signal->kind == OSRI_SIGNAL_SPAWN) {
         introduce_argument(session, osri_envelope_body(signal));
         return false;
+    }
+    if (osri_is_rpc(signal)) {
+        introduce_nodes_of(session, ((const osri_rpc_call *)osri_envelope_body(signal))->request);
     }
     if (signal->type == NULL ||
         (signal->kind != OSRI_SIGNAL_MESSAGE && signal->kind != OSRI_SIGNAL_REPLY)) {
@@ -206,12 +215,24 @@ static void refuse_size(osri_session *session, osri_command *command)
     osri_route_done(session->net, command);
 }
 
+/* A request that nobody waits for any more. */
+static bool has_expired(const osri_net *net, const osri_envelope *signal)
+{
+    return signal->kind == OSRI_SIGNAL_MESSAGE && signal->ref != 0 && signal->deadline_ns != 0 &&
+           osri_net_now(net) >= signal->deadline_ns;
+}
+
 /* The session may be down afterwards, but not freed. */
 static void send_command(osri_session *session, osri_command *command)
 {
     osri_net *net = session->net;
-    osr_err err = send_signal(session, command);
+    osr_err err;
 
+    if (has_expired(net, command->signal)) {
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
+    err = send_signal(session, command);
     if (err == OSR_ELIMIT || err == OSR_EINVAL) {
         refuse_size(session, command);
         return;
@@ -354,18 +375,25 @@ static void drop_untyped(osri_session *session, const osri_record *record)
     }
 }
 
-static bool may_spawn(const osri_session *session, const osri_spawn_request *request)
+/* Whether the peer may start this entry here: by a spawn, or by a call. The one place that asks. */
+static bool may_start(osri_session *session, osr_str entry)
 {
     const osri_net *net = session->net;
     bool named = session->spawn_count == 0;
+    bool allowed;
 
     for (uint32_t i = 0; i < session->spawn_count && !named; i++) {
-        named = strlen(session->spawn[i]) == request->entry.size &&
-                memcmp(session->spawn[i], request->entry.at, request->entry.size) == 0;
+        named = strlen(session->spawn[i]) == entry.size &&
+                memcmp(session->spawn[i], entry.at, entry.size) == 0;
     }
-    return (session->peer.roles & OSRI_ROLE_SPAWN) != 0 && named &&
-           (net->options.may_spawn == NULL ||
-            net->options.may_spawn(net->options.context, &session->peer, request->entry.at));
+    allowed = entry.at != NULL && (session->peer.roles & OSRI_ROLE_SPAWN) != 0 && named &&
+              (net->options.may_spawn == NULL ||
+               net->options.may_spawn(net->options.context, &session->peer, entry.at));
+    if (!allowed) {
+        osri_net_say(net, &session->gate, OSR_LOG_WARNING, "net: \"%s\" may not spawn \"%.64s\"",
+                     session->name, entry.at == NULL ? "" : entry.at);
+    }
+    return allowed;
 }
 
 static void deliver_spawn(osri_session *session, osri_envelope *signal)
@@ -374,18 +402,40 @@ static void deliver_spawn(osri_session *session, osri_envelope *signal)
     const osri_spawn_request *request = osri_envelope_body(signal);
     osri_heard heard = osri_introductions_heard(&session->introductions, request->argument_type);
     osri_spawn_result refused = {.error = heard == OSRI_HEARD_BAD ? OSR_ETYPE : OSR_EPERM};
-    bool allowed = request->entry.at != NULL && may_spawn(session, request);
+    bool allowed = may_start(session, request->entry);
 
     if (allowed && heard != OSRI_HEARD_BAD) {
         osri_node_spawn_requested(net->node, &signal);
         return;
     }
-    if (!allowed) {
-        osri_net_say(net, &session->gate, OSR_LOG_WARNING, "net: \"%s\" may not spawn \"%.64s\"",
-                     session->name, request->entry.at == NULL ? "" : request->entry.at);
-    }
     answer(session, signal->from, signal->ref, OSRI_SIGNAL_SPAWN_REPLY, &osri_spawn_result_osr_type,
            &refused);
+    osri_envelope_free(&signal);
+}
+
+/* The process that serves a call is the target of the request from before it runs, so that it hears
+ * when nobody waits any more. */
+static void deliver_call(osri_session *session, osri_envelope *signal)
+{
+    osr_node *node = session->net->node;
+    const osri_rpc_call *call = osri_envelope_body(signal);
+    osr_self *process = NULL;
+    osr_err err =
+        may_start(session, call->function) ? osri_rpc_prepare(node, signal, &process) : OSR_EPERM;
+    osr_pid pid;
+
+    if (err != OSR_OK) {
+        osri_rpc_refuse(node, signal, err);
+        osri_envelope_free(&signal);
+        return;
+    }
+    pid = osri_process_pid(process);
+    if (osri_relations_incoming(&session->relations, signal, &pid) == OSR_OK) {
+        osri_spawn_run(process);
+    } else {
+        osri_spawn_undo(process);
+        osri_session_fail(session, "too many links, monitors and requests");
+    }
     osri_envelope_free(&signal);
 }
 
@@ -413,6 +463,13 @@ static void deliver(osri_session *session, const osri_record *record, osri_envel
     if (nobody && record->kind == OSRI_SIGNAL_MESSAGE && record->from == 0 && record->ref == 0) {
         deliver_to_service(session, signal);
         return;
+    }
+    if (nobody && record->from != 0 && osri_is_rpc(signal)) {
+        deliver_call(session, signal);
+        return;
+    }
+    if (record->kind == OSRI_SIGNAL_DEMONITOR) {
+        nobody = false; /* of a spawn or call that was asked of the node itself, for one */
     }
     if (nobody != (record->kind == OSRI_SIGNAL_SPAWN) ||
         (record->from == 0 && record->kind == OSRI_SIGNAL_SPAWN)) {

@@ -5,6 +5,7 @@
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
+#include "lib/process/request.h"
 
 /* Requests, from the side that asks. Answers (a reply, or a down with the request's number) never
  * come through the mailbox: that of the request waited for goes to `answer`, those of requests
@@ -209,29 +210,52 @@ bool osri_request_answered(osr_self *process, osri_envelope *answer)
 osr_err osri_request_begin(osr_self *self, osr_dest to, const osr_type *type, const void *request,
                            osr_ref *ret_request)
 {
+    return osri_request_begin_until(self, to, type, request, 0, ret_request);
+}
+
+uint32_t osri_left_ms(const osr_self *self, uint64_t deadline_ns)
+{
+    uint64_t now_ns = osri_node_now(self->node);
+
+    if (deadline_ns == UINT64_MAX) {
+        return OSR_FOREVER;
+    }
+    return deadline_ns <= now_ns ? 0 : (uint32_t)((deadline_ns - now_ns + 999999) / 1000000);
+}
+
+osr_err osri_request_begin_until(osr_self *self, osr_dest to, const osr_type *type,
+                                 const void *request, uint64_t deadline_ns, osr_ref *ret_request)
+{
     OSRI_ASSERT_SELF(self);
     osri_route route;
-    osri_envelope *signal;
     osr_err err = self->exiting ? OSR_EEXIT : resolve(self, to, &route);
     if (err != OSR_OK) {
         return err;
     }
+    return osri_request_begin_to(self, &route, type, request, deadline_ns, ret_request);
+}
+
+osr_err osri_request_begin_to(osr_self *self, const osri_route *route, const osr_type *type,
+                              const void *request, uint64_t deadline_ns, osr_ref *ret_request)
+{
+    osri_envelope *signal;
     uint64_t number = osri_reference_next(self->node);
     osri_relations *relations = osri_process_relations(self);
-    osri_request_entry *entry = entry_new(&route);
+    osri_request_entry *entry = entry_new(route);
     if (relations == NULL || entry == NULL ||
         osri_map_put_u64(&relations->begun, number, entry, NULL) != OSR_OK) {
         entry_free(entry);
         return OSR_ENOMEM;
     }
-    err = osri_signal_new(OSRI_SIGNAL_MESSAGE, osri_process_pid(self), number, type, request,
-                          &signal);
+    osr_err err = osri_signal_new(OSRI_SIGNAL_MESSAGE, osri_process_pid(self), number, type,
+                                  request, &signal);
     if (err != OSR_OK) {
         entry_free(osri_map_remove_u64(&relations->begun, number));
         return err;
     }
     signal->counter = ++self->messages_numbered;
-    (void)osri_signal_send(self->node, &route, &signal);
+    signal->deadline_ns = deadline_ns;
+    (void)osri_signal_send(self->node, route, &signal);
     *ret_request = (osr_ref){self->node->id, number};
     return OSR_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "lib/core/assert.h"
 #include "lib/process/node.h"
+#include "lib/process/rpc.h"
 
 /* Making signals, sending them, and what becomes of those that cannot arrive. */
 
@@ -142,7 +143,11 @@ static inline void hand_over(osr_node *node, osr_pid to, osri_envelope *signal,
     }
     if (signal->kind == OSRI_SIGNAL_MESSAGE && to.node == node->id && osri_pid_is_node(to)) {
         osri_count(node, OSRI_COUNT_RECEIVED);
-        (void)osri_services_message(node, NULL, &signal);
+        if (osri_is_rpc(signal)) {
+            osri_rpc_here(node, &signal);
+        } else {
+            (void)osri_services_message(node, NULL, &signal);
+        }
         return;
     }
     osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);

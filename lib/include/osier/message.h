@@ -54,6 +54,8 @@
  *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free()
  *     osr_err NAME_begin(self, to, &request, &ref)                   answer by osr_await(self, ref,
  *     …)
+ *     osr_err NAME_multi_call(self, nodes, count, name, &request, replies, errs, ms)
+ *                                                                    see osri_multi_call()
  *
  * NAME_call does not compile for a reply that has str, bin or list anywhere in it: nobody would own
  * what they point to. A message that is sent is copied, so all in it is lent for the call only. */
@@ -189,6 +191,17 @@ OSR_API OSR_MUST_CHECK osr_err osri_send_after(osr_self *self, osr_dest to, cons
 OSR_API OSR_MUST_CHECK osr_err osri_call(osr_self *self, osr_dest to, const osr_type *request_type,
                                          const void *request, const osr_type *reply_type,
                                          void *ret_reply, uint32_t timeout_ms);
+
+/* What stands behind NAME_multi_call(): asks the process registered as `name` on each of several
+ * nodes (NULL: this one) at once, and waits for all, at most timeout_ms from here. errs[i] says
+ * what became of node i: OSR_OK, and replies[i] is written; or what NAME_call() would have given.
+ * The nodes whose err is not OSR_OK are Erlang's BadNodes. Late replies are dropped. Suspension
+ * point. Errors: OSR_ENOMEM, OSR_EEXIT: nothing is written. */
+OSR_API OSR_MUST_CHECK osr_err osri_multi_call(osr_self *self, const char *const *nodes,
+                                               size_t count, const char *name,
+                                               const osr_type *request_type, const void *request,
+                                               const osr_type *reply_type, void *ret_replies,
+                                               osr_err *ret_errs, uint32_t timeout_ms);
 
 /* What stands behind NAME_begin(): sends the request and goes on; osr_await() takes the answer,
  * also that of several at once. Suspension point: no.
@@ -422,6 +435,14 @@ template <class state> struct osri_state {
     {                                                                                              \
         return osri_call(self, to, &nm##_osr_type, request, &rep##_osr_type,                       \
                          OSRI_REPLY_ADDRESS(rep, ret_reply), timeout_ms);                          \
+    }                                                                                              \
+    OSRI_UNUSED static inline osr_err nm##_multi_call(                                             \
+        osr_self *self, const char *const *nodes, size_t count, const char *name,                  \
+        const nm *request, OSRI_REPLY_PLACE(rep) ret_replies, osr_err *ret_errs,                   \
+        uint32_t timeout_ms)                                                                       \
+    {                                                                                              \
+        return osri_multi_call(self, nodes, count, name, &nm##_osr_type, request, &rep##_osr_type, \
+                               OSRI_REPLY_ADDRESS(rep, ret_replies), ret_errs, timeout_ms);        \
     }                                                                                              \
     OSRI_UNUSED static inline osr_err nm##_request(osr_self *self, osr_dest to, const nm *request, \
                                                    uint32_t timeout_ms, const rep **ret_reply)     \

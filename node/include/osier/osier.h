@@ -19,6 +19,7 @@
 #include "osier/node.h"
 #include "osier/process.h"
 #include "osier/reason.h"
+#include "osier/rpc.h"
 #include "osier/server.h"
 #include "osier/supervisor.h"
 
