@@ -118,6 +118,10 @@ uint64_t osri_epmd_lease_turn(osri_epmd_lease *lease, uint64_t now_ms);
 
 osri_epmd_lease_state osri_epmd_lease_state_get(const osri_epmd_lease *lease);
 
+/* While it is not held: whether the mapper said that it was told to stop, so that it has not died.
+ */
+bool osri_epmd_lease_was_stopped(const osri_epmd_lease *lease);
+
 /* Unregisters. NULL and a NULL lease are accepted; *lease becomes NULL. */
 void osri_epmd_lease_free(osri_epmd_lease **lease);
 

@@ -33,6 +33,7 @@ struct osri_epmd_lease {
     uint64_t asked_ms; /* 0: not waiting for an answer */
     uint64_t due_ms;   /* while fd is -1: when to connect */
     uint32_t retry_ms;
+    bool stopped; /* the mapper has said so */
     size_t request_bytes;
     uint8_t request[OSRI_EPMD_REQUEST_BYTES_MAX];
 };
@@ -166,16 +167,27 @@ static void ask_again(osri_epmd_lease *lease, uint64_t now_ms)
     lease->asked_ms = now_ms;
 }
 
-/* What the mapper said. After OK it never says anything again, so more is as bad as a wrong answer.
- */
+bool osri_epmd_lease_was_stopped(const osri_epmd_lease *lease)
+{
+    return lease->stopped;
+}
+
+/* What the mapper said. After OK it only ever says that it stops; else more is as bad as a wrong
+ * answer. */
 static void hear(osri_epmd_lease *lease, const uint8_t *data, size_t bytes, uint64_t now_ms)
 {
     osri_epmd_reply reply;
 
-    if (lease->asked_ms == 0 || osri_epmd_reply_decode(data, bytes, &reply) != OSR_OK) {
+    if (osri_epmd_reply_decode(data, bytes, &reply) != OSR_OK) {
+        lose(lease, OSRI_LEASE_LOST, now_ms);
+    } else if (reply.answer == OSRI_EPMD_ERROR && reply.error == OSR_ESTOPPED) {
+        lease->stopped = true;
+        lose(lease, OSRI_LEASE_LOST, now_ms);
+    } else if (lease->asked_ms == 0) {
         lose(lease, OSRI_LEASE_LOST, now_ms);
     } else if (reply.answer == OSRI_EPMD_OK) {
         lease->state = OSRI_LEASE_HELD;
+        lease->stopped = false;
         lease->asked_ms = 0;
     } else {
         bool taken = reply.answer == OSRI_EPMD_ERROR && reply.error == OSR_ETAKEN;

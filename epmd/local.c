@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -301,6 +302,25 @@ bool osri_epmd_local_lease_is_alive(osri_epmd_local *local, uint64_t lease)
     return true;
 }
 
+/* Who is registered is told that this mapper was told to stop: else they would start another. */
+static void say_stopped(osri_epmd_local *local)
+{
+    osri_epmd_reply reply = {.answer = OSRI_EPMD_ERROR, .error = OSR_ESTOPPED};
+    uint8_t data[OSRI_EPMD_REQUEST_BYTES_MAX];
+    size_t bytes;
+
+    (void)snprintf(reply.text, sizeof(reply.text), "the port mapper was stopped");
+    if (osri_epmd_reply_encode(&reply, data, sizeof(data), &bytes) != OSR_OK) {
+        return;
+    }
+    for (osri_list_link *link = osri_list_first(&local->open); link != NULL;
+         link = osri_list_next(&local->open, link)) {
+        if (entry_of(link)->name[0] != '\0') {
+            (void)send(entry_of(link)->fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+        }
+    }
+}
+
 void osri_epmd_local_close(osri_epmd_local *local)
 {
     osri_list_link *link;
@@ -312,6 +332,7 @@ void osri_epmd_local_close(osri_epmd_local *local)
         unlink(local->socket_path);
     }
     close_fd(&local->listen_fd);
+    say_stopped(local);
     while ((link = osri_list_first(&local->open)) != NULL) {
         end_connection(local, entry_of(link));
     }

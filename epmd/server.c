@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 #include "dist/zmq/context.h"
+#include "dist/zmq/intake.h"
 #include "dist/zmq/socket.h"
 #include "epmd/local.h"
 #include "epmd/service.h"
@@ -29,6 +30,7 @@
 
 #define ZAP_DOMAIN "osier.epmd"
 #define FRAME_BYTES_MAX 8192
+#define CONNECTION_BYTES_MAX (1024 * 1024) /* a question and its answer need a few KiB */
 #define REPLIES_QUEUED_MAX 16
 #define REQUESTS_A_TURN 64
 #define SWEEP_MS 1000
@@ -56,6 +58,7 @@ struct osri_epmd_server {
     gate gate;
     void *context; /* NULL: not referenced */
     void *router;
+    osri_zmq_intake intake;
     bool domain_registered;
     uint64_t started_ms;
     uint64_t idle_since_ms;
@@ -167,6 +170,12 @@ static osr_err bind_router(osri_epmd_server *server, const osri_epmd_server_opti
         osri_zmq_socket_new(server->context, ZMQ_ROUTER, &socket_options, &server->router);
     if (err != OSR_OK) {
         return osri_epmd_fail(err, text, bytes, "cannot make a ZeroMQ socket: %s",
+                              osr_err_text(err));
+    }
+    err = osri_zmq_intake_init(&server->intake, server->context, server->router, options->port,
+                               CONNECTION_BYTES_MAX);
+    if (err != OSR_OK) {
+        return osri_epmd_fail(err, text, bytes, "cannot watch a ZeroMQ socket: %s",
                               osr_err_text(err));
     }
     int queued = REPLIES_QUEUED_MAX;
@@ -328,21 +337,37 @@ static bool is_done(osri_epmd_server *server)
 
 static long wait_ms(const osri_epmd_server *server)
 {
+    if (osri_zmq_intake_is_busy(&server->intake)) {
+        return OSRI_ZMQ_INTAKE_LOOK_MS;
+    }
     return server->idle_exit_ms != 0 || server->local.unregistered > 0 ? SWEEP_MS : -1;
+}
+
+/* A message of endless parts is never given to us, so it shows only here. */
+static void end_greedy(osri_epmd_server *server)
+{
+    unsigned ended = osri_zmq_intake_turn(&server->intake, now_ms());
+
+    server->service.counters.limited += ended;
+    if (ended > 0) {
+        log_line(server, "a connection that has sent more than 1 MiB was ended");
+    }
 }
 
 void osri_epmd_server_run(osri_epmd_server *server)
 {
-    zmq_pollitem_t items[2] = {
+    zmq_pollitem_t items[3] = {
         {.socket = server->router, .events = ZMQ_POLLIN},
         {.fd = server->local.epoll_fd, .events = ZMQ_POLLIN},
+        {.socket = server->intake.monitor, .events = ZMQ_POLLIN},
     };
 
     while (!is_done(server)) {
-        if (zmq_poll(items, 2, wait_ms(server)) < 0 && errno != EINTR) {
+        if (zmq_poll(items, 3, wait_ms(server)) < 0 && errno != EINTR) {
             log_line(server, "waiting failed; stopping");
             return;
         }
+        end_greedy(server);
         for (int i = 0; i < REQUESTS_A_TURN && read_remote(server); i++) {
         }
         server->service.counters.uptime_s = (now_ms() - server->started_ms) / 1000;
@@ -362,6 +387,7 @@ void osri_epmd_server_free(osri_epmd_server **server)
         return;
     }
     osri_epmd_local_close(&(*server)->local);
+    osri_zmq_intake_fini(&(*server)->intake);
     osri_zmq_socket_close((*server)->router, 0);
     if ((*server)->domain_registered) {
         osri_zap_unregister(ZAP_DOMAIN);

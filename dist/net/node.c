@@ -51,6 +51,7 @@ typedef struct assembly {
     char endpoint[OSRI_ENDPOINT_BYTES];
     char public_endpoint[OSRI_ENDPOINT_BYTES]; /* what others are told */
     char mapper_host[OSRI_HOST_BYTES];         /* lent to epmd.listen */
+    char *secret_path;                         /* lent to epmd */
     char **labels;
     uint32_t label_count;
 } assembly;
@@ -126,6 +127,7 @@ static void forget(void *context)
         osri_heap_strfree(all->labels[i]);
     }
     osri_heap_free(all->labels, all->label_count * sizeof(*all->labels));
+    osri_heap_strfree(all->secret_path);
     osri_identity_wipe(&all->identity);
     osri_admission_fini(&all->admission);
     osri_heap_free(all, sizeof(*all));
@@ -380,7 +382,8 @@ static osr_err start_threads(assembly *all, const osr_dist_options *options, cha
     const osri_resolvers_options resolvers = {.env = all->env,
                                               .log = osri_node_log(all->node),
                                               .epmd = options->no_mapper ? NULL : &all->epmd,
-                                              .contacts = all->contacts};
+                                              .contacts = all->contacts,
+                                              .revives = options->authority == NULL};
     osr_err err = osri_resolvers_new(&resolvers, all->lease, &all->resolvers);
 
     if (err == OSR_OK) {
@@ -477,13 +480,19 @@ osr_err osr_dist_start(osr_node *node, const osr_dist_options *options, char *re
                                     .deadline_ms = LOOKUP_MS};
     osri_admission_init(&all->admission);
     atomic_init(&all->stopping, false);
-    all->epmd.secret_path = options->secret;
+    if (options->secret != NULL) {
+        all->secret_path = osri_heap_strdup(options->secret);
+        if (all->secret_path == NULL) {
+            undo(all);
+            return fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
+        }
+    }
+    all->epmd.secret_path = all->secret_path;
     err = assemble(all, options, ret_text, text_bytes);
     if (err != OSR_OK) {
         undo(all);
         return err;
     }
-    all->epmd.secret_path = NULL; /* lent for the call only */
     (void)fail(OSR_OK, ret_text, text_bytes, "%s", "");
     return OSR_OK;
 }

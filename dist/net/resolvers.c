@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dist/net/revive.h"
 #include "lib/core/heap.h"
 #include "lib/core/list.h"
 #include "lib/core/mutex.h"
@@ -42,6 +43,7 @@ struct osri_resolvers {
     osri_resolvers_options options;
     osri_epmd_lease *lease;     /* owner: thread 0 */
     osri_epmd_lease_state told; /* what was last said of it; owner: thread 0 */
+    osri_revive revive;         /* owner: thread 0 */
     osri_mutex mutex;           /* OSRI_RANK_LEAF */
     osri_list queue;            /* guarded_by: mutex */
     int wanted;                 /* eventfd */
@@ -142,11 +144,32 @@ static void tell_lease(osri_resolvers *resolvers)
                        "net: another node has registered under this name at the port mapper; new "
                        "connections reach that one: stop one of them");
     } else {
+        bool stopped = osri_epmd_lease_was_stopped(resolvers->lease);
         osri_log_write(resolvers->options.log, OSR_LOG_WARNING,
-                       "net: the port mapper is gone; connections stay, new ones wait until one "
-                       "runs: osier-epmd --daemon");
+                       "net: the port mapper %s; connections stay, %s",
+                       stopped ? "was stopped" : "is gone",
+                       !stopped && resolvers->options.revives
+                           ? "and it is started again"
+                           : "new ones wait until one runs: osier-epmd --daemon");
     }
     resolvers->told = state;
+}
+
+/* Starts a mapper that died again; blocks for some seconds at most. */
+static void revive(osri_resolvers *resolvers, uint64_t now)
+{
+    const osr_env *env = resolvers->options.env;
+    bool is_dead = osri_epmd_lease_state_get(resolvers->lease) == OSRI_LEASE_LOST &&
+                   !osri_epmd_lease_was_stopped(resolvers->lease);
+    char text[OSRI_EPMD_TEXT_BYTES] = "";
+    uint32_t random;
+
+    env->random(env->context, &random, sizeof(random));
+    if (osri_revive_turn(&resolvers->revive, resolvers->options.revives && is_dead, now, random) &&
+        osri_epmd_ensure(resolvers->options.epmd, text, sizeof(text)) != OSR_OK) {
+        osri_log_write(resolvers->options.log, OSR_LOG_WARNING,
+                       "net: the port mapper does not start again: %s", text);
+    }
 }
 
 /* How long to wait. */
@@ -154,9 +177,12 @@ static int turn_lease(osri_resolvers *resolvers)
 {
     uint64_t now = now_ms(resolvers);
     uint64_t due = osri_epmd_lease_turn(resolvers->lease, now);
+    uint64_t revive_due;
 
     tell_lease(resolvers);
-
+    revive(resolvers, now);
+    revive_due = osri_revive_due(&resolvers->revive);
+    due = revive_due < due ? revive_due : due;
     if (due == UINT64_MAX) {
         return -1;
     }

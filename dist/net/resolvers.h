@@ -18,6 +18,7 @@ typedef struct osri_resolvers_options {
     const osri_log *log;
     const osri_epmd_options *epmd; /* NULL: there is no mapper; only contacts are found */
     osri_contacts *contacts;
+    bool revives; /* a mapper of this machine that dies is started again */
 } osri_resolvers_options;
 
 /* lease: theirs from now on, freed by osri_resolvers_free(); NULL: there is none. Errors:

@@ -24,7 +24,7 @@
  * or replaces one by F2. A descriptor is touched only through a duplicate whose inode is the one
  * noted, so one that was reused is never hit. */
 
-static bool is_tcp_of_port(int fd, uint16_t port)
+bool osri_zmq_is_tcp_of_port(int fd, uint16_t port)
 {
     struct sockaddr_storage address;
     socklen_t bytes = sizeof address;
@@ -84,7 +84,7 @@ static void note_begin(osri_zmq_transport *t, int fd)
 {
     struct stat status;
     stop_waiting(t, (size_t)fd);
-    if (!is_tcp_of_port(fd, t->port) || fstat(fd, &status) != 0) {
+    if (!osri_zmq_is_tcp_of_port(fd, t->port) || fstat(fd, &status) != 0) {
         return; /* over already */
     }
     if ((size_t)fd >= t->accept_capacity && !grow(t, (size_t)fd)) {

@@ -21,7 +21,7 @@
 #define SHORT_BYTES_MAX 255
 
 /* What the kernel has received for a connection; 0: it does not say. */
-static uint64_t received_bytes(int fd)
+uint64_t osri_zmq_received_bytes(int fd)
 {
     struct tcp_info info;
     socklen_t bytes = sizeof info;
@@ -41,7 +41,7 @@ void osri_zmq_backlog_took(osri_zmq_conn *conn, size_t frame_bytes)
 
 bool osri_zmq_backlog_is_over(int fd, uint64_t taken_bytes)
 {
-    uint64_t received = received_bytes(fd);
+    uint64_t received = osri_zmq_received_bytes(fd);
     return received > taken_bytes && received - taken_bytes > BEHIND_BYTES_MAX;
 }
 

@@ -157,9 +157,11 @@ bool osri_zmq_accepts_claim(osri_zmq_transport *transport, osri_zmq_conn *conn);
 void osri_zmq_accepts_sweep(osri_zmq_transport *transport, uint64_t now_ms);
 void osri_zmq_accepts_reject(osri_zmq_transport *transport, int fd);
 void osri_zmq_accepted_end(osri_zmq_transport *transport, osri_zmq_conn *conn, const char *text);
+bool osri_zmq_is_tcp_of_port(int fd, uint16_t port);
 bool osri_zmq_kick(int fd, uint64_t inode); /* false: that TCP connection is over already */
 
 /* backlog.c */
+uint64_t osri_zmq_received_bytes(int fd); /* so far; 0: the kernel does not say */
 #define OSRI_ZMQ_ENDLESS_TEXT "peer sends a message without end"
 void osri_zmq_backlog_took(osri_zmq_conn *conn, size_t frame_bytes);
 bool osri_zmq_backlog_is_over(int fd, uint64_t taken_bytes);

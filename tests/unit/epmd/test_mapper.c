@@ -13,6 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <zmq.h>
+
+#include "dist/zmq/context.h"
+#include "dist/zmq/socket.h"
 #include "epmd/call.h"
 #include "epmd/path.h"
 #include "mapper_world.h"
@@ -374,6 +378,52 @@ START_TEST(garbage_on_the_port_hurts_nobody)
 }
 END_TEST
 
+/* A member that sends a message without end is cut off before it has an end, and others are
+ * answered. */
+START_TEST(endless_message_ends_its_connection)
+{
+    static const uint8_t part[4096];
+    osri_identity member = world_member("b@h2");
+    osri_epmd_record record;
+    void *context, *socket, *monitor;
+    uint16_t event;
+    uint32_t value;
+    pid_t mapper = world_start();
+    const osri_zmq_socket_options options = {.key_public = member.certificate.key,
+                                             .key_secret = member.key_secret,
+                                             .server_key = member.mapper_public,
+                                             .frame_bytes_max = 8192};
+    char endpoint[64];
+
+    (void)snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", (unsigned)world_port);
+    ck_assert_int_eq(osri_zmq_context_ref(&context), OSR_OK);
+    ck_assert_int_eq(osri_zmq_socket_new(context, ZMQ_DEALER, &options, &socket), OSR_OK);
+    ck_assert_int_eq(osri_zmq_monitor_new(context, socket, ZMQ_EVENT_DISCONNECTED, &monitor),
+                     OSR_OK);
+    ck_assert_int_eq(zmq_connect(socket, endpoint), 0);
+    for (int i = 0; i < 16384; i++) { /* 64 MiB; it leaves only once it is whole */
+        int sent = -1;
+        for (int attempt = 0; attempt < 1000 && sent < 0; attempt++) {
+            sent =
+                zmq_send(socket, part, sizeof(part), ZMQ_DONTWAIT | (i < 16383 ? ZMQ_SNDMORE : 0));
+            if (sent < 0) {
+                poll(NULL, 0, 10);
+            }
+        }
+        ck_assert_int_gt(sent, 0);
+    }
+    zmq_pollitem_t item = {.socket = monitor, .events = ZMQ_POLLIN};
+    ck_assert_int_eq(zmq_poll(&item, 1, 30000), 1);
+    ck_assert(osri_zmq_monitor_read(monitor, &event, &value));
+    ck_assert_int_eq(event, ZMQ_EVENT_DISCONNECTED);
+    osri_zmq_monitor_free(socket, monitor);
+    osri_zmq_socket_close(socket, 0);
+    osri_zmq_context_unref();
+    ck_assert_int_eq(lookup(world_options.identity, "x@0.0.0.0", &record), OSR_ENOTFOUND);
+    expect_stopped(world_stop(mapper, SIGTERM));
+}
+END_TEST
+
 /* A secret that others can read: no mapper, exit status 78, and the line that says what to do. */
 START_TEST(readable_secret_keeps_it_from_starting)
 {
@@ -613,6 +663,7 @@ int main(void)
     tcase_add_test(cases, missing_mapper_is_told_at_once);
     tcase_add_test(cases, hostile_input_hurts_nobody);
     tcase_add_test(cases, garbage_on_the_port_hurts_nobody);
+    tcase_add_test(cases, endless_message_ends_its_connection);
     tcase_add_test(cases, readable_secret_keeps_it_from_starting);
     tcase_add_test(cases, open_runtime_directory_is_refused);
     tcase_add_test(cases, port_in_use_is_told);
