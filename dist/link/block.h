@@ -3,6 +3,7 @@
 #ifndef OSR_DIST_LINK_BLOCK_H
 #define OSR_DIST_LINK_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ typedef struct osri_link_block {
     size_t used;
     uint64_t number;  /* of a batch, in the order of sending */
     uint32_t records; /* that are gone when this one is */
+    bool fragment;    /* a frame with a piece of a record */
     uint8_t bytes[];
 } osri_link_block;
 

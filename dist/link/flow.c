@@ -62,6 +62,7 @@ static void emit_block(osri_link *link, osri_link_block *block, uint64_t now_ns,
         header.flags |= OSRI_WIRE_ACK_NOW;
     }
     link->counters.records_sent += block->records;
+    link->counters.fragments_sent += block->fragment ? 1 : 0;
     emit(link, block->bytes, block->used, header, now_ns, actions);
     osri_link_block_push(&actions->blocks, block);
 }
@@ -158,6 +159,7 @@ static osr_err take_part(osri_link *link, const osri_wire_part *part, const char
         deliver(link, part->bytes, part->bytes_count, actions);
         return OSR_OK;
     }
+    link->counters.fragments_received++;
     err = osri_inbox_take(&link->inbox, part, &record, ret_text);
     if (err == OSR_OK && record != NULL) {
         osri_link_block_push(&actions->blocks, record);

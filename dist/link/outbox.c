@@ -344,6 +344,7 @@ static osri_link_block *take_fragment(osri_outbox *outbox, osri_stream *stream)
     memcpy(frame->bytes + frame->used, stream->record->bytes + stream->cut, length);
     frame->used += length;
     frame->records = part.last ? 1 : 0;
+    frame->fragment = true;
     count_fragment(outbox, stream, &part);
     return frame;
 }

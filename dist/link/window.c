@@ -10,6 +10,7 @@
 #define LIMIT_MIN UINT64_C(65536)
 #define REBASE_SAMPLES 16 /* so many slow ones at the least limit: the way itself has changed */
 #define UNASKED_MAX UINT64_C(262144)
+#define ASK_EVERY_NS UINT64_C(1000000000) /* a link with little to do is measured too */
 
 void osri_window_init(osri_window *window, uint64_t limit, uint64_t limit_max)
 {
@@ -26,10 +27,15 @@ size_t osri_window_room(const osri_window *window)
 bool osri_window_sent(osri_window *window, size_t bytes, uint64_t now_ns)
 {
     window->sent += bytes;
-    if (window->sent - window->asked < window->limit / 4) {
+    if (window->asked_ns == 0) {
+        window->asked_ns = now_ns; /* the session has just begun */
+    }
+    if (window->sent - window->asked < window->limit / 4 &&
+        now_ns - window->asked_ns < ASK_EVERY_NS) {
         return false;
     }
     window->asked = window->sent;
+    window->asked_ns = now_ns;
     if (window->sample_mark == 0) {
         window->sample_mark = window->sent;
         window->sample_ns = now_ns;
@@ -51,6 +57,7 @@ static void adjust_limit(osri_window *window, uint64_t took_ns)
 {
     uint64_t delay_ns;
 
+    window->round_trip_ns = took_ns;
     if (took_ns < window->fastest_ns) {
         window->fastest_ns = took_ns;
     }

@@ -283,11 +283,15 @@ void osri_lane_up(osri_lane *lane, uint64_t node)
 {
     atomic_store_explicit(&lane->node, node, memory_order_relaxed);
     atomic_store_explicit(&lane->connected, true, memory_order_relaxed);
+    for (int i = 0; i < OSRI_LANE_SESSION_VALUES; i++) {
+        osri_lane_set(lane, (osri_lane_value)i, 0);
+    }
 }
 
 void osri_lane_down(osri_lanes *lanes, osri_lane *lane)
 {
     atomic_store_explicit(&lane->connected, false, memory_order_relaxed);
+    osri_lane_set(lane, OSRI_LANE_IN_FLIGHT, 0);
     osri_lane_linked(lanes, lane, 0);
 }
 
@@ -350,6 +354,58 @@ uint64_t osri_lanes_refused(osri_lanes *lanes)
     }
     osri_mutex_unlock(&lanes->mutex);
     return sum;
+}
+
+static uint64_t value_of(const osri_lane *lane, osri_lane_value value)
+{
+    return atomic_load_explicit(&lane->values[value], memory_order_relaxed);
+}
+
+static osr_link_status status_of(const osri_lane *lane)
+{
+    osr_link_status status = {
+        .name = lane->name,
+        .node = atomic_load_explicit(&lane->node, memory_order_relaxed),
+        .connected = atomic_load_explicit(&lane->connected, memory_order_relaxed),
+        .bytes_sent = value_of(lane, OSRI_LANE_BYTES_SENT),
+        .bytes_received = value_of(lane, OSRI_LANE_BYTES_RECEIVED),
+        .frames_sent = value_of(lane, OSRI_LANE_FRAMES_SENT),
+        .frames_received = value_of(lane, OSRI_LANE_FRAMES_RECEIVED),
+        .messages_sent = value_of(lane, OSRI_LANE_MESSAGES_SENT),
+        .messages_received = value_of(lane, OSRI_LANE_MESSAGES_RECEIVED),
+        .signals_sent = value_of(lane, OSRI_LANE_SIGNALS_SENT),
+        .signals_received = value_of(lane, OSRI_LANE_SIGNALS_RECEIVED),
+        .fragments_sent = value_of(lane, OSRI_LANE_FRAGMENTS_SENT),
+        .fragments_received = value_of(lane, OSRI_LANE_FRAGMENTS_RECEIVED),
+        .round_trip_ns = value_of(lane, OSRI_LANE_ROUND_TRIP_NS),
+        .queued_bytes = osri_lane_queued(lane),
+        .unacknowledged_bytes = value_of(lane, OSRI_LANE_IN_FLIGHT),
+        .window_bytes = value_of(lane, OSRI_LANE_WINDOW),
+        .senders_waiting = atomic_load_explicit(&lane->waiting, memory_order_relaxed),
+        .dropped_full = atomic_load_explicit(&lane->refused, memory_order_relaxed),
+        .dropped_lost = value_of(lane, OSRI_LANE_LOST),
+        .dropped_too_large = value_of(lane, OSRI_LANE_TOO_LARGE),
+        .dropped_type = value_of(lane, OSRI_LANE_UNTYPED),
+    };
+
+    return status;
+}
+
+size_t osri_lanes_status(osri_lanes *lanes, osr_link_status *ret_links, size_t max)
+{
+    size_t count = 0;
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    osri_mutex_lock(&lanes->mutex);
+    while (osri_map_next(&lanes->by_name, &cursor, &at)) {
+        if (count < max) {
+            ret_links[count] = status_of(at.value);
+        }
+        count++;
+    }
+    osri_mutex_unlock(&lanes->mutex);
+    return count;
 }
 
 void osri_lanes_end_all(osri_lanes *lanes)

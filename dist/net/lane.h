@@ -25,6 +25,28 @@
 #define OSRI_LANE_APART 64                        /* a cache line: the heap aligns to less */
 #define OSRI_LANES_CACHED 256                     /* a power of two */
 
+/* What the owner has counted of the way, and others read. */
+typedef enum osri_lane_value {
+    OSRI_LANE_BYTES_SENT, /* this and the next ones: of the session */
+    OSRI_LANE_BYTES_RECEIVED,
+    OSRI_LANE_FRAMES_SENT,
+    OSRI_LANE_FRAMES_RECEIVED,
+    OSRI_LANE_MESSAGES_SENT,
+    OSRI_LANE_MESSAGES_RECEIVED,
+    OSRI_LANE_SIGNALS_SENT,
+    OSRI_LANE_SIGNALS_RECEIVED,
+    OSRI_LANE_FRAGMENTS_SENT,
+    OSRI_LANE_FRAGMENTS_RECEIVED,
+    OSRI_LANE_ROUND_TRIP_NS,
+    OSRI_LANE_IN_FLIGHT,
+    OSRI_LANE_WINDOW,
+    OSRI_LANE_SESSION_VALUES,
+    OSRI_LANE_LOST = OSRI_LANE_SESSION_VALUES, /* this and the next ones: of all sessions */
+    OSRI_LANE_TOO_LARGE,
+    OSRI_LANE_UNTYPED,
+    OSRI_LANE_VALUES,
+} osri_lane_value;
+
 typedef struct osri_lane {
     /* writers: any thread */
     _Atomic(uint64_t) given;   /* bytes of messages given and not yet routed */
@@ -37,6 +59,7 @@ typedef struct osri_lane {
     _Atomic(uint64_t) linked; /* bytes in the queue of the link */
     _Atomic(uint64_t) node;   /* its incarnation that was connected last; 0: none */
     atomic_bool connected;
+    _Atomic(uint64_t) values[OSRI_LANE_VALUES];
 
     /* owner */
     osri_list_link in_touched; /* osri_lanes.touched */
@@ -97,6 +120,26 @@ void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes);
 
 /* Lets those go on for whom there is room, on all lanes on which something has changed. Owner. */
 void osri_lanes_settle(osri_lanes *lanes);
+
+/* Owner; NULL is no lane: nothing is noted. */
+static inline void osri_lane_set(osri_lane *lane, osri_lane_value value, uint64_t to)
+{
+    if (lane != NULL) {
+        atomic_store_explicit(&lane->values[value], to, memory_order_relaxed);
+    }
+}
+
+static inline void osri_lane_add(osri_lane *lane, osri_lane_value value, uint64_t more)
+{
+    if (lane != NULL) {
+        osri_lane_set(lane, value,
+                      atomic_load_explicit(&lane->values[value], memory_order_relaxed) + more);
+    }
+}
+
+/* All lanes as they are now, in the order of their making, in at most max places; returns how many
+ * there are. Threads: any. */
+size_t osri_lanes_status(osri_lanes *lanes, osr_link_status *ret_links, size_t max);
 
 /* A session, or an attempt, has ended: what is in line is refused. Owner. */
 void osri_lane_end(osri_lane *lane);

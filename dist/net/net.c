@@ -125,6 +125,11 @@ static bool try_send(void *context, const osri_route *route, osri_envelope **sig
     return true;
 }
 
+static size_t links(void *context, osr_link_status *ret_links, size_t max)
+{
+    return osri_lanes_status(&((osri_net *)context)->lanes, ret_links, max);
+}
+
 static void send_admitted(void *context, const osri_route *route, osri_envelope **signal,
                           osri_sender *sender)
 {
@@ -552,6 +557,7 @@ static const osri_remote_ops remote_ops = {
     .peers = peers,
     .want = want_node,
     .drain = drain,
+    .links = links,
     .close = close_net,
 };
 

@@ -158,6 +158,11 @@ static bool is_users_message(const osri_envelope *signal)
            (signal->kind == OSRI_SIGNAL_REPLY && (signal->ref & OSRI_ALIAS_BIT) != 0);
 }
 
+static bool is_message(unsigned kind)
+{
+    return kind == OSRI_SIGNAL_MESSAGE || kind == OSRI_SIGNAL_REPLY;
+}
+
 static osr_err send_signal(osri_session *session, const osri_command *command)
 {
     osri_net *net = session->net;
@@ -178,6 +183,8 @@ static osr_err send_signal(osri_session *session, const osri_command *command)
     if (err != OSR_OK) {
         return err;
     }
+    osri_lane_add(session->lane,
+                  is_message(signal->kind) ? OSRI_LANE_MESSAGES_SENT : OSRI_LANE_SIGNALS_SENT, 1);
     if (introduce_types(session, signal)) {
         osri_record_each_pid(net->scratch.at, net->scratch.size, introduce_node, session);
     }
@@ -197,6 +204,7 @@ static void refuse_size(osri_session *session, osri_command *command)
     bool replies = signal->kind == OSRI_SIGNAL_REPLY;
 
     session->net->counters.dropped++;
+    osri_lane_add(session->lane, OSRI_LANE_TOO_LARGE, 1);
     osri_net_say(session->net, &session->gate, OSR_LOG_ERROR,
                  "net: %s: a message of type %s is too large or too deep for another node (at most "
                  "%u MiB, 65,536 values); dropped",
@@ -370,6 +378,7 @@ static void drop_untyped(osri_session *session, const osri_record *record)
     osr_pid from = osri_record_pid(session->peer.node, record->from);
 
     session->net->counters.untyped++;
+    osri_lane_add(session->lane, OSRI_LANE_UNTYPED, 1);
     if (record->kind == OSRI_SIGNAL_MESSAGE && record->ref != 0) {
         answer(session, from, record->ref, OSRI_SIGNAL_DOWN, &osr_reason_osr_type, &reason);
     }
@@ -529,6 +538,9 @@ static void open_and_deliver(osri_session *session, const osri_record *record)
     }
     err = osri_record_open(record, net->types, session->peer.node, osri_net_now(net), &signal);
     if (err == OSR_OK) {
+        osri_lane_add(
+            session->lane,
+            is_message(record->kind) ? OSRI_LANE_MESSAGES_RECEIVED : OSRI_LANE_SIGNALS_RECEIVED, 1);
         deliver(session, record, signal);
     } else if ((err == OSR_EPROTO && heard == OSRI_HEARD_CHANGED) ||
                (err == OSR_EINVAL && record->kind == OSRI_SIGNAL_MESSAGE)) {

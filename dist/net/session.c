@@ -345,6 +345,7 @@ static void go_down(osri_session *session, const osri_link_action *action)
         net->up_count--;
         osri_directory_down(&net->directory, session->peer.node);
         if (session->lane != NULL) {
+            osri_lane_add(session->lane, OSRI_LANE_LOST, action->lost_records);
             osri_lane_down(&net->lanes, session->lane);
         }
     } else if (!session->dialed) {
@@ -417,6 +418,25 @@ static bool execute(osri_session *session, const osri_link_actions *actions)
     return lost;
 }
 
+/* What others see of the link. */
+static void tell_lane(osri_session *session)
+{
+    osri_lane *lane = session->lane;
+    osri_link_counters counters;
+
+    osri_link_count(session->link, &counters);
+    osri_lane_set(lane, OSRI_LANE_BYTES_SENT, counters.bytes_sent);
+    osri_lane_set(lane, OSRI_LANE_BYTES_RECEIVED, counters.bytes_received);
+    osri_lane_set(lane, OSRI_LANE_FRAMES_SENT, counters.frames_sent);
+    osri_lane_set(lane, OSRI_LANE_FRAMES_RECEIVED, counters.frames_received);
+    osri_lane_set(lane, OSRI_LANE_FRAGMENTS_SENT, counters.fragments_sent);
+    osri_lane_set(lane, OSRI_LANE_FRAGMENTS_RECEIVED, counters.fragments_received);
+    osri_lane_set(lane, OSRI_LANE_ROUND_TRIP_NS, counters.round_trip_ns);
+    osri_lane_set(lane, OSRI_LANE_IN_FLIGHT, osri_link_in_flight_bytes(session->link));
+    osri_lane_set(lane, OSRI_LANE_WINDOW, counters.window_bytes);
+    osri_lane_linked(&session->net->lanes, lane, osri_link_queued_bytes(session->link));
+}
+
 static void end_conn(osri_session *session, const char *text)
 {
     osri_link_event closed = {.kind = OSRI_LINK_CLOSED, .text = text};
@@ -451,7 +471,7 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
         return err;
     }
     if (session->lane != NULL && event->kind != OSRI_LINK_SEND) { /* a FLUSH follows */
-        osri_lane_linked(&net->lanes, session->lane, osri_link_queued_bytes(session->link));
+        tell_lane(session);
     }
     osri_net_due(net, osri_link_next_due(session->link));
     if (session->up && !was_up) {

@@ -159,6 +159,48 @@ osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden)
     return err;
 }
 
+/* As many as there are; some may come in between. */
+static osr_err copy_links(const osr_node *node, osr_link_status **ret_links, size_t *ret_count,
+                          size_t *ret_room)
+{
+    size_t room = 0;
+    size_t count = node->remote->links(node->remote_context, NULL, 0);
+    osr_link_status *links = NULL;
+    while (count > room) {
+        osri_heap_free(links, room * sizeof(*links));
+        room = count;
+        links = osri_heap_alloc(room * sizeof(*links));
+        if (links == NULL) {
+            return OSR_ENOMEM;
+        }
+        count = node->remote->links(node->remote_context, links, room);
+    }
+    *ret_links = links;
+    *ret_count = count;
+    *ret_room = room;
+    return OSR_OK;
+}
+
+osr_err osr_node_links(const osr_node *node,
+                       void (*visit)(void *context, const osr_link_status *link), void *context)
+{
+    osr_link_status *links;
+    size_t count;
+    size_t room;
+    if (node->remote == NULL) {
+        return OSR_OK;
+    }
+    osr_err err = copy_links(node, &links, &count, &room);
+    if (err != OSR_OK) {
+        return err;
+    }
+    for (size_t i = 0; i < count; i++) {
+        visit(context, &links[i]);
+    }
+    osri_heap_free(links, room * sizeof(*links));
+    return OSR_OK;
+}
+
 void osri_node_unsubscribe(osr_node *node, osr_pid pid)
 {
     osri_mutex_lock(&node->registry_mutex);

@@ -27,7 +27,8 @@ static const command commands[] = {
     {"demo", "a cluster of four nodes on this machine, and the word count on it",
      osri_command_demo},
 #endif
-    {"nodes", "the nodes of this machine, and whether they answer", osri_osier_nodes},
+    {"nodes", "the nodes of this machine, and whether they answer; the links of one",
+     osri_osier_nodes},
     {"shell", "a shell in a node: processes, state, calls", osri_osier_shell},
     {"exec", "one command of that shell, for scripts", osri_osier_exec},
     {"keys", "the cluster's secret, the authority, certificates", osri_command_keys},

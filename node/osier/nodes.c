@@ -10,6 +10,8 @@
 #include "node/osier/ask.h"
 #include "node/osier/commands.h"
 #include "node/osier/members_lines.h"
+#include "node/osier/show.h"
+#include "node/osier/target.h"
 
 /* osier nodes: what the mapper of this machine knows, and who of them answers; then the members of
  * the cluster that only those who answered know. They are asked a batch at a time, all of it at
@@ -20,13 +22,16 @@
 #define BATCH 32
 #define ANSWER_MS 3000
 #define STOP_MS 1000
+#define LINKS_MS 20000
 #define LABELS_BYTES 200
 
 static const char usage[] =
-    "usage: osier nodes [FLAG]...\n"
+    "usage: osier nodes [FLAG]... [NODE]\n"
     "Lists the nodes of this machine: name, endpoint, OS process, labels, and whether each answers "
     "and\n"
     "is draining; then the other members of the cluster that these know.\n"
+    "With a NODE (NAME or NAME@HOST): its links to others, and what passed, waits and was "
+    "dropped.\n"
     "  --check              exit with 0 only if there are nodes and all "
     "answer\n" OSRI_ARGUMENTS_HELP;
 
@@ -207,6 +212,38 @@ static int list(const osri_arguments *arguments)
     return fflush(stdout) == 0 ? status : OSR_STATUS_FAILED;
 }
 
+/* Of one node, which it tells itself. */
+static int links_of(const osri_arguments *arguments)
+{
+    char target[OSRI_NAME_BYTES];
+    char text[TEXT_BYTES];
+    osr_node *node = NULL;
+    if (!osri_target_name(arguments->rest[0], target)) {
+        (void)snprintf(text, sizeof(text), "\"%.128s\" is no name of a node", arguments->rest[0]);
+        return osri_arguments_refuse("nodes", text, usage);
+    }
+    if (arguments->check) {
+        return osri_arguments_refuse("nodes", "--check is for all nodes; leave NODE out", usage);
+    }
+    int status = osri_target_check(arguments, "nodes", target);
+    if (status == OSR_STATUS_OK) {
+        status = osri_arguments_client(arguments, "nodes", &node);
+    }
+    if (status != OSR_STATUS_OK) {
+        return status;
+    }
+    osri_ask *ask = NULL;
+    osri_ask_result result = {.err = osri_ask_start(node, target, "links", LINKS_MS, -1, &ask)};
+    if (result.err == OSR_OK) {
+        osri_ask_wait(ask, &result);
+    }
+    status = osri_show(&result, "osier nodes", target, LINKS_MS);
+    osri_ask_free(&ask);
+    osr_node_stop(node, STOP_MS);
+    osr_node_free(&node);
+    return status;
+}
+
 int osri_osier_nodes(int argc, char **argv)
 {
     osri_arguments arguments;
@@ -218,8 +255,11 @@ int osri_osier_nodes(int argc, char **argv)
         (void)fputs(usage, stdout);
         return OSR_STATUS_OK;
     }
-    if (arguments.rest_count > 0) {
-        return osri_arguments_refuse("nodes", "it takes no names", usage);
+    if (arguments.rest_count > 1) {
+        return osri_arguments_refuse("nodes", "it takes one node at most", usage);
+    }
+    if (arguments.rest_count == 1) {
+        return links_of(&arguments);
     }
     return arguments.contact.port != 0 ? ask_contact(&arguments) : list(&arguments);
 }

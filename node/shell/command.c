@@ -35,6 +35,8 @@ static const osri_command commands[] = {
      1, true, osri_command_drain},
     {"nodes", "nodes", "this node, those it is connected to, and other members of the cluster", 0,
      0, false, osri_command_nodes},
+    {"links", "links", "what passed, waits and was dropped on the way to other nodes", 0, 0, false,
+     osri_command_links},
     {"version", "version", "what runs here", 0, 0, false, osri_command_version},
     {"help", "help [COMMAND]", "this list, or one command", 0, 1, false, help},
 };

@@ -60,6 +60,7 @@ bool osri_command_process(osri_command_context *context, const char *word, osr_p
 void osri_command_ps(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_info(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_nodes(osri_command_context *context, char *const *arguments, unsigned count);
+void osri_command_links(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_version(osri_command_context *context, char *const *arguments, unsigned count);
 
 /* ---- gather.c ---- */

@@ -107,6 +107,46 @@ void osri_format_processes(osri_text *text, const osr_snapshot *processes, size_
     }
 }
 
+/* ---- links ----------------------------------------------------------------------------- */
+
+static void add_traffic(osri_text *text, const char *way, const uint64_t counts[5])
+{
+    osri_text_add(text,
+                  "  %-8s %" PRIu64 " messages, %" PRIu64 " signals; %" PRIu64 " bytes in %" PRIu64
+                  " frames, %" PRIu64 " of them fragments\n",
+                  way, counts[0], counts[1], counts[2], counts[3], counts[4]);
+}
+
+void osri_format_link(osri_text *text, const osr_link_status *link)
+{
+    const uint64_t sent[] = {link->messages_sent, link->signals_sent, link->bytes_sent,
+                             link->frames_sent, link->fragments_sent};
+    const uint64_t received[] = {link->messages_received, link->signals_received,
+                                 link->bytes_received, link->frames_received,
+                                 link->fragments_received};
+    cell name;
+    set_text(name, link->name);
+    osri_text_add(text, "%s %s\n", name, link->connected ? "connected" : "not connected");
+    add_traffic(text, "sent", sent);
+    add_traffic(text, "received", received);
+    osri_text_add(text,
+                  "  waiting  %" PRIu64 " bytes here, %" PRIu64 " unacknowledged of %" PRIu64
+                  " at most; %" PRIu64 " senders\n",
+                  link->queued_bytes, link->unacknowledged_bytes, link->window_bytes,
+                  link->senders_waiting);
+    osri_text_add(text,
+                  "  dropped  %" PRIu64 " link full, %" PRIu64 " lost with a connection, %" PRIu64
+                  " too large, %" PRIu64 " of a type in conflict\n",
+                  link->dropped_full, link->dropped_lost, link->dropped_too_large,
+                  link->dropped_type);
+    if (link->round_trip_ns == 0) {
+        osri_text_add(text, "  round trip not measured yet\n");
+    } else {
+        osri_text_add(text, "  round trip %" PRIu64 ".%03" PRIu64 " ms\n",
+                      link->round_trip_ns / 1000000, link->round_trip_ns / 1000 % 1000);
+    }
+}
+
 /* ---- info ------------------------------------------------------------------------------ */
 
 static void add_line(osri_text *text, const char *what, const char *value)

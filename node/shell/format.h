@@ -5,6 +5,7 @@
 
 #include "osier/info.h"
 #include "node/shell/text.h"
+#include "osier/node.h"
 
 /* What the shell's commands print, from what has been collected. Pure: no clock, no node. */
 
@@ -22,6 +23,9 @@ void osri_format_info(osri_text *text, const osr_process_info *info);
 
 /* The same of one that did not answer, which is said. */
 void osri_format_silent(osri_text *text, const osr_snapshot *process, uint64_t now_ns);
+
+/* The way to another node, in six lines. */
+void osri_format_link(osri_text *text, const osr_link_status *link);
 
 /* A process of the tree, and the node it runs on: index into the names. */
 typedef struct osri_tree_process {

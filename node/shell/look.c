@@ -13,7 +13,7 @@
 #include "osier/main.h"
 #include "osier/nodes.h"
 
-/* Commands that look: ps, info, nodes, version. */
+/* Commands that look: ps, info, nodes, links, version. */
 
 #define INFO_MS 500
 
@@ -109,6 +109,22 @@ void osri_command_nodes(osri_command_context *context, char *const *arguments, u
         print_node(&context->out, &list->nodes.at[i], i == 0);
     }
     osr_free(context->self, (void *)(uintptr_t)list);
+}
+
+static void print_link(void *context, const osr_link_status *link)
+{
+    osri_format_link(context, link);
+}
+
+void osri_command_links(osri_command_context *context, char *const *arguments, unsigned count)
+{
+    (void)arguments;
+    (void)count;
+    if (osr_node_links(osr_self_node(context->self), print_link, &context->out) != OSR_OK) {
+        complain_no_memory(context);
+    } else if (osri_text_get(&context->out)[0] == '\0') {
+        osri_text_add(&context->out, "this node has not been connected to any other\n");
+    }
 }
 
 void osri_command_version(osri_command_context *context, char *const *arguments, unsigned count)

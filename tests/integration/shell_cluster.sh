@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# ps tree and nodes across two nodes, also when one of them does not answer.
+# ps tree, nodes and links across two nodes, also when one of them does not answer.
 # shellcheck source=tests/integration/shell_world.sh
 . "$(dirname "$0")/shell_world.sh"
 
@@ -18,6 +18,15 @@ ok "it is shown with its labels" says "^two@localhost OS process $two, labels gr
 run osier nodes
 ok "osier nodes shows both" [ "$(grep -c ' yes$' "$world/out")" = 2 ]
 ok "and labels" says 'green,blue'
+run osier nodes one
+ok "osier nodes NODE shows its links" says '^two@localhost connected$'
+ok "what passed" says '^  received [1-9][0-9]* messages, '
+ok "and what waits" says '^  waiting  0 bytes here, '
+run osier nodes one two
+ok "one node at a time" ends_with 64
+ok "and says so" complains 'it takes one node at most'
+run osier nodes stoer
+ok "a node that does not run is unavailable" ends_with 69
 run osier exec one ps tree
 ok "the tree has both nodes" ends_with 0
 ok "this one" says '^one@localhost$'

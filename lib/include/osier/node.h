@@ -116,5 +116,37 @@ typedef struct osr_node_counters {
 } osr_node_counters;
 OSR_API void osr_node_count(osr_node *node, osr_node_counters *ret_counters);
 
+/* The way to another node, as this one sees it. What passed is counted since the connection came
+ * up; what was dropped, since this node was started; what waits is now. Fields are appended. */
+typedef struct osr_link_status {
+    const char *name; /* of the other node */
+    uint64_t node;    /* its number in pids, when it was connected last; 0 = never */
+    bool connected;
+
+    uint64_t bytes_sent, bytes_received; /* of frames, before encryption */
+    uint64_t frames_sent, frames_received;
+    uint64_t messages_sent, messages_received; /* with requests and replies */
+    uint64_t signals_sent, signals_received;   /* links, monitors, exits and the like */
+    uint64_t fragments_sent, fragments_received;
+    uint64_t round_trip_ns; /* from a frame to its acknowledgement, measured last; 0 = not yet */
+
+    uint64_t queued_bytes;         /* wait here; above 1 MiB processes that send wait */
+    uint64_t unacknowledged_bytes; /* on their way */
+    uint64_t window_bytes;         /* so many may be */
+    uint64_t senders_waiting;      /* processes */
+
+    uint64_t dropped_full;      /* messages whose senders cannot wait, when too much waited */
+    uint64_t dropped_lost;      /* messages and signals that waited when a connection ended */
+    uint64_t dropped_too_large; /* messages that another node would not take */
+    uint64_t dropped_type;      /* messages from there, of a type that means something else here */
+} osr_link_status;
+
+/* Visits the nodes that something was sent to, or that have connected, in the order in which that
+ * began. *link, and what it points to, is lent for the call. None on a node without distribution.
+ * Threads: any; visit() is called on this one, before it returns. Not a suspension point.
+ * Errors: OSR_ENOMEM: nothing was visited. */
+OSR_API OSR_MUST_CHECK osr_err osr_node_links(
+    const osr_node *node, void (*visit)(void *context, const osr_link_status *link), void *context);
+
 OSR_END_DECLS
 #endif

@@ -109,6 +109,14 @@ static void lan_send(void *context, const osri_route *route, osri_envelope **sig
     }
 }
 
+static size_t lan_links(void *context, osr_link_status *ret_links, size_t max)
+{
+    (void)context;
+    (void)ret_links;
+    (void)max;
+    return 0;
+}
+
 static osr_err lan_connect(void *context, const char *node, bool asked)
 {
     (void)context;
@@ -198,6 +206,7 @@ static const osri_remote_ops ops = {
     .peers = lan_peers,
     .want = lan_want,
     .drain = lan_drain,
+    .links = lan_links,
     .close = lan_close,
 };
 

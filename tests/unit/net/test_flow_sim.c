@@ -441,6 +441,85 @@ START_TEST(who_cannot_wait_is_dropped_at_the_bound)
 }
 END_TEST
 
+static osr_link_status found;
+
+static void find_link(void *context, const osr_link_status *link)
+{
+    if (strcmp(link->name, context) == 0) {
+        found = *link;
+    }
+}
+
+static const osr_link_status *status(uint32_t host, const char *node)
+{
+    char name[32];
+
+    (void)snprintf(name, sizeof(name), "%s", node);
+    found = (osr_link_status){0};
+    ck_assert_int_eq(osr_node_links(world->nodes[host].node, find_link, name), OSR_OK);
+    return &found;
+}
+
+/* Both ends of a link can tell what passed, what waits and what was dropped, and how long the way
+ * is. */
+START_TEST(link_counts_what_passes_and_waits)
+{
+    const osr_link_status *there;
+    osr_link_status here;
+
+    connect_to(a, "b", "n1@sim");
+    here = *status(A, "n1@sim");
+    ck_assert(here.connected);
+    ck_assert_uint_eq(here.node, b.node);
+    ck_assert_uint_eq(here.messages_sent, 1);
+    ck_assert_uint_eq(here.messages_received, 1);
+    TELL(a, actor_send, .to = b, .first = 1, .count = 5);
+    TELL(a, actor_pour, .to = b, .first = 1, .count = 2, .bytes = PIECE);
+    TELL(a, actor_link, .to = b);
+    run_ms(1500);
+    TELL(a, actor_send, .to = b, .first = 6, .count = 1);
+    run_ms(100);
+    here = *status(A, "n1@sim");
+    ck_assert_uint_eq(here.messages_sent, 9);
+    ck_assert_uint_eq(here.signals_sent, 1);
+    ck_assert_uint_eq(here.fragments_sent, 2 * 4);
+    ck_assert_uint_gt(here.bytes_sent, 2 * PIECE);
+    ck_assert_uint_lt(here.bytes_sent, 2 * PIECE + 2000);
+    ck_assert_uint_gt(here.round_trip_ns, 100000);
+    ck_assert_uint_lt(here.round_trip_ns, 2000000);
+    ck_assert_uint_eq(here.queued_bytes, 0);
+    there = status(B, "n0@sim");
+    ck_assert_uint_eq(there->messages_received, 9);
+    ck_assert_uint_eq(there->signals_received, 1);
+    ck_assert_uint_eq(there->fragments_received, 2 * 4);
+    ck_assert_uint_eq(there->bytes_received, here.bytes_sent);
+    ck_assert_uint_eq(there->frames_received, here.frames_sent);
+    ck_assert_uint_eq(status(B, "nobody@sim")->frames_sent, 0);
+}
+END_TEST
+
+/* ... also while nothing gets through, and when the connection has ended. */
+START_TEST(link_counts_what_is_lost)
+{
+    const osr_link_status *here;
+
+    block_ab();
+    TELL(a, actor_pour, .to = b, .first = 1, .count = 40, .bytes = PIECE);
+    run_ms(100);
+    here = status(A, "n1@sim");
+    ck_assert_uint_eq(here->senders_waiting, 1);
+    ck_assert_uint_gt(here->queued_bytes, 800000);
+    ck_assert_uint_gt(here->unacknowledged_bytes, OSRI_LINK_WINDOW_BYTES_MIN / 2);
+    ck_assert_uint_le(here->unacknowledged_bytes, here->window_bytes);
+    osri_sim_reset(world->network, A, B);
+    run_ms(10);
+    here = status(A, "n1@sim");
+    ck_assert(!here->connected);
+    ck_assert_uint_ge(here->dropped_lost, 10);
+    ck_assert_uint_eq(here->unacknowledged_bytes, 0);
+}
+END_TEST
+
 /* Two nodes that flood each other through processes that only take what they get when they are not
  * waiting themselves: nobody waits for ever. */
 START_TEST(mutual_floods_end)
@@ -490,6 +569,8 @@ int main(void)
     tcase_add_test(tests, control_signals_never_wait);
     tcase_add_test(tests, call_times_out_in_line);
     tcase_add_test(tests, who_cannot_wait_is_dropped_at_the_bound);
+    tcase_add_test(tests, link_counts_what_passes_and_waits);
+    tcase_add_test(tests, link_counts_what_is_lost);
     tcase_add_test(tests, mutual_floods_end);
     tcase_add_test(tests, node_with_a_waiting_sender_stops);
     srunner_run_all(runner, CK_ENV);

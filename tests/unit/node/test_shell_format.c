@@ -226,6 +226,39 @@ START_TEST(long_texts_of_others_are_cut)
 }
 END_TEST
 
+/* A link is six lines; a name of another's making stays on one. */
+START_TEST(a_link_tells_what_passed_and_waits)
+{
+    osr_link_status link = {.name = "n1\nx",
+                            .connected = true,
+                            .bytes_sent = 3,
+                            .frames_sent = 4,
+                            .messages_sent = 1,
+                            .signals_sent = 2,
+                            .fragments_sent = 5,
+                            .messages_received = 11,
+                            .queued_bytes = 21,
+                            .unacknowledged_bytes = 22,
+                            .window_bytes = 23,
+                            .senders_waiting = 24,
+                            .dropped_full = 31,
+                            .dropped_lost = 32,
+                            .dropped_too_large = 33,
+                            .dropped_type = 34,
+                            .round_trip_ns = 1234567};
+    osri_format_link(&text, &link);
+    ck_assert_str_eq(
+        osri_text_get(&text),
+        "n1\\nx connected\n"
+        "  sent     1 messages, 2 signals; 3 bytes in 4 frames, 5 of them fragments\n"
+        "  received 11 messages, 0 signals; 0 bytes in 0 frames, 0 of them fragments\n"
+        "  waiting  21 bytes here, 22 unacknowledged of 23 at most; 24 senders\n"
+        "  dropped  31 link full, 32 lost with a connection, 33 too large, 34 of a type in "
+        "conflict\n"
+        "  round trip 1.234 ms\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shell_format");
@@ -241,6 +274,7 @@ int main(void)
     tcase_add_test(tests, a_long_chain_of_parents_is_walked);
     tcase_add_test(tests, rows_travel_whole);
     tcase_add_test(tests, long_texts_of_others_are_cut);
+    tcase_add_test(tests, a_link_tells_what_passed_and_waits);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
