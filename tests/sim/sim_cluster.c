@@ -16,7 +16,7 @@
 /* sim_cluster [SEEDS] [FIRST] [--trace] [--coverage] [--expect-broken PROMISE]: whole clusters on
  * virtual time, one a seed, shared among as many processes as there are cores. Each run is checked;
  * the first seed and every hundredth are run again by another process, elsewhere in memory, and
- * must be the same. SEEDS: $OSIER_SIM_SEEDS, or 100. --coverage: fails where something was not
+ * must be the same. SEEDS: $OSIER_SIM_SEEDS, or 200. --coverage: fails where something was not
  * reached. --expect-broken: succeeds once a run breaks that promise ("4:").
  * sim_cluster --one SEED prints the hash of one run. */
 
@@ -206,7 +206,7 @@ static int usage(void)
 int main(int argc, char **argv)
 {
     const char *seeds = getenv("OSIER_SIM_SEEDS");
-    order what = {.seeds = seeds == NULL ? 100 : strtoull(seeds, NULL, 10), .first = 1};
+    order what = {.seeds = seeds == NULL ? 200 : strtoull(seeds, NULL, 10), .first = 1};
     ssize_t length = readlink("/proc/self/exe", what.self, sizeof(what.self) - 1);
     uint64_t *numbers[] = {&what.seeds, &what.first};
     int count = 0;
