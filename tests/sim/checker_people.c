@@ -42,11 +42,12 @@ static bool is_node_gone(const check *c, osr_pid pid)
     return node == NULL || node->gone;
 }
 
+/* One that was never born ended before it did anything. */
 static bool has_ended(const check *c, osr_pid pid)
 {
     const person_state *person = find_person(c, pid);
 
-    return person == NULL || person->ended;
+    return person == NULL || !person->born || person->ended;
 }
 
 static bool is_gone(const check *c, osr_pid pid)
@@ -274,7 +275,7 @@ void checker_person_event(check *c, const event *e)
 {
     switch (e->kind) {
     case EVENT_BORN:
-        (void)person_of(c, e->who);
+        person_of(c, e->who)->born = true;
         if (e->x != 0) {
             link_of(c, e->who, e->other)->theirs++;
         }

@@ -53,7 +53,7 @@ typedef struct link_state {
 
 typedef struct person_state {
     osr_pid pid;
-    bool ended, synced;
+    bool born, ended, synced;
     bool up[JOURNAL_HOSTS_MAX];
     uint64_t session[JOURNAL_HOSTS_MAX]; /* the last one, also when it is down */
     uint64_t node[JOURNAL_HOSTS_MAX];
