@@ -15,15 +15,16 @@
 
 /* What a suspended process waits for. */
 typedef enum osri_wait {
-    OSRI_WAIT_NONE = 0, /* not suspended: runs */
-    OSRI_WAIT_MESSAGE,  /* a message that has not been looked at */
-    OSRI_WAIT_TYPES,    /* one of wanted_types */
-    OSRI_WAIT_REPLY,    /* the answer to request `awaited` */
-    OSRI_WAIT_REPLIES,  /* one to a request begun earlier */
-    OSRI_WAIT_TIME,     /* the deadline only */
-    OSRI_WAIT_BLOCKING, /* a helper thread: not ended by exit signals */
-    OSRI_WAIT_LINE,     /* until less waits for another node: `sending` */
-    OSRI_WAIT_TURN,     /* its next turn */
+    OSRI_WAIT_NONE = 0,  /* not suspended: runs */
+    OSRI_WAIT_MESSAGE,   /* a message that has not been looked at */
+    OSRI_WAIT_TYPES,     /* one of wanted_types */
+    OSRI_WAIT_REPLY,     /* the answer to request `awaited` */
+    OSRI_WAIT_REPLIES,   /* one to a request begun earlier */
+    OSRI_WAIT_TIME,      /* the deadline only */
+    OSRI_WAIT_BLOCKING,  /* a helper thread: not ended by exit signals */
+    OSRI_WAIT_LINE,      /* until less waits for another node: `sending` */
+    OSRI_WAIT_TURN,      /* its next turn */
+    OSRI_WAIT_SUSPENDED, /* until nobody suspends it: suspension.c */
 } osri_wait;
 
 /* A timer that wakes a process. Left running when a wait ends early: the next one may have use for

@@ -402,7 +402,8 @@ void osri_relations_trim(osr_self *process)
         osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
         osri_map_count(&relations->spawns) == 0 && osri_map_count(&relations->begun) == 0 &&
         osri_map_count(&relations->aliases) == 0 && relations->timers == NULL &&
-        relations->fd_watches == NULL && relations->building == NULL) {
+        relations->fd_watches == NULL && relations->building == NULL &&
+        relations->suspensions == NULL) {
         process->trims += 1;
         osri_relations_free(process);
     }
@@ -467,6 +468,7 @@ void osri_process_end(osr_self *process)
 
     osri_process_close(process);
     drop_mailbox(process);
+    osri_suspensions_end_all(process);
     osri_link_end_all(process);
     osri_monitor_end_all(process);
     osri_relations_free(process);

@@ -93,7 +93,8 @@ osr_err osr_snapshot_of(osr_node *node, osr_pid pid, osr_snapshot *ret_snapshot)
 
 const char *osr_run_state_name(uint32_t state)
 {
-    static const char *const names[] = {"idle", "waiting", "ready", "running", "exiting"};
+    static const char *const names[] = {"idle",    "waiting", "ready",
+                                        "running", "exiting", "suspended"};
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
 
@@ -167,9 +168,9 @@ static void fill_work(osr_self *process, osr_process_work *ret)
                         (process->relations == NULL ? 0 : sizeof(*process->relations));
 }
 
-static osr_blocked_on blocked_on(const osri_activation *activation)
+static osr_blocked_on blocked_on(osri_wait wait)
 {
-    switch (activation->wait) {
+    switch (wait) {
     case OSRI_WAIT_MESSAGE:
         return OSR_BLOCKED_MESSAGE;
     case OSRI_WAIT_TYPES:
@@ -198,7 +199,7 @@ static osr_str text_of(const char *text)
 static void fill_wait(const osr_self *process, osr_process_info *ret)
 {
     const osri_activation *activation = &process->stack->activation;
-    ret->blocked_on = (uint32_t)blocked_on(activation);
+    ret->blocked_on = (uint32_t)blocked_on(osri_suspension_wait(process));
     if (ret->blocked_on == OSR_BLOCKED_CALL) {
         const osri_route *asked = activation->asked;
         ret->waits_for = asked->pid;
@@ -222,6 +223,9 @@ static void fill_state(osr_self *process, uint64_t parked_ns, osr_process_info *
     if (parked_ns != 0) {
         ret->state = process->stack == NULL ? OSR_PROCESS_IDLE : OSR_PROCESS_WAITING;
         since_ns = parked_ns;
+    }
+    if (process->suspended) {
+        ret->state = OSR_PROCESS_SUSPENDED;
     }
     ret->for_ns = now_ns > since_ns ? now_ns - since_ns : 0;
     if (process->stack != NULL) {

@@ -361,6 +361,10 @@ static void signal_arrived(osr_self *process, osri_envelope *signal)
     case OSRI_SIGNAL_INFO:
         osri_info_answer(process, signal);
         break;
+    case OSRI_SIGNAL_SUSPEND:
+    case OSRI_SIGNAL_RESUME:
+        osri_suspension_signal(process, signal);
+        break;
     case OSRI_SIGNAL_TIMEOUT:
         osri_timer_fired(process, signal);
         break;
@@ -450,6 +454,8 @@ static bool is_resumable(osr_self *process)
         return true;
     case OSRI_WAIT_TIME:
         break;
+    case OSRI_WAIT_SUSPENDED: /* it is held */
+        return false;
     }
     return process->exiting || activation->timed_out;
 }
@@ -473,6 +479,9 @@ void osri_process_arm_deadline(osr_self *process)
 
 bool osri_process_is_ready(osr_self *process)
 {
+    if (process->suspended && osri_suspension_keeps(process)) {
+        return false;
+    }
     if (process->stack != NULL) {
         if (is_resumable(process)) {
             return true;

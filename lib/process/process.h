@@ -84,8 +84,9 @@ typedef struct osri_relations {
     osri_map spawns;   /* number -> osri_spawn_entry */
     osri_user_timer *timers; /* live or fired and not seen yet */
     struct osri_fd_watch *fd_watches;
-    uint64_t unlink_id;      /* the last one used */
-    osri_envelope *building; /* messages not yet given away, newest first: build.c */
+    struct osri_suspensions *suspensions; /* of it, and its of others; NULL: none yet */
+    uint64_t unlink_id;                   /* the last one used */
+    osri_envelope *building;              /* messages not yet given away, newest first: build.c */
 } osri_relations;
 
 /* A push that needs no allocation: wakes the process so that it looks at its deadline and flags.
@@ -140,6 +141,7 @@ struct osr_self {
     bool subscribed;    /* to nodeups */
     bool replies_came;  /* to requests begun earlier, since it last looked */
     bool clean;         /* stop() has run, if it was to, and defers run */
+    bool suspended;     /* by others: suspension.c */
     bool abandons;      /* leaves its frames where they are: osr_exit() */
     uint8_t trims;      /* see osri_relations_trim() */
     atomic_bool named;  /* name is not NULL; written under the registry's lock */
@@ -320,6 +322,16 @@ void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number,
 osr_err osri_request_kind(osr_self *self, osri_signal_kind kind, const osri_route *route,
                           const osr_type *type, const void *body, uint64_t number,
                           uint64_t deadline_ns, osri_envelope **ret_answer);
+
+/* A SUSPEND or RESUME. Owner. */
+void osri_suspension_signal(osr_self *process, osri_envelope *signal);
+
+/* Of one with `suspended` set: true, it is held from now on; or it is to exit and let go. Owner. */
+bool osri_suspension_keeps(osr_self *process);
+
+/* What one with a stack waits for, also while it is held. Owner. */
+osri_wait osri_suspension_wait(const osr_self *process);
+void osri_suspensions_end_all(osr_self *process);
 
 /* Spawns. Owner. */
 void osri_spawn_answered(osr_self *process, osri_envelope *signal);

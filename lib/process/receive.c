@@ -171,6 +171,9 @@ static osr_err receive(osr_self *self, const wanted *what, uint32_t timeout_ms,
         osri_envelope *message = find(self, what);
         if (message == NULL) {
             osri_process_drain(self);
+            if (activation->budget <= 0) { /* it is to be suspended */
+                err = osri_process_suspend(self, OSRI_WAIT_TURN, UINT64_MAX);
+            }
             message = self->exiting ? NULL : find(self, what);
         }
         if (message != NULL && !take(self, message, ret_message)) {

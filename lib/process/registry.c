@@ -60,14 +60,22 @@ static char *take_name_locked(osr_node *node, osr_self *process)
     return name;
 }
 
-osr_err osri_name_register(osr_node *node, const char *name, osr_self *process)
+/* Reserved: what Erlang answers for nobody, and what looks like a pid to people and the shell. */
+static osr_err check_name(const char *name)
 {
     size_t bytes = strlen(name);
-    if (bytes == 0 || bytes > OSRI_NAME_BYTES_MAX) {
-        return OSR_EINVAL;
+    bool is_reserved = strcmp(name, "undefined") == 0 || name[0] == '<';
+    return bytes == 0 || bytes > OSRI_NAME_BYTES_MAX || is_reserved ? OSR_EINVAL : OSR_OK;
+}
+
+osr_err osri_name_register(osr_node *node, const char *name, osr_self *process)
+{
+    osr_err err = check_name(name);
+    if (err != OSR_OK) {
+        return err;
     }
     osri_mutex_lock(&node->registry_mutex);
-    osr_err err = add_locked(node, name, process);
+    err = add_locked(node, name, process);
     osri_mutex_unlock(&node->registry_mutex);
     return err;
 }
@@ -133,11 +141,8 @@ static osr_err register_other(osr_node *node, const char *name, osr_pid pid)
 
 osr_err osr_register(osr_self *self, const char *name, osr_pid pid)
 {
-    size_t bytes = strlen(name);
-    if (bytes == 0 || bytes > OSRI_NAME_BYTES_MAX) {
-        return OSR_EINVAL;
-    }
-    return register_other(self->node, name, pid);
+    osr_err err = check_name(name);
+    return err != OSR_OK ? err : register_other(self->node, name, pid);
 }
 
 osr_err osr_unregister(osr_self *self, const char *name)

@@ -89,6 +89,7 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
         break;
     case OSRI_SIGNAL_MONITOR:
     case OSRI_SIGNAL_INFO:
+    case OSRI_SIGNAL_SUSPEND:
         answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type,
                &reason);
         break;

@@ -36,6 +36,8 @@ typedef enum osri_signal_kind {
     OSRI_SIGNAL_NODE = 15, /* a message of the runtime's own (nodeup, nodedown, fd_ready), which a
                                  bound does not keep out. Never leaves the node */
     OSRI_SIGNAL_WAKE = 16, /* an osr_blocking() is done. Never leaves the node */
+    OSRI_SIGNAL_SUSPEND = 17, /* ref: answer to, once it is held. Never leaves the node */
+    OSRI_SIGNAL_RESUME = 18,  /* ref: how often. Never leaves the node */
 } osri_signal_kind;
 
 /* Set in the number of every alias, and of no request or monitor: so an alias may have the number

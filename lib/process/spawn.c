@@ -51,7 +51,7 @@ static void life_init(osr_self *process)
     process->stack = NULL;
     process->messages_numbered = 0;
     process->started = process->exiting = process->ending = process->untrapped = false;
-    process->subscribed = process->clean = process->abandons = false;
+    process->subscribed = process->clean = process->abandons = process->suspended = false;
     atomic_store_explicit(&process->wake.queued, false, memory_order_relaxed);
     atomic_store_explicit(&process->traps, false, memory_order_relaxed);
     atomic_store_explicit(&process->served, false, memory_order_relaxed);

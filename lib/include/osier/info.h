@@ -24,6 +24,7 @@ typedef enum osr_run_state {
     OSR_PROCESS_READY = 2,   /* in a run queue */
     OSR_PROCESS_RUNNING = 3,
     OSR_PROCESS_EXITING = 4,
+    OSR_PROCESS_SUSPENDED = 5, /* by osr_suspend(); only osr_info() says it */
 } osr_run_state;
 
 /* What a process in the middle of its code waits for. The numbers travel likewise. */
@@ -80,6 +81,20 @@ OSR_MESSAGE(osr_process_info, 0x09, (1, pid, pid), (2, pid, parent), (3, str, na
  *   OSR_EEXIT. */
 OSR_API OSR_MUST_CHECK osr_err osr_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
                                         const osr_process_info **ret_info);
+
+/* Suspends a process of this node, for debugging: it runs nothing from then on, but signals are
+ * acted on, so that it can be asked and ended, and its mailbox fills. Returns once it is held: one
+ * that runs, at its next suspension point or the end of its handler. Suspensions count, each is
+ * undone by one osr_resume() of the same process; the end of the one that suspends undoes all of
+ * its. Not for a program's logic: who suspends a process that it then calls waits for nothing.
+ * Suspension point.
+ * Errors: OSR_ETIMEDOUT it does not come to a suspension point, and is not suspended; OSR_ENOPROC;
+ *   OSR_ESELF; OSR_ENOTSUP a process of another node; OSR_ENOMEM; OSR_EEXIT. */
+OSR_API OSR_MUST_CHECK osr_err osr_suspend(osr_self *self, osr_pid pid, uint32_t timeout_ms);
+
+/* Undoes one osr_suspend() of this process; the other goes on when nobody suspends it any more. Not
+ * a suspension point. Errors: OSR_ENOTFOUND this process does not suspend it. */
+OSR_API osr_err osr_resume(osr_self *self, osr_pid pid);
 
 #define OSR_LABEL_BYTES 32 /* with its end; what is longer is cut off */
 

@@ -343,7 +343,7 @@ OSR_API bool osr_is_alive(osr_self *self, osr_pid pid);
 
 /* Registers a process of this node. Errors: OSR_ETAKEN the name is taken or the process has one;
  * OSR_ELIMIT the node has names_max names; OSR_ENOPROC not alive or not of this node; OSR_EINVAL
- * empty or over 255 bytes. */
+ * empty, over 255 bytes, or reserved: "undefined", and what begins with "<" as a printed pid. */
 OSR_API OSR_MUST_CHECK osr_err osr_register(osr_self *self, const char *name, osr_pid pid);
 
 /* Errors: OSR_ENOTFOUND. */

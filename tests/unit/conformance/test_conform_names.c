@@ -23,6 +23,13 @@ static osr_err names_are_unique_both_ways(osr_self *self)
     OSR_CHECK(self, osr_register(self, "far", far) == OSR_ENOPROC);
     OSR_CHECK(self, osr_register(self, "", other) == OSR_EINVAL);
     OSR_CHECK(self, osr_register(self, long_name, other) == OSR_EINVAL);
+    OSR_CHECK(self,
+              osr_register(self, "undefined", other) == OSR_EINVAL); /* reserved, in OTP too */
+    OSR_CHECK(self, osr_register(self, "<1.2.3>", other) == OSR_EINVAL);
+    CHECK_OK(self, osr_register(self, "undefined.", other));
+    CHECK_OK(self, osr_unregister(self, "undefined."));
+    OSR_CHECK(self,
+              puppet_spawn(self, &(mark){0}, OSR_SPAWN(.name = "undefined"), &far) == OSR_EINVAL);
     OSR_CHECK(self, osr_unregister(self, "nobody") == OSR_ENOTFOUND);
     send_exit(self, other, OSR_REASON_KILL);
     OSR_CHECK(self, !osr_is_alive(self, other));

@@ -313,6 +313,13 @@ static osr_err asks(osr_self *self)
     (void)!osr_info(self, pid, OSR_FOREVER, &info);
     (void)osr_is_alive(self, pid);
     (void)!osr_blocking(self, count_up, &count);
+    for (int i = 0; i < 2; i++) {
+        if (osr_suspend(self, pid, OSR_FOREVER) == OSR_OK) {
+            (void)osr_resume(self, pid);
+        }
+    }
+    (void)!osr_suspend(self, pid, OSR_FOREVER); /* ends with this process at the latest */
+    (void)osr_resume(self, pid);
     (void)osr_unlink(self, pid);
     end_and_wait(self, pid);
     (void)osr_is_alive(self, pid);
@@ -453,11 +460,12 @@ static osr_err has_aliases(osr_self *self)
     }
     for (int i = 0; i < 4; i++) {
         osr_alias_mode mode = i % 2 == 0 ? OSR_ALIAS_EXPLICIT : OSR_ALIAS_REPLY;
-        osr_err err = i < 2 ? osr_alias(self, mode, &aliases[i])
-                            : osr_monitor_alias(self, osr_to(pid), 7, mode, &aliases[i]);
+        osr_err err = i == 0   ? osr_alias(self, mode, &aliases[i])
+                      : i == 1 ? osr_alias_priority(self, mode, &aliases[i])
+                               : osr_monitor_alias(self, osr_to(pid), 7, mode, &aliases[i]);
         if (err == OSR_OK) {
             (void)note_send(self, osr_to_alias(aliases[i]), &(note){.n = i});
-            (void)note_send(self, osr_to_alias(aliases[i]), &(note){.n = i});
+            (void)note_send(self, osr_to_alias_priority(aliases[i]), &(note){.n = i});
             (void)(i == 0 && osr_unalias(self, aliases[i]));
         }
     }
