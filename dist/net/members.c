@@ -15,7 +15,10 @@
  *   I2  the node hears of a member after its nodeup, and after its nodedown. */
 
 #define SENDER_MEMBERS (UINT64_MAX - 1)
-#define GATHER_NS (50 * OSRI_NS_PER_MS_NET) /* what changes within it is told at once */
+/* What changes within it is told at once; longer where there are many to tell, so that a hub whose
+ * thousand peers come within seconds does not tell each of each. */
+#define GATHER_NS (50 * OSRI_NS_PER_MS_NET)
+#define GATHER_NS_A_PEER (OSRI_NS_PER_MS_NET / 4)
 
 _Static_assert((int)OSRI_MEMBER_JOINED == (int)OSR_MEMBER_JOINED &&
                    (int)OSRI_MEMBER_LEFT == (int)OSR_MEMBER_LEFT &&
@@ -62,7 +65,9 @@ static void plan(osri_net *net, uint64_t due_ns)
 
 static void plan_changes(osri_net *net)
 {
-    plan(net, osri_net_now(net) + GATHER_NS);
+    uint64_t gather_ns = net->up_count * GATHER_NS_A_PEER;
+
+    plan(net, osri_net_now(net) + (gather_ns > GATHER_NS ? gather_ns : GATHER_NS));
 }
 
 static void send(osri_session *session, osri_members_writer *record)

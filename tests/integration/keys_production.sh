@@ -15,7 +15,7 @@ sealed="--authority $keys/authority.key --passphrase-file $keys/passphrase"
 
 run osier keys authority --cluster prod --dir "$keys" --passphrase-file "$keys/passphrase"
 ok "an authority is made" ends_with 0
-for name in mapper a b; do
+for name in mapper a b d; do
     mkdir "$keys/$name"
     run osier keys new --name "$name@localhost" --dir "$keys/$name"
     ok "a key for $name" ends_with 0
@@ -39,6 +39,22 @@ start a counter $(files a)
 start b counter $(files b) --join a@localhost --log info
 ok "one node finds the other by its name" until_true 20 grep -q 'a@localhost is up' "$world/b.log"
 ok "no secret is made" test ! -e "$OSIER_HOME/cluster.secret"
+
+
+# Without a mapper a contact's key comes from its certificate, and that of others from what members say.
+port=$(sed -n 's/^READY a@localhost tcp:.*:\([0-9]*\)$/\1/p' "$world/a.ready")
+# shellcheck disable=SC2046 # words
+run counter --name d $(files d) --no-mapper --join "a@localhost:$port"
+ok "a static contact is not enough" complains 'its key is not known; add --contact-certificate'
+# shellcheck disable=SC2046 # words
+run counter --name d $(files d) --no-mapper --join a@localhost
+ok "nor a contact without its port" complains 'by a port mapper, and there is none; type its port, too'
+# shellcheck disable=SC2046 # words
+start d counter $(files d) --no-mapper --join "a@localhost:$port" --contact-certificate "$keys/a/node.cert" --log info
+ok "with its certificate it is reached" until_true 20 grep -q 'a@localhost is up' "$world/d.log"
+run counter --name d --no-mapper --join "a@localhost:$port" --contact-certificate "$keys/a/node.cert"
+ok "which is of no use with a secret" complains "a contact's certificate without an authority"
+rm -f "$OSIER_HOME/cluster.secret"
 
 # shellcheck disable=SC2046 # words
 run counter --name c $(files b)
