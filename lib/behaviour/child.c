@@ -240,7 +240,7 @@ void osri_child_start(osr_self *self, osri_supervisor *s, osri_child *child)
     child->state = OSR_CHILD_STARTING;
     osr_err err = spawn(self, child);
     if (err != OSR_OK) {
-        osri_supervisor_start_failed(self, s, child, err, osr_err_text(err));
+        osri_supervisor_start_failed(self, s, child, err, OSR_LOG_ERROR, osr_err_text(err));
     }
 }
 

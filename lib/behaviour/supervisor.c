@@ -222,10 +222,10 @@ static void start_refused(osr_self *self, osri_supervisor *s, osri_child *child,
 }
 
 void osri_supervisor_start_failed(osr_self *self, osri_supervisor *s, osri_child *child,
-                                  osr_err err, const char *why)
+                                  osr_err err, osr_log_level level, const char *why)
 {
     osri_child_gone(self, child);
-    osr_log_self(self, OSR_LOG_ERROR, "supervisor %s: %s%s%s cannot be started: %s", s->spec->name,
+    osr_log_self(self, level, "supervisor %s: %s%s%s cannot be started: %s", s->spec->name,
                  child->id, child->node[0] == '\0' ? "" : " on ", child->node, why);
     if (child->starter.ref != 0) {
         start_refused(self, s, child, err);
@@ -384,8 +384,10 @@ static void child_down(osr_self *self, osri_supervisor *s, osri_child *child,
         child_lost(self, s, child, before == OSR_CHILD_RUNNING);
     } else if (before == OSR_CHILD_STARTING) {
         char why[192];
+        bool was_killed = reason->code == OSR_REASON_KILLED; /* somebody wanted it so */
         osr_reason_print(reason, why, sizeof(why));
-        osri_supervisor_start_failed(self, s, child, error_of_start(reason), why);
+        osri_supervisor_start_failed(self, s, child, error_of_start(reason),
+                                     was_killed ? OSR_LOG_NOTICE : OSR_LOG_ERROR, why);
     } else {
         child_ended(self, s, child, reason);
     }
@@ -429,7 +431,7 @@ static void spawn_failed(osr_self *self, osri_supervisor *s, osri_child *child, 
         osri_child_gone(self, child);
         child_lost(self, s, child, false);
     } else {
-        osri_supervisor_start_failed(self, s, child, err, osr_err_text(err));
+        osri_supervisor_start_failed(self, s, child, err, OSR_LOG_ERROR, osr_err_text(err));
     }
 }
 

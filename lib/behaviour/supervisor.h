@@ -122,7 +122,7 @@ void osri_supervisor_settled(osr_self *self, osri_supervisor *supervisor, osri_c
 
 /* A start failed, not for want of a connection. */
 void osri_supervisor_start_failed(osr_self *self, osri_supervisor *supervisor, osri_child *child,
-                                  osr_err err, const char *why);
+                                  osr_err err, osr_log_level level, const char *why);
 
 /* ---- child.c: one child ------------------------------------------------------------------ */
 

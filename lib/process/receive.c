@@ -30,6 +30,18 @@ static void send_here(osr_self *self, osr_pid to, osri_envelope *signal)
     }
 }
 
+/* From here on nobody owes this caller an answer. */
+static void settle(osr_self *self, osr_pid pid, uint64_t ref)
+{
+    osri_activation *activation = &self->stack->activation;
+    if (activation->request_open && activation->request.ref == ref &&
+        osr_pid_equal(activation->request.pid, pid)) {
+        activation->request_open = false;
+    } else {
+        osri_request_drop(self, pid, ref);
+    }
+}
+
 /* Takes the message, also on OSR_EEXIT, which the caller passes on by osri_process_leave(). */
 static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
 {
@@ -45,6 +57,9 @@ static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
         signal->kind = OSRI_SIGNAL_REPLY;
         signal->ref = to.alias;
         route.name = NULL;
+        if ((to.alias & OSRI_ALIAS_BIT) == 0) {
+            settle(self, to.pid, to.alias);
+        }
     }
     osr_err err = osri_signal_send_waiting(self, &route, &signal, UINT64_MAX);
     osri_envelope_free(&signal); /* it has been told to exit: its sends go nowhere */
@@ -99,13 +114,7 @@ osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type, co
     if (err != OSR_OK) {
         return err; /* the request is still unanswered */
     }
-    osri_activation *activation = &self->stack->activation;
-    if (activation->request_open && activation->request.ref == caller.ref &&
-        osr_pid_equal(activation->request.pid, caller.pid)) {
-        activation->request_open = false;
-    } else {
-        osri_request_drop(self, caller.pid, caller.ref);
-    }
+    settle(self, caller.pid, caller.ref);
     signal->counter = ++self->messages_numbered;
     osri_route route = {.pid = caller.pid};
     return osri_signal_send(self->node, &route, &signal);

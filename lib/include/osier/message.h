@@ -145,12 +145,12 @@ extern OSR_API const osr_type osr_dynamic_osr_type;
 /* The handle of a running process: osier/process.h. */
 typedef struct osr_self osr_self;
 
-/* Where a message goes: osr_to(), osr_name() and osr_to_alias() make one. */
+/* Where a message goes: osr_to(), osr_name(), osr_to_alias() and osr_to_caller() make one. */
 typedef struct osr_dest {
     osr_pid pid;
     const char *name;
     const char *node;
-    uint64_t alias; /* not 0: pid's; name is then "", which nobody has */
+    uint64_t alias; /* not 0: pid's, or of a request; name is then "", which nobody has */
 } osr_dest;
 
 /* What stands behind NAME_send(): sends a copy; the result may be ignored.

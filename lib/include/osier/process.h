@@ -249,6 +249,14 @@ OSR_API OSR_MUST_CHECK osr_err osr_alias_priority(osr_self *self, osr_alias_mode
 /* A destination like osr_to_alias(), for what is to overtake. Threads: any. */
 OSR_API osr_dest osr_to_alias_priority(osr_caller alias);
 
+/* The same for who waits for the answer to a request: what is sent or given there is the answer, as
+ * by osr_reply_to(); so one that was built in place is moved. A handler of a server returns
+ * OSR_NOREPLY afterwards. */
+static inline osr_dest osr_to_caller(osr_caller caller)
+{
+    return osr_to_alias(caller);
+}
+
 /* Waits for the answer to a request that NAME_begin() sent, whatever waits in the mailbox. The
  * reply is lent until the next answer is taken. ret_reason, which may be NULL, is written on
  * OSR_EFAILED, OSR_ENOPROC and OSR_ENOCONNECTION. Suspension point.

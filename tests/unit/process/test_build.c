@@ -289,9 +289,54 @@ START_TEST(no_memory_is_told_and_leaves_nothing)
 }
 END_TEST
 
+OSR_REQUEST(ask_drawing, 0x7011, drawing);
+
+/* Answers each request with a drawing that it builds; at last it ends without. */
+OSR_ENTRY(painter, note)
+{
+    osr_message message;
+    for (int64_t i = 0; i < argument->n; i++) {
+        CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
+        drawing *made = draw(self);
+        if (i == 1) { /* cannot be sent: the request stays open */
+            made->name.at = "elsewhere";
+            OSR_CHECK(self, drawing_give(self, osr_to_caller(osr_caller_of(&message)), &made) ==
+                                OSR_EINVAL);
+            made = draw(self);
+        }
+        CHECK_OK(self, drawing_give(self, osr_to_caller(osr_caller_of(&message)), &made));
+        OSR_CHECK(self, made == NULL);
+    }
+    return osr_receive(self, OSR_FOREVER, &message);
+}
+
+static osr_err gives_answers(osr_self *self)
+{
+    osr_pid pid;
+    const drawing *got = NULL;
+    CHECK_OK(self, painter_spawn(self, &(note){.n = 3}, NULL, &pid));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(self, ask_drawing_request(self, osr_to(pid), &(ask_drawing){0}, 10000, &got));
+        OSR_CHECK(self, got->spots.count == 2 && strcmp(got->spots.at[1].label.at, "door") == 0);
+        osr_free(self, (void *)(uintptr_t)got);
+    }
+    OSR_CHECK(self, ask_drawing_request(self, osr_to(pid), &(ask_drawing){0}, 10000, &got) ==
+                        OSR_EFAILED); /* only what is not answered fails */
+    expect_silence(self);
+    return OSR_OK;
+}
+
+/* A message that was built is an answer, too, and the request is answered by it, once. */
+START_TEST(what_was_built_can_be_an_answer)
+{
+    node_fixture_run(gives_answers);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, what_is_given_is_moved);
+    tcase_add_test(tcase, what_was_built_can_be_an_answer);
     tcase_add_test(tcase, a_message_does_not_outgrow_its_room);
     tcase_add_test(tcase, what_leads_out_of_the_message_is_refused);
     tcase_add_test(tcase, unfinished_messages_end_with_the_process);

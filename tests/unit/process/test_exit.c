@@ -370,6 +370,58 @@ START_TEST(sig_order_msg_exit)
 }
 END_TEST
 
+#define NEIGHBOURS 200
+
+/* Links many, of whom the first is who started it, and ends when it is told to. */
+OSR_ENTRY(has_neighbours, note)
+{
+    osr_message message;
+    osr_pid pid;
+    for (int i = 0; i < NEIGHBOURS; i++) {
+        CHECK_OK(self, waits_spawn(self, argument, OSR_SPAWN(.link = true), &pid));
+    }
+    CHECK_OK(self, note_send(self, osr_to(argument->from), argument));
+    CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
+    return osr_fail(self, &(osr_reason){.code = OSR_REASON_SHUTDOWN});
+}
+
+static void look_until_it_exits(osr_self *self)
+{
+    osr_message message;
+    osr_err err = OSR_ETIMEDOUT;
+    while (err == OSR_ETIMEDOUT) { /* without rest: while it tells the others */
+        err = osr_receive(self, 0, &message);
+    }
+    CHECK_OK(self, err);
+    OSR_CHECK(self, OSR_AS(osr_exited, &message) != NULL);
+}
+
+static osr_err nobody_lives_after_its_exit(osr_self *self)
+{
+    for (int i = 0; i < 30; i++) {
+        osr_pid pid;
+        osr_message message;
+        (void)osr_trap_exit(self, true);
+        CHECK_OK(self, has_neighbours_spawn(self, &(note){.from = osr_self_pid(self)},
+                                            OSR_SPAWN(.link = true, .name = "known"), &pid));
+        CHECK_OK(self, osr_receive(self, 10000, &message));
+        CHECK_OK(self, note_send(self, osr_to(pid), &(note){0}));
+        look_until_it_exits(self);
+        (void)osr_trap_exit(self, false);
+        OSR_CHECK(self, osr_link(self, pid) == OSR_ENOPROC);
+        OSR_CHECK(self, osr_pid_is_none(osr_whereis(self, "known")));
+        OSR_CHECK(self, !osr_is_alive(self, pid));
+    }
+    return OSR_OK;
+}
+
+/* Who has seen its exit finds nobody there any more, though it is still telling others. */
+START_TEST(an_exit_is_seen_when_the_inbox_is_closed)
+{
+    node_fixture_run(nobody_lives_after_its_exit);
+}
+END_TEST
+
 static void tests(TCase *tcase)
 {
     tcase_set_timeout(tcase, 30);
@@ -385,6 +437,7 @@ static void tests(TCase *tcase)
     tcase_add_test(tcase, kill_travels_a_chain_of_links_as_killed);
     tcase_add_test(tcase, clean_ups_run_last_first_on_every_kind_of_end);
     tcase_add_test(tcase, sig_order_msg_exit);
+    tcase_add_test(tcase, an_exit_is_seen_when_the_inbox_is_closed);
 }
 
 int main(void)
