@@ -243,13 +243,64 @@ osr_err osr_nodes(osr_self *self, uint32_t kinds, const osr_node_list **ret_list
     return err;
 }
 
-bool osr_node_has_label(const osr_node_info *node, const char *wanted)
+/* ---- one with a label ------------------------------------------------------------------- */
+
+/* Whether it is the wanted one, or that with a value. */
+static bool is_label(const char *label, size_t size, const char *wanted)
 {
     size_t bytes = strlen(wanted);
+    return size >= bytes && memcmp(label, wanted, bytes) == 0 &&
+           (size == bytes || label[bytes] == '=');
+}
+
+static bool text_has_label(const char *labels, const char *wanted)
+{
+    while (*labels != '\0') {
+        size_t size = strcspn(labels, "\n");
+        if (is_label(labels, size, wanted)) {
+            return true;
+        }
+        labels += size + (labels[size] != '\0');
+    }
+    return false;
+}
+
+/* How many may be chosen; *ret_member is the one of this index among them. */
+static uint32_t candidates_locked(const osr_node *node, const char *label, uint32_t index,
+                                  const osri_member_view **ret_member)
+{
+    uint32_t count = 0;
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (osri_map_next(&node->members, &cursor, &at)) {
+        const osri_member_kept *kept = at.value;
+        if (!kept->view.draining && text_has_label(kept->view.labels, label) && count++ == index) {
+            *ret_member = &kept->view;
+        }
+    }
+    return count;
+}
+
+osr_err osr_choose_node(osr_self *self, const char *label, char ret_name[OSR_NODE_NAME_BYTES])
+{
+    osr_node *node = self->node;
+    const osri_member_view *chosen = NULL;
+    uint32_t random = 0;
+    osr_random(self, &random, sizeof(random));
+    osri_mutex_lock(&node->registry_mutex);
+    uint32_t count = candidates_locked(node, label, 0, &chosen);
+    if (count > 0) {
+        (void)candidates_locked(node, label, random % count, &chosen);
+        memcpy(ret_name, chosen->name, strlen(chosen->name) + 1);
+    }
+    osri_mutex_unlock(&node->registry_mutex);
+    return chosen == NULL ? OSR_ENOTFOUND : OSR_OK;
+}
+
+bool osr_node_has_label(const osr_node_info *node, const char *wanted)
+{
     for (uint32_t i = 0; i < node->labels.count; i++) {
-        const osr_str *label = &node->labels.at[i];
-        if (label->size >= bytes && memcmp(label->at, wanted, bytes) == 0 &&
-            (label->size == bytes || label->at[bytes] == '=')) {
+        if (is_label(node->labels.at[i].at, node->labels.at[i].size, wanted)) {
             return true;
         }
     }

@@ -7,6 +7,7 @@
 /* Starting processes by request: asking a node (this one too) for it, and doing what one was asked
  * for. */
 
+#define LABEL_PREFIX "label:"
 #define SPAWN_TIMEOUT_MS                                                                           \
     10000 /* for an answer from another node; its connection's setup has 7 s  \
                                 */
@@ -116,16 +117,36 @@ osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_ty
     return OSR_OK;
 }
 
+/* Where the options want it: by name, by label, or here. */
+static osr_err choose_node(osr_self *self, const osr_spawn_options *options,
+                           char ret_node[OSR_NODE_NAME_BYTES])
+{
+    const char *node = osri_spawn_is_remote(self, options) ? options->node : self->node->name;
+    size_t prefix = sizeof(LABEL_PREFIX) - 1;
+    if (strncmp(node, LABEL_PREFIX, prefix) == 0) {
+        return osr_choose_node(self, node + prefix, ret_node);
+    }
+    if (strlen(node) >= OSR_NODE_NAME_BYTES) {
+        return OSR_ENOCONNECTION; /* no node has such a name */
+    }
+    memcpy(ret_node, node, strlen(node) + 1);
+    return OSR_OK;
+}
+
 osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argument_type,
                         const void *argument, const osr_spawn_options *options, osr_pid *ret_pid)
 {
     if (self->exiting) {
         return OSR_EEXIT;
     }
+    char node[OSR_NODE_NAME_BYTES];
     options = options == NULL ? &osri_spawn_no_options : options;
     uint64_t number = osri_reference_next(self->node);
     osr_bin *encoded;
-    osr_err err = encode_argument(argument_type, argument, &encoded);
+    osr_err err = choose_node(self, options, node);
+    if (err == OSR_OK) {
+        err = encode_argument(argument_type, argument, &encoded);
+    }
     if (err != OSR_OK) {
         return err;
     }
@@ -136,8 +157,7 @@ osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argum
         return err;
     }
     osri_spawn_request body = request_of(entry, argument_type, encoded, options, waiting->monitor);
-    osri_route route = {.node =
-                            osri_spawn_is_remote(self, options) ? options->node : self->node->name};
+    osri_route route = {.node = node};
     osri_envelope *answer = NULL;
     err = osri_request_kind(self, OSRI_SIGNAL_SPAWN, &route, &osri_spawn_request_osr_type, &body,
                             number, osri_deadline(self, SPAWN_TIMEOUT_MS), &answer);

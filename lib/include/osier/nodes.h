@@ -70,6 +70,13 @@ OSR_API bool osr_demonitor_node(osr_self *self, osr_ref monitor);
  * suspension point. */
 OSR_API osr_err osr_drain(osr_self *self, bool on);
 
+#define OSR_NODE_NAME_BYTES 129 /* the longest name of a node with its NUL */
+
+/* Chooses by chance one of the members, this node too, that have the label, or a value for it, and
+ * are not draining. Errors: OSR_ENOTFOUND there is none. Not a suspension point. */
+OSR_API OSR_MUST_CHECK osr_err osr_choose_node(osr_self *self, const char *label,
+                                               char ret_name[OSR_NODE_NAME_BYTES]);
+
 /* Whether one of the labels is `wanted`, or begins with it and "=": "zone" finds "zone=a". Not a
  * suspension point. Threads: any. */
 OSR_API bool osr_node_has_label(const osr_node_info *node, const char *wanted);

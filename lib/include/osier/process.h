@@ -76,7 +76,8 @@ typedef struct osr_spawn_options {
     size_t size;          /* set by OSR_SPAWN() */
     const char *name;     /* register the process under this name before it runs */
     const char *label;    /* shown by tools, need not be unique; copied, cut to 31 bytes */
-    const char *node;     /* spawn on this node: the entry must be exported there; NULL = here */
+    const char *node;     /* spawn on this node: the entry must be exported there; NULL = here;
+                             "label:worker": see osr_choose_node() */
     uint32_t stack_bytes; /* 0 = 64 KiB */
     uint32_t exit_ms;     /* time to return after the first OSR_EEXIT; 0 = 1,000 */
     uint32_t memory_max;  /* KiB of osr_alloc() and osr_keep() together; over it the process crashes
@@ -130,7 +131,8 @@ typedef struct osr_spawn_options {
  * argument: of entry->argument's type, copied; NULL where that is NULL.
  * Errors: OSR_ENOMEM; OSR_ELIMIT process table full; OSR_ETAKEN the name; OSR_EEXIT;
  *   OSR_EINVAL a stack over 8 MiB, or no argument where the entry has one; OSR_ESTOPPED;
- *   remote: OSR_ENOCONNECTION, OSR_ENOTFOUND not exported there, OSR_EPERM no role. */
+ *   remote: OSR_ENOCONNECTION, OSR_ENOTFOUND not exported there, or no node has the label;
+ *   OSR_EPERM no role. */
 OSR_API OSR_MUST_CHECK osr_err osr_spawn(osr_self *self, const osr_entry *entry,
                                          const void *argument, const osr_spawn_options *options,
                                          osr_pid *ret_pid);

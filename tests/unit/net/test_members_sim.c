@@ -122,6 +122,31 @@ START_TEST(a_member_is_dialed_by_what_it_says_of_itself)
 }
 END_TEST
 
+/* A spawn by label goes to a member that has it, or a value for it, connected or not; not to one
+ * that drains; nowhere, where none has it. */
+START_TEST(a_spawn_by_label_finds_a_member)
+{
+    person_does(world, people[1], PERSON_SPAWN, "label:zone", 0);
+    person_does(world, people[3], PERSON_SPAWN, "label:worker", 0);
+    person_does(world, people[3], PERSON_SPAWN, "label:zon", 0);
+    person_does(world, people[2], PERSON_SPAWN, "label:zone=a", 0); /* on its own node */
+    run_ms(500);
+    expect_once("b spawned OK");
+    expect_once("d spawned OK");
+    expect_once("d spawned ENOTFOUND");
+    expect_once("c spawned OK");
+    ck_assert_uint_ne(osri_net_session_of(world->nodes[1].net, "n2@sim"), 0);
+    actor_trace_clear();
+    person_does(world, people[2], PERSON_DRAIN, NULL, 0);
+    run_ms(100);
+    person_does(world, people[1], PERSON_SPAWN, "label:worker", 0);
+    person_does(world, people[1], PERSON_SPAWN, "n2@sim", 0);
+    run_ms(100);
+    expect_once("b spawned ENOTFOUND");
+    expect_once("b spawned OK");
+}
+END_TEST
+
 /* An address that does not lead to the member is given up within the attempt, and whoever can look
  * names up is asked. */
 START_TEST(a_stale_address_is_looked_up_anew)
@@ -310,6 +335,7 @@ int main(void)
     TCase *tests = add_case(suite, "members", setup);
     tcase_add_test(tests, one_contact_is_enough);
     tcase_add_test(tests, a_member_is_dialed_by_what_it_says_of_itself);
+    tcase_add_test(tests, a_spawn_by_label_finds_a_member);
     tcase_add_test(tests, subscribers_hear_of_members_and_changes);
     tcase_add_test(tests, a_disconnect_is_no_loss);
     tcase_add_test(tests, loss_goodbye_and_return_are_told);
