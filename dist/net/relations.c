@@ -35,6 +35,7 @@ typedef struct relation {
     osr_pid other;
     uint64_t monitor; /* SPAWN, SERVED: the monitor that begins with its success; 0 = none */
     bool link;        /* SPAWN, SERVED */
+    uint64_t number;  /* LINK: as `local` knows it: of its own, or OSRI_LINK_BY_PEER */
 } relation;
 
 static relation_key key_of(relation_kind kind, osr_pid local, osr_pid remote, uint64_t ref)
@@ -126,7 +127,7 @@ static osr_err note_started(osri_relations_table *table, const osri_envelope *si
     relation_key key = key_of(RELATION_SERVED, OSR_PID_NONE, to, signal->ref);
     const osri_spawn_result *result = osri_envelope_body(signal);
     const relation *served = find(table, &key);
-    relation child = {.other = result->pid};
+    relation child = {.other = result->pid, .number = OSRI_LINK_BY_PEER};
     osr_err err = OSR_OK;
 
     if (served == NULL) {
@@ -155,7 +156,7 @@ static osr_err note_unlink(osri_relations_table *table, const osri_envelope *sig
 osr_err osri_relations_outgoing(osri_relations_table *table, const osri_envelope *signal,
                                 osr_pid to)
 {
-    relation none = {0};
+    relation link = {.number = signal->ref};
 
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_MESSAGE:
@@ -163,7 +164,7 @@ osr_err osri_relations_outgoing(osri_relations_table *table, const osri_envelope
     case OSRI_SIGNAL_INFO:
         return note_wait(table, signal, to);
     case OSRI_SIGNAL_LINK:
-        return note(table, key_of(RELATION_LINK, signal->from, to, 0), &none);
+        return note(table, key_of(RELATION_LINK, signal->from, to, 0), &link);
     case OSRI_SIGNAL_LINK_EXIT:
         forget(table, key_of(RELATION_LINK, signal->from, to, 0));
         return OSR_OK;
@@ -228,7 +229,7 @@ static osr_err note_spawned(osri_relations_table *table, const osri_envelope *si
     relation_key key = key_of(RELATION_SPAWN, to, OSR_PID_NONE, signal->ref);
     const osri_spawn_result *result = osri_envelope_body(signal);
     relation *asked = find(table, &key);
-    relation none = {0};
+    relation link = {.number = OSRI_LINK_BY_PEER};
     relation target = {.other = result->pid};
     osr_err err = OSR_OK;
 
@@ -236,7 +237,7 @@ static osr_err note_spawned(osri_relations_table *table, const osri_envelope *si
         return OSR_OK;
     }
     if (result->error == OSR_OK && asked->link) {
-        err = note(table, key_of(RELATION_LINK, to, result->pid, 0), &none);
+        err = note(table, key_of(RELATION_LINK, to, result->pid, 0), &link);
     }
     if (err == OSR_OK && result->error == OSR_OK && asked->monitor != 0) {
         err = note(table, key_of(RELATION_WAIT, to, OSR_PID_NONE, asked->monitor), &target);
@@ -247,18 +248,36 @@ static osr_err note_spawned(osri_relations_table *table, const osri_envelope *si
     return err;
 }
 
+/* They link. If one of ours did before, its number stays. */
+static osr_err note_linked(osri_relations_table *table, relation_key key)
+{
+    relation link = {.number = OSRI_LINK_BY_PEER};
+
+    return find(table, &key) != NULL ? OSR_OK : note_theirs(table, key, &link);
+}
+
+/* It ends a link, or only the one LINK that it answers. */
+static void end_link(osri_relations_table *table, relation_key key, uint64_t number)
+{
+    const relation *link = find(table, &key);
+
+    if (link != NULL && (number == 0 || number == link->number)) {
+        forget(table, key);
+    }
+}
+
 osr_err osri_relations_incoming(osri_relations_table *table, const osri_envelope *signal,
                                 osr_pid *to)
 {
-    relation none = {0};
-
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_MESSAGE:
     case OSRI_SIGNAL_MONITOR:
         return note_watcher(table, signal, *to);
     case OSRI_SIGNAL_LINK:
-        return note_theirs(table, key_of(RELATION_LINK, *to, signal->from, 0), &none);
+        return note_linked(table, key_of(RELATION_LINK, *to, signal->from, 0));
     case OSRI_SIGNAL_LINK_EXIT:
+        end_link(table, key_of(RELATION_LINK, *to, signal->from, 0), signal->ref);
+        return OSR_OK;
     case OSRI_SIGNAL_UNLINK:
         forget(table, key_of(RELATION_LINK, *to, signal->from, 0));
         return OSR_OK;
@@ -300,8 +319,8 @@ static void fire(osr_node *node, const relation_key *key, const relation *value)
 
     switch ((relation_kind)key->kind) {
     case RELATION_LINK:
-        inject(node, OSRI_SIGNAL_LINK_EXIT, key->remote, key->local, 0, &osr_reason_osr_type,
-               &reason);
+        inject(node, OSRI_SIGNAL_LINK_EXIT, key->remote, key->local, value->number,
+               &osr_reason_osr_type, &reason);
         break;
     case RELATION_UNLINK:
         inject(node, OSRI_SIGNAL_UNLINK_ACK, key->remote, key->local, key->ref, NULL, NULL);

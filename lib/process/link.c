@@ -10,7 +10,10 @@
  *
  * Invariants
  *   L1  an entry that is not active has an unlink id; its exit signals are dropped.
- *   L2  a LINK that arrives while an unlink of ours is not acknowledged is ignored. */
+ *   L2  a LINK that arrives while an unlink of ours is not acknowledged is ignored.
+ *   L3  what ends one LINK alone (it could not arrive, or the session that it went by has ended)
+ *       says which: it ends no link that was made anew in the meantime, whose LINK may be on its
+ *       way to the other side already. */
 
 osri_relations *osri_process_relations(osr_self *process)
 {
@@ -49,6 +52,7 @@ osr_err osri_link_add(osr_self *process, osr_pid pid)
         return OSR_ENOMEM;
     }
     entry->pid = pid;
+    entry->number = OSRI_LINK_BY_PEER;
     entry->active = true;
     return OSR_OK;
 }
@@ -74,6 +78,9 @@ static void link_asked(osr_self *process, osri_envelope *signal)
 static void link_exit(osr_self *process, osri_envelope *signal)
 {
     osri_link_entry *entry = entry_of(process, signal->from);
+    if (entry != NULL && signal->ref != 0 && signal->ref != entry->number) {
+        entry = NULL; /* see L3 */
+    }
     bool active = entry != NULL && entry->active;
     if (entry != NULL) {
         entry_remove(process, signal->from);
@@ -197,10 +204,11 @@ osr_err osr_link(osr_self *self, osr_pid pid)
     if (err != OSR_OK) {
         return err;
     }
-    if (entry != NULL) {
-        entry->active = true; /* the acknowledgement that is under way no longer matters */
-        entry->unlink_id = 0;
-    }
+    entry = entry_of(self, pid);
+    entry->active = true; /* the acknowledgement of an unlink under way no longer matters */
+    entry->unlink_id = 0;
+    entry->number = osri_reference_next(self->node);
+    signal->ref = entry->number;
     osri_event_pair(self->node, OSR_EVENT_LINK, osri_process_pid(self), pid, 0);
     osri_route route = {.pid = pid};
     (void)osri_signal_send(self->node, &route, &signal);
@@ -215,7 +223,7 @@ osr_err osr_unlink(osr_self *self, osr_pid pid)
     }
     entry->active = false;
     osri_event_pair(self->node, OSR_EVENT_UNLINK, osri_process_pid(self), pid, 0);
-    entry->unlink_id = ++self->relations->unlink_id;
+    entry->unlink_id = osri_reference_next(self->node);
     send_bare(self, OSRI_SIGNAL_UNLINK, pid, entry->unlink_id);
     return OSR_OK;
 }

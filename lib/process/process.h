@@ -35,6 +35,7 @@
 typedef struct osri_link_entry {
     osr_pid pid;
     bool active;
+    uint64_t number;    /* of our last LINK; OSRI_LINK_BY_PEER: none of ours */
     uint64_t unlink_id; /* of an unlink that is not yet acknowledged; 0 = none */
 } osri_link_entry;
 
@@ -85,7 +86,6 @@ typedef struct osri_relations {
     osri_user_timer *timers; /* live or fired and not seen yet */
     struct osri_fd_watch *fd_watches;
     struct osri_suspensions *suspensions; /* of it, and its of others; NULL: none yet */
-    uint64_t unlink_id;                   /* the last one used */
     osri_envelope *building;              /* messages not yet given away, newest first: build.c */
 } osri_relations;
 

@@ -82,7 +82,8 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     }
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_LINK:
-        answer(node, OSRI_SIGNAL_LINK_EXIT, to, signal->from, 0, &osr_reason_osr_type, &reason);
+        answer(node, OSRI_SIGNAL_LINK_EXIT, to, signal->from, signal->ref, &osr_reason_osr_type,
+               &reason);
         break;
     case OSRI_SIGNAL_UNLINK:
         answer(node, OSRI_SIGNAL_UNLINK_ACK, to, signal->from, signal->ref, NULL, NULL);

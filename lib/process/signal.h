@@ -22,8 +22,9 @@ typedef enum osri_signal_kind {
         1, /* body: the user's. ref != 0: a request, whose sender waits for REPLY or DOWN */
     OSRI_SIGNAL_REPLY = 2,     /* body: the user's. ref: the request's, or an alias's */
     OSRI_SIGNAL_EXIT = 3,      /* osr_send_exit(). body: osr_reason */
-    OSRI_SIGNAL_LINK = 4,      /* no body */
-    OSRI_SIGNAL_LINK_EXIT = 5, /* the linked process ended. body: osr_reason */
+    OSRI_SIGNAL_LINK = 4,      /* ref: the link's number, by its sender. No body */
+    OSRI_SIGNAL_LINK_EXIT = 5, /* the linked process ended. body: osr_reason. ref: 0, or the one
+                                  LINK that it ends, or OSRI_LINK_BY_PEER */
     OSRI_SIGNAL_UNLINK = 6,    /* ref: unlink id */
     OSRI_SIGNAL_UNLINK_ACK = 7,
     OSRI_SIGNAL_MONITOR = 8,      /* ref: the monitor. body: osri_monitored, how it was addressed */
@@ -39,6 +40,9 @@ typedef enum osri_signal_kind {
     OSRI_SIGNAL_SUSPEND = 17, /* ref: answer to, once it is held. Never leaves the node */
     OSRI_SIGNAL_RESUME = 18,  /* ref: how often. Never leaves the node */
 } osri_signal_kind;
+
+/* The number of a link that only the other side has made. */
+#define OSRI_LINK_BY_PEER UINT64_MAX
 
 /* Set in the number of every alias, and of no request or monitor: so an alias may have the number
  * of a monitor, and a REPLY to it is known from its reference. */

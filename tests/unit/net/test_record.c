@@ -118,17 +118,18 @@ START_TEST(name_survives_the_way)
 }
 END_TEST
 
-/* The golden bytes of a LINK: kind, from, to, then zeros and nil. */
+/* The golden bytes of a LINK: kind, from, to, its number, then zeros and nil. */
 START_TEST(link_is_these_bytes)
 {
     static const uint8_t golden[] = {0x99, 0x04, 0xcf, 0, 0, 0, 10,  0, 0, 0, 100, 0xcf, 0,
-                                     0,    0,    90,   0, 0, 3, 132, 0, 0, 0, 0,   0,    0xc0};
+                                     0,    0,    90,   0, 0, 3, 132, 7, 0, 0, 0,   0,    0xc0};
     osri_route route = {.pid = {9, 90, 900}};
     osri_envelope *signal;
 
     ck_assert_int_eq(osri_envelope_new(NULL, NULL, &signal), OSR_OK);
     signal->kind = OSRI_SIGNAL_LINK;
     signal->from = (osr_pid){1, 10, 100};
+    signal->ref = 7;
     ck_assert_int_eq(osri_record_write_signal(&buffer, signal, &route, 0), OSR_OK);
     ck_assert_uint_eq(buffer.size, sizeof(golden));
     ck_assert_mem_eq(buffer.at, golden, sizeof(golden));
