@@ -17,6 +17,7 @@
 #include "osier/main.h"
 #include "osier/message.h"
 #include "osier/node.h"
+#include "osier/nodes.h"
 #include "osier/process.h"
 #include "osier/reason.h"
 #include "osier/rpc.h"

@@ -4,8 +4,10 @@
 
 #include "lib/core/heap.h"
 #include "lib/message/codec.h"
+#include "lib/process/signal.h"
 #include "osier/info.h"
 #include "osier/dynamic.h"
+#include "osier/nodes.h"
 #include "osier/osier.h"
 #include "tests/unit/process/process_kit.h"
 
@@ -475,11 +477,41 @@ static osr_err has_aliases(osr_self *self)
     return OSR_OK;
 }
 
+static osr_err hears_of_nodes(osr_self *self)
+{
+    osr_node *node = osr_self_node(self);
+    osri_peer peer = {.node = 3, .creation = 7, .name = "b@h", .labels = "x\n"};
+    osri_member_view member = {.name = "b@h",
+                               .creation = 7,
+                               .state = OSR_MEMBER_JOINED,
+                               .endpoint = "tcp://h:1",
+                               .labels = "x\ny=1\n"};
+    char name[OSR_NODE_NAME_BYTES];
+    const osr_node_list *list;
+    osr_message message;
+    osri_node_member(node, &member);
+    (void)!osr_monitor_members(self, true);
+    (void)!osr_monitor_nodes(self, true, true);
+    osri_node_peer_up(node, &peer);
+    member.connected = true;
+    osri_node_member(node, &member);
+    if (osr_nodes(self, OSR_NODES_KNOWN, &list) == OSR_OK) {
+        osr_free(self, (void *)(uintptr_t)list);
+    }
+    (void)!osr_choose_node(self, "y", name);
+    osri_node_peer_down(node, &peer, "gone");
+    (void)!osr_monitor_members(self, false);
+    while (osr_receive(self, 10, &message) == OSR_OK) {
+    }
+    return OSR_OK;
+}
+
 static const struct {
     const char *name;
     node_fixture_body *body;
 } scenarios[] = {{"aliases", has_aliases},
                  {"begins", begins},
+                 {"nodes", hears_of_nodes},
                  {"builds", builds},
                  {"later", sends_later},
                  {"writes", writes},
