@@ -315,9 +315,10 @@ bool osr_trap_exit(osr_self *self, bool on)
 
 /* ---- on the scheduler's stack ---------------------------------------------------------- */
 
-static void refuse_list(osr_self *process, osri_envelope *signal)
+void osri_process_refuse(osr_self *process, osri_envelope *newest)
 {
     osr_pid self = osri_process_pid(process);
+    osri_envelope *signal = osri_trail_turn_round(newest);
     while (signal != NULL) {
         osri_envelope *next = signal->next;
         if (signal != (osri_envelope *)(void *)&process->wake) {
@@ -337,14 +338,9 @@ void osri_process_close(osr_self *process)
         atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_seq_cst);
     osri_name_release(process->node, process); /* one that it was given since */
     osri_services_release(process);
-    osri_envelope *oldest = NULL;
-    while (newest != NULL && newest != OSRI_INBOX_CLOSED) { /* closed: it never opened */
-        osri_envelope *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
+    if (newest != OSRI_INBOX_CLOSED) { /* it never opened */
+        osri_process_refuse(process, newest);
     }
-    refuse_list(process, oldest);
 }
 
 /* Messages it never took. Requests among them hear its reason, not that it was never there. */

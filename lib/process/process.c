@@ -39,6 +39,9 @@ static inline bool push(osr_self *process, osri_envelope *signal, bool *ret_is_o
             return false;
         }
         bool direct = head == OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE;
+        if (head != NULL && head != OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE) {
+            osri_trail_leave(&process->node->table.trails[process->slot % OSRI_TRAILS], signal);
+        }
         signal->next = head == OSRI_INBOX_IDLE ? NULL : head;
         /* release: the signal, for the owner's acquire in take_inbox; acquire: an idle process
          * becomes ours with all its owner wrote before the release in osri_process_park */
@@ -53,9 +56,19 @@ static inline bool push(osr_self *process, osri_envelope *signal, bool *ret_is_o
     }
 }
 
+/* What was sent before goes before. */
+static void flush_own_chain(const osr_node *node)
+{
+    osri_worker *worker = osri_worker_of(node);
+    if (worker != NULL && !osri_chain_is_empty(&worker->chain)) {
+        osri_chain_flush(&worker->chain);
+    }
+}
+
 bool osri_process_push(osr_self *process, osri_envelope *signal)
 {
     bool is_ours;
+    flush_own_chain(process->node);
     if (!push(process, signal, &is_ours)) {
         return false;
     }
@@ -68,6 +81,7 @@ bool osri_process_push(osr_self *process, osri_envelope *signal)
 bool osri_process_push_info(osr_self *process, osri_envelope *signal)
 {
     bool is_ours;
+    flush_own_chain(process->node);
     if (!push(process, signal, &is_ours)) {
         return false;
     }
@@ -78,12 +92,44 @@ bool osri_process_push_info(osr_self *process, osri_envelope *signal)
     return true;
 }
 
+void osri_process_push_chain(osr_self *process, osri_envelope *newest, osri_envelope *oldest)
+{
+    osri_envelope *head = atomic_load_explicit(&process->inbox, memory_order_relaxed);
+    for (;;) {
+        if (head == OSRI_INBOX_CLOSED) {
+            oldest->next = NULL; /* it may have been hung before another's */
+            osri_process_refuse(process, newest);
+            return;
+        }
+        oldest->next = head == OSRI_INBOX_IDLE ? NULL : head;
+        osri_trail_leave(&process->node->table.trails[process->slot % OSRI_TRAILS], newest);
+        /* as in push() */
+        if (atomic_compare_exchange_weak_explicit(&process->inbox, &head, newest,
+                                                  memory_order_acq_rel, memory_order_relaxed)) {
+            break;
+        }
+    }
+    if (head == OSRI_INBOX_IDLE) {
+        osri_process_ready(process);
+    }
+}
+
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal)
 {
+    osri_worker *worker = osri_worker_of_running(self);
+    osri_chain *chain = &worker->chain;
+    if (chain->to == process) {
+        osri_chain_append(chain, signal);
+        return true;
+    }
+    if (!osri_chain_is_empty(chain)) {
+        osri_chain_flush(chain);
+    }
     bool is_ours;
     if (!push(process, signal, &is_ours)) {
         return false;
     }
+    chain->to = is_ours || process == self ? NULL : process;
     if (is_ours) {
         osri_process_ready_by(self, process);
     }
@@ -115,14 +161,7 @@ static osri_envelope *take_inbox(osr_self *process)
     }
     /* acquire: pairs with release in osri_process_push */
     osri_envelope *newest = atomic_exchange_explicit(&process->inbox, NULL, memory_order_acquire);
-    osri_envelope *oldest = NULL;
-    while (newest != NULL) {
-        osri_envelope *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
+    return osri_trail_turn_round(newest);
 }
 
 static void alarm_seen(osri_alarm *alarm)

@@ -107,31 +107,35 @@ typedef struct osri_idle {
 /* 5 cache lines (asserted in table.c): an idle server is little more. What is needed only while it
  * holds a stack lies there: activation.h. */
 struct osr_self {
+    /* The first cache line is the senders': what they write, and what of the rest they read and is
+     * seldom written; so they take none from the owner's hands. */
+
     /* writers: any thread */
     alignas(64) _Atomic(osri_envelope *) inbox; /* newest first; see above */
-
-    /* owner */
-    osri_stack *stack;    /* lent; NULL between callbacks */
-    osr_self *queue_next; /* guarded by the run queue's lock while in one */
-    osri_mailbox mailbox;
+    osri_wake wake;
 
     /* set at spawn, constant while the process lives */
     osr_node *node;
     uint32_t slot;
-
-    /* writer: owner; readers: any thread (relaxed: each value alone means something) */
-    _Atomic(uint32_t) generation;
-    _Atomic(uint64_t) since_ns; /* of state; on the node's coarse clock */
-    _Atomic(const osr_type *) handling;
-    _Atomic(uint64_t) queued;  /* messages in the mailbox */
-    _Atomic(uint64_t) handled; /* messages taken */
-    _Atomic(uint8_t) state;    /* osr_run_state */
-    atomic_bool traps;
-
-    /* set at spawn, constant while the process lives */
-    uint8_t priority; /* osr_priority */
+    _Atomic(uint32_t) generation; /* writer: owner; readers: any thread */
+    uint32_t mailbox_max;         /* messages; 0: no limit */
+    uint8_t priority;             /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */
+    osr_pid parent;
+
+    /* owner */
+    alignas(64) osri_stack *stack; /* lent; NULL between callbacks */
+    osr_self *queue_next;          /* guarded by the run queue's lock while in one */
+    osri_mailbox mailbox;
+
+    /* writer: owner; readers: any thread (relaxed: each value alone means something) */
+    _Atomic(uint64_t) queued;  /* messages in the mailbox */
+    _Atomic(uint64_t) handled; /* messages taken */
+    _Atomic(const osr_type *) handling;
+    _Atomic(uint64_t) since_ns; /* of state; on the node's coarse clock */
+    _Atomic(uint8_t) state;     /* osr_run_state */
+    atomic_bool traps;
 
     /* owner */
     bool started;       /* the body's start() has returned, or the raw body runs */
@@ -164,19 +168,16 @@ struct osr_self {
     uint64_t owned_bytes;  /* of both */
     osri_envelope *reason; /* body osr_reason; NULL = normal */
     char *name;            /* guarded by the node's registry lock */
-    osri_wake wake;
 
     /* set at spawn, constant while the process lives */
     uint64_t birth; /* the how-manieth process of the node */
     _Atomic(uint64_t)
         number;  /* birth from the moment it may run, 0 where nobody lives: who holds the table's
-                                 lock and sees it set may read this group */
+                                 lock and sees it set may read this group, and that above */
     char *label; /* NULL: none */
-    osr_pid parent;
     uint32_t stack_bytes;
     uint32_t exit_ms;        /* see osri_process_leave() */
     uint32_t memory_max_kib; /* 0: no limit */
-    uint32_t mailbox_max;    /* messages; 0: no limit */
 };
 
 /* What tools see; with the time. Owner. */
@@ -208,7 +209,12 @@ bool osri_process_push(osr_self *process, osri_envelope *signal);
 /* The same for an INFO, which learns since when the process was parked, if it was: enqueued_ns. */
 bool osri_process_push_info(osr_self *process, osri_envelope *signal);
 
-/* The same from a running process, whose worker queues it. */
+/* Pushes messages with one exchange, from the newest through next to the oldest, which are for the
+ * same generation. Takes them: refused, they are returned to who sent them. Threads: any. */
+void osri_process_push_chain(osr_self *process, osri_envelope *newest, osri_envelope *oldest);
+
+/* The same as osri_process_push() for a message of a running process, whose worker queues it; what
+ * it sends on to the same one may be chained to it. */
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal);
 
 /* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end
@@ -256,6 +262,10 @@ uint64_t osri_deadline(const osr_self *self, uint32_t timeout_ms);
 
 /* Runs what is to be run before it ends (stop(), defers). On its own stack, once. */
 void osri_process_clean(osr_self *self);
+
+/* Does with signals for a process that is gone, from the newest through next, what is to be done
+ * with each, oldest first. Threads: any. */
+void osri_process_refuse(osr_self *process, osri_envelope *newest);
 
 /* From here on pushes are refused; what was pushed before gets the answer of a process that is
  * gone. Owner. */

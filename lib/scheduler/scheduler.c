@@ -235,6 +235,15 @@ static void show_running(osri_worker *worker, osri_scheduler *scheduler, osr_sel
     }
 }
 
+/* A process that gives its thread up has sent all that it sent. */
+static inline void end_chain(osri_worker *worker)
+{
+    if (!osri_chain_is_empty(&worker->chain)) {
+        osri_chain_flush(&worker->chain);
+    }
+    worker->chain.to = NULL;
+}
+
 /* Switches to it until somebody comes back: it, or another one that it passed the thread on to.
  * Afterwards worker->scheduler may be NULL. */
 static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
@@ -288,6 +297,7 @@ static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self **proce
     show_running(worker, scheduler, process);
     switch_to(worker, scheduler, process);
     worker->fault->process = NULL;
+    end_chain(worker); /* of one that has returned or left its frames */
     *process_ = worker->running;
     check_stack(worker, *process_);
     return true;
@@ -429,6 +439,7 @@ void osri_process_step_aside(osr_self *self)
     osri_worker *worker = osri_worker_of_running(self);
     osri_scheduler *scheduler = scheduler_of(worker);
     osr_self *process = NULL;
+    end_chain(worker);
     osri_activation *activation = &self->stack->activation;
     activation->resumer = NULL;
     if (scheduler != NULL && self->home == NULL && activation->wait != OSRI_WAIT_TURN &&

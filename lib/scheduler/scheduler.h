@@ -4,6 +4,7 @@
 #define OSR_SCHEDULER_SCHEDULER_H
 
 #include "lib/core/list.h"
+#include "lib/process/chain.h"
 #include "lib/process/node.h"
 
 /* Scheduling (DESIGN.md D8). A *scheduler* is a run queue and a timer wheel; a *worker* is a thread
@@ -55,6 +56,7 @@ struct osri_worker {
     osr_parker *parker;
     void *thread;
     osri_next_user next_user;
+    osri_chain chain;
     osri_run_queue pinned;                  /* processes whose home this is */
     bool was_pinned;                        /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;                /* owner: this thread */

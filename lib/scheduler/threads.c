@@ -435,6 +435,16 @@ static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
     }
 }
 
+static void watch_chains(osri_threads *threads)
+{
+    osri_mutex_lock(&threads->mutex);
+    osri_worker *worker = threads->workers; /* they stay as long as this thread */
+    osri_mutex_unlock(&threads->mutex);
+    for (; worker != NULL; worker = worker->next) {
+        osri_chain_watch(&worker->chain);
+    }
+}
+
 static bool all_asleep(const osr_node *node)
 {
     return atomic_load_explicit(&node->threads->asleep, memory_order_seq_cst) ==
@@ -460,6 +470,7 @@ static void watch_main(void *argument)
         for (uint32_t i = 0; i < node->scheduler_count; i++) {
             watch_scheduler(threads, &node->schedulers[i]);
         }
+        watch_chains(threads);
     }
 }
 
