@@ -42,24 +42,40 @@ static void settle(osr_self *self, osr_pid pid, uint64_t ref)
     }
 }
 
-/* Takes the message, also on OSR_EEXIT, which the caller passes on by osri_process_leave(). */
-static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
+static void sign(osr_self *self, osri_envelope *signal)
 {
     signal->kind = OSRI_SIGNAL_MESSAGE;
     signal->from = osri_process_pid(self);
     signal->counter = ++self->messages_numbered;
-    if (to.name == NULL && to.pid.node == self->node->id) {
-        send_here(self, to.pid, signal);
-        return OSR_OK;
-    }
+}
+
+static osri_route route_to(osr_dest to, osri_envelope *signal)
+{
     osri_route route = {.pid = to.pid, .name = to.name, .node = to.node};
     if (to.alias != 0) {
         signal->kind = OSRI_SIGNAL_REPLY;
         signal->ref = to.alias;
         route.name = NULL;
-        if ((to.alias & OSRI_ALIAS_BIT) == 0) {
-            settle(self, to.pid, to.alias);
-        }
+    }
+    return route;
+}
+
+static bool is_answer(osr_dest to)
+{
+    return to.alias != 0 && (to.alias & OSRI_ALIAS_BIT) == 0;
+}
+
+/* Takes the message, also on OSR_EEXIT, which the caller passes on by osri_process_leave(). */
+static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
+{
+    sign(self, signal);
+    if (to.name == NULL && to.pid.node == self->node->id) {
+        send_here(self, to.pid, signal);
+        return OSR_OK;
+    }
+    osri_route route = route_to(to, signal);
+    if (is_answer(to)) {
+        settle(self, to.pid, to.alias);
     }
     osr_err err = osri_signal_send_waiting(self, &route, &signal, UINT64_MAX);
     osri_envelope_free(&signal); /* it has been told to exit: its sends go nowhere */
@@ -100,6 +116,28 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
     if (err == OSR_OK) {
         err = osri_send_done(self, send_envelope(self, to, signal), 1);
     }
+    return err;
+}
+
+osr_err osri_try_send(osr_self *self, osr_dest to, const osr_type *type, const void *message)
+{
+    OSRI_ASSERT_SELF(self);
+    if (self->exiting) {
+        return OSR_OK; /* as osri_send() */
+    }
+    osri_envelope *signal;
+    osr_err err = osri_envelope_new(type, message, &signal);
+    if (err != OSR_OK) {
+        return err;
+    }
+    self->stack->activation.budget -= 1;
+    sign(self, signal);
+    osri_route route = route_to(to, signal);
+    err = osri_signal_send_trying(self, &route, &signal);
+    if (err == OSR_OK && is_answer(to)) {
+        settle(self, to.pid, to.alias);
+    }
+    osri_envelope_free(&signal); /* NULL but on OSR_EBUSY */
     return err;
 }
 

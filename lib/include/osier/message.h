@@ -43,6 +43,7 @@
  * Of a message NAME that makes, typed:
  *     struct NAME, NAME_osr_type;
  *     osr_err NAME_send(self, to, &message)              a copy is sent; see osri_send()
+ *     osr_err NAME_try_send(self, to, &message)          if that needs no wait; osri_try_send()
  *     osr_err NAME_send_all(self, dests, count, &message)    one copy for all; see osri_send_all()
  *     osr_err NAME_send_after(self, to, &message, ms, &timer)  sent later: see osri_send_at()
  *     osr_err NAME_send_at(self, to, &message, at_ns, &timer)
@@ -161,6 +162,13 @@ typedef struct osr_dest {
  * waits until less than 256 KiB does, first come first, or until the connection ends (or cannot be
  * made, at most 7 s later): then the message is dropped and counted. */
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
+
+/* What stands behind NAME_try_send(): sends a copy if that can be done now. The message stays the
+ * caller's in any case.
+ * Errors: as osri_send(); OSR_EBUSY more than 1 MiB waits for that node, or somebody waits there to
+ *   send: nothing was sent. Not a suspension point, though it costs as much of the turn. */
+OSR_API OSR_MUST_CHECK osr_err osri_try_send(osr_self *self, osr_dest to, const osr_type *type,
+                                             const void *message);
 
 /* What stands behind NAME_send_all(): sends one message to many. It is copied once, into a body
  * that all of them share and nobody writes; each receiver has an envelope of its own.
@@ -388,6 +396,11 @@ template <class state> struct osri_state {
     OSRI_UNUSED static inline osr_err nm##_send(osr_self *self, osr_dest to, const nm *message)    \
     {                                                                                              \
         return osri_send(self, to, &nm##_osr_type, message);                                       \
+    }                                                                                              \
+    OSRI_UNUSED OSR_MUST_CHECK static inline osr_err nm##_try_send(osr_self *self, osr_dest to,    \
+                                                                   const nm *message)              \
+    {                                                                                              \
+        return osri_try_send(self, to, &nm##_osr_type, message);                                   \
     }                                                                                              \
     OSRI_UNUSED static inline osr_err nm##_send_all(osr_self *self, const osr_dest *dests,         \
                                                     size_t count, const nm *message)               \

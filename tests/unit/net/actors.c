@@ -127,6 +127,14 @@ static osr_err do_pour(osr_self *self, const actor *me, const actor_pour *what)
     return err;
 }
 
+static void do_try(osr_self *self, const actor *me, const actor_try *what)
+{
+    actor_note note = {.number = what->number};
+    osr_err err = actor_note_try_send(self, osr_to(what->to), &note);
+
+    actor_trace_add("%s tried %u %s", me->name, what->number, osr_err_name(err));
+}
+
 static void heard(const actor *me, const osr_message *message)
 {
     const actor_note *note = OSR_AS(actor_note, message);
@@ -189,6 +197,8 @@ static osr_err obey(osr_self *self, actor *me, const osr_message *message)
         do_send(self, OSR_AS(actor_send, message));
     } else if (OSR_AS(actor_send_big, message) != NULL) {
         do_send_big(self, OSR_AS(actor_send_big, message));
+    } else if (OSR_AS(actor_try, message) != NULL) {
+        do_try(self, me, OSR_AS(actor_try, message));
     } else if (OSR_AS(actor_pour, message) != NULL) {
         return do_pour(self, me, OSR_AS(actor_pour, message));
     } else if (OSR_AS(actor_link, message) != NULL) {

@@ -36,6 +36,8 @@ OSR_MESSAGE(actor_use, 0x1013, (1, pid, pid), (2, u64, ref)); /* sends notes 1 a
 
 OSR_MESSAGE(actor_pour, 0x1014, (1, pid, to), (2, u32, first), (3, u32, count),
             (4, u32, bytes)); /* sends bigs and says so after each: "a sent 3", "a sent 4 EEXIT" */
+OSR_MESSAGE(actor_try, 0x1015, (1, pid, to),
+            (2, u32, number)); /* tries to send a note: "a tried 3 EBUSY" */
 
 extern const osr_entry *actor_entry(void);
 

@@ -383,6 +383,41 @@ START_TEST(control_signals_never_wait)
 }
 END_TEST
 
+/* Who only tries does not wait: it is told that the link is busy, and may try again; it passes
+ * nobody who is in line. To others, here and elsewhere, it sends. */
+START_TEST(trying_never_waits)
+{
+    osr_pid other = actor_on(A, "other");
+
+    connect_to(other, "c", "n2@sim");
+    block_ab();
+    TELL(other, actor_try, .to = b, .number = 1);
+    run_ms(10);
+    TELL(a, actor_pour, .to = b, .first = 1, .count = 40, .bytes = PIECE);
+    run_ms(10);
+    TELL(other, actor_try, .to = b, .number = 2);
+    TELL(other, actor_try, .to = c, .number = 3);
+    TELL(other, actor_try, .to = other, .number = 4);
+    run_ms(10);
+    expect_once("other tried 1 OK");
+    expect_once("other tried 2 EBUSY");
+    expect_once("other tried 3 OK");
+    expect_once("other tried 4 OK");
+    expect_once("other note 4");
+    ck_assert_uint_eq(waiting(A, "n1@sim"), 1);
+    osri_sim_heal(world->network, A, B);
+    run_ms(1000);
+    TELL(other, actor_try, .to = b, .number = 5);
+    run_ms(100);
+    expect_once("other tried 5 OK");
+    expect_once("b note 1");
+    expect_once("c note 3");
+    expect_once("b note 5");
+    ck_assert_uint_eq(actor_trace_count("b note 2"), 0);
+    expect_counts_add_up(A);
+}
+END_TEST
+
 /* A call that does not get into the line in time says so; its request was never sent. */
 START_TEST(call_times_out_in_line)
 {
@@ -567,6 +602,7 @@ int main(void)
     tcase_add_test(tests, sender_waits_for_a_dial_above_one_mebibyte);
     tcase_add_test(tests, sender_waits_at_most_for_the_setup_deadline);
     tcase_add_test(tests, control_signals_never_wait);
+    tcase_add_test(tests, trying_never_waits);
     tcase_add_test(tests, call_times_out_in_line);
     tcase_add_test(tests, who_cannot_wait_is_dropped_at_the_bound);
     tcase_add_test(tests, link_counts_what_passes_and_waits);
