@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lab_world.sh"
 
 words 20000 >"$data/some"
+echo "multi on" >"$work/etc/host.conf" # a name may have several addresses
 
 # node_start MACHINE [FLAG…]: a worker's node without a mapper; seed@seed is the contact of all.
 node_start()
@@ -76,6 +77,39 @@ node_start seed
 within 30 knows two '^seed@seed OS process' || wrong "the seed is not dialed again"
 within 30 knows seed '^three@three OS process' || wrong "the seed does not learn of three"
 ok "a contact that was killed is found again"
+
+# One name with an address for each of two more machines: their nodes are named after the addresses, and no mapper is asked.
+for machine in four five; do
+    machine_new $machine
+done
+four=$(awk '$2 == "four" { print $1 }' "$work/etc/hosts")
+five=$(awk '$2 == "five" { print $1 }' "$work/etc/hosts")
+printf '%s seeds\n%s seeds\n' "$four" "$five" >>"$work/etc/hosts"
+for machine in four five; do
+    service_run $machine wordcount worker --name "w@$(awk -v m=$machine '$2 == m { print $1 }' "$work/etc/hosts")" \
+        --listen tcp://0.0.0.0:9100 --no-mapper --tick 2000
+done
+node_start six --join "w@*=seeds:9100"
+within 30 knows six "^w@$four OS process" "^w@$five OS process" || wrong "not every address is joined: $(cat "$work/members.out")"
+ok "a name with several addresses is as many contacts"
+machine_kill five
+within 20 knows_not six "^w@$five" || wrong "a dead contact is listed: $(cat "$work/members.out")"
+service_run five wordcount worker --name "w@$five" --listen tcp://0.0.0.0:9100 --no-mapper --tick 2000
+within 30 knows six "^w@$five OS process" || wrong "one of several contacts is not dialed again"
+ok "each of them is dialed again"
+
+# A host with port mappers: all nodes that they know.
+for machine in seven eight; do
+    machine_new $machine
+    awk -v m=$machine '$2 == m { print $1, "mapped" }' "$work/etc/hosts" >>"$work/etc/hosts"
+done
+for machine in seven eight; do
+    service_run $machine wordcount worker --name "$machine@$machine" --listen tcp://0.0.0.0:9100 --tick 2000
+done
+service_run nine wordcount worker --name nine@nine --listen tcp://0.0.0.0:9100 --tick 2000 --join mapped
+within 30 knows nine '^seven@seven OS process' '^eight@eight OS process' ||
+    wrong "not all nodes of the mappers are joined: $(cat "$work/members.out")"
+ok "a host stands for all nodes that its mappers know"
 
 # The coordinator joins by the static address of one worker and reaches the others by what that one knows.
 service_run boss wordcount coordinator --name boss@boss --listen tcp://0.0.0.0:9100 --no-mapper --join seed@seed:9100 --workers 3 \

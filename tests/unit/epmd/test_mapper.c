@@ -189,6 +189,44 @@ START_TEST(restart_loses_nobody)
 }
 END_TEST
 
+/* epmd_SUITE: overflow. A thousand nodes register, three times over; then their mapper is killed,
+ * and the next one knows them all. */
+START_TEST(a_thousand_names_survive_a_restart)
+{
+    static osri_epmd_lease *leases[1000];
+    osri_epmd_record *records = NULL;
+    uint32_t count = 0;
+    pid_t mapper = world_start();
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 1000; i++) {
+            char name[32];
+            (void)snprintf(name, sizeof(name), "n%d@h1", i);
+            osri_identity node = world_member(name);
+            osri_epmd_lease_free(&leases[i]);
+            leases[i] = world_register(&node, ENDPOINT);
+        }
+    }
+    world_stop(mapper, SIGKILL);
+    for (int i = 0; i < 1000; i++) {
+        world_turn_until(leases[i], OSRI_LEASE_LOST);
+    }
+    mapper = world_start();
+    for (int i = 0; i < 1000; i++) {
+        world_turn_until(leases[i], OSRI_LEASE_HELD);
+    }
+    ck_assert_int_eq(
+        osri_epmd_list(&world_options, NULL, &records, &count, world_text, sizeof(world_text)),
+        OSR_OK);
+    ck_assert_uint_eq(count, 1000);
+    osri_epmd_list_free(&records, count);
+    for (int i = 0; i < 1000; i++) {
+        osri_epmd_lease_free(&leases[i]);
+    }
+    expect_stopped(world_stop(mapper, SIGTERM));
+}
+END_TEST
+
 /* While the mapper was down somebody else took the name: the lease says so, and gets it back when
  * it can. */
 START_TEST(lease_learns_that_its_name_is_taken)
@@ -656,6 +694,7 @@ int main(void)
     tcase_add_test(cases, duplicate_name_is_refused_until_it_is_free);
     tcase_add_test(cases, unnoticed_end_does_not_block_a_name);
     tcase_add_test(cases, restart_loses_nobody);
+    tcase_add_test(cases, a_thousand_names_survive_a_restart);
     tcase_add_test(cases, lease_learns_that_its_name_is_taken);
     tcase_add_test(cases, member_asks_over_curve);
     tcase_add_test(cases, non_member_gets_nothing);
