@@ -18,14 +18,11 @@ void osri_flow_begin(osri_link *link, uint64_t now_ns)
 {
     uint64_t ours = link->config.window_bytes_max;
     uint64_t theirs = link->peer.window_bytes;
-    uint64_t tick_ms =
-        link->peer.tick_ms < link->config.tick_ms ? link->peer.tick_ms : link->config.tick_ms;
 
     link->tag = osri_wire_u64(link->peer.session);
     link->receipt.window = ours;
     osri_window_init(&link->window, OSRI_LINK_WINDOW_BYTES_MIN, ours < theirs ? ours : theirs);
-    link->tick_ns = link->config.tick_ms * OSRI_NS_PER_MS;
-    link->tick_send_ns = tick_ms * OSRI_NS_PER_MS / 4;
+    osri_time_set_ticks(link);
     link->sent_ns = now_ns;
     link->received_ns = now_ns;
 }

@@ -236,6 +236,11 @@ osr_err osri_link_step(osri_link *link, const osri_link_event *event,
 OSR_MUST_CHECK osr_err osri_link_take_back(osri_link *link, const uint8_t *frame,
                                            size_t frame_bytes);
 
+/* Changes T while the link is up: ours, how long we bear silence, or the peer's, which we have to
+ * keep up with; 0: that one stays. What is due (osri_link_next_due) changes with it. At least 100.
+ */
+void osri_link_set_tick(osri_link *link, uint32_t ours_ms, uint32_t peers_ms);
+
 /* When step(TIME) is due at the latest; UINT64_MAX once down. */
 uint64_t osri_link_next_due(const osri_link *link);
 

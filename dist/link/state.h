@@ -83,6 +83,7 @@ void osri_time_pass(osri_link *link, uint64_t now_ns, osri_link_actions *actions
 void osri_flow_begin(osri_link *link, uint64_t now_ns);
 void osri_flow_frame(osri_link *link, const osri_link_event *event, osri_link_actions *actions);
 void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
+void osri_time_set_ticks(osri_link *link); /* from our T and the peer's */
 void osri_flow_tick(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
 void osri_flow_goodbye(osri_link *link, osri_down down, const char *text, uint64_t now_ns,
                        osri_link_actions *actions);

@@ -62,6 +62,22 @@ void osri_time_pass(osri_link *link, uint64_t now_ns, osri_link_actions *actions
     }
 }
 
+void osri_time_set_ticks(osri_link *link)
+{
+    uint64_t tick_ms =
+        link->peer.tick_ms < link->config.tick_ms ? link->peer.tick_ms : link->config.tick_ms;
+
+    link->tick_ns = link->config.tick_ms * OSRI_NS_PER_MS;
+    link->tick_send_ns = tick_ms * OSRI_NS_PER_MS / 4;
+}
+
+void osri_link_set_tick(osri_link *link, uint32_t ours_ms, uint32_t peers_ms)
+{
+    link->config.tick_ms = ours_ms == 0 ? link->config.tick_ms : ours_ms;
+    link->peer.tick_ms = peers_ms == 0 ? link->peer.tick_ms : peers_ms;
+    osri_time_set_ticks(link);
+}
+
 uint64_t osri_link_next_due(const osri_link *link)
 {
     uint64_t due_ns = link->received_ns + link->tick_ns;

@@ -21,6 +21,7 @@ typedef enum osri_command_kind {
     OSRI_COMMAND_DISCONNECT, /* node */
     OSRI_COMMAND_WANT,       /* node; on, or no longer */
     OSRI_COMMAND_DRAIN,      /* on, or no longer */
+    OSRI_COMMAND_TICK,       /* number: ms */
     OSRI_COMMAND_RESOLVED,   /* node, err, endpoint, key, text in name */
     OSRI_COMMAND_LEAVE,
 } osri_command_kind;
@@ -30,6 +31,7 @@ typedef struct osri_command {
     osri_command_kind kind;
     osr_err err;
     bool on;
+    uint32_t number;
     osr_pid pid;
     osri_envelope *signal; /* owned */
     osri_lane *lane;       /* on which `given` bytes are counted for it; NULL: on none */

@@ -338,6 +338,9 @@ static void do_command(osri_net *net, osri_command *command)
     case OSRI_COMMAND_DRAIN:
         osri_net_members_drain(net, command->on);
         break;
+    case OSRI_COMMAND_TICK:
+        osri_net_ticks_change(net, command->number);
+        break;
     case OSRI_COMMAND_RESOLVED:
         osri_party_resolved(net, command);
         break;
@@ -545,6 +548,21 @@ static void close_net(void *context)
     }
 }
 
+static osr_err set_tick(void *context, uint32_t tick_ms)
+{
+    osri_command *command;
+
+    if (!osri_net_ticks_are(tick_ms)) {
+        return OSR_EINVAL;
+    }
+    command = osri_command_new(OSRI_COMMAND_TICK, NULL, NULL);
+    if (command == NULL) {
+        return OSR_ENOMEM;
+    }
+    command->number = tick_ms;
+    return push(context, command) ? OSR_OK : OSR_ESTOPPED;
+}
+
 static const osri_remote_ops remote_ops = {
     .send = send_signal,
     .try_send = try_send,
@@ -557,6 +575,7 @@ static const osri_remote_ops remote_ops = {
     .peers = peers,
     .want = want_node,
     .drain = drain,
+    .set_tick = set_tick,
     .links = links,
     .close = close_net,
 };
@@ -613,6 +632,7 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
 
     net->node = node;
     net->options = *options;
+    net->options.tick_ms = options->tick_ms == 0 ? OSRI_NET_TICK_MS : options->tick_ms;
     net->options.setup_ms = options->setup_ms == 0 ? OSRI_NET_SETUP_MS : options->setup_ms;
     net->env = osri_node_env(node);
     net->log = osri_node_log(node);

@@ -16,6 +16,7 @@
 typedef struct osri_net osri_net;
 
 #define OSRI_NET_SETUP_MS 7000
+#define OSRI_NET_TICK_MS 10000
 #define OSRI_NET_SETUPS_MAX 64 /* accepted connections that are not up yet */
 #define OSRI_NET_PEERS_MAX 4096
 #define OSRI_NET_GOODBYE_MS 500
@@ -38,7 +39,7 @@ typedef struct osri_net_options {
     osri_transport *transport;     /* becomes the net's; it already listens where it should */
     const osri_identity *identity; /* name and creation are the node's */
     osri_resolver resolver;
-    uint32_t tick_ms;  /* 0: 10,000 */
+    uint32_t tick_ms;  /* 0: OSRI_NET_TICK_MS */
     uint32_t setup_ms; /* 0: OSRI_NET_SETUP_MS */
     const char *const *labels;
     uint32_t label_count;

@@ -556,6 +556,10 @@ void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size)
     osri_record record;
 
     session->net->counters.records_received++;
+    if (osri_net_ticks_is_record(bytes, size)) {
+        osri_net_ticks_record(session, bytes, size);
+        return;
+    }
     if (osri_members_is_record(bytes, size)) {
         osri_net_members_record(session, bytes, size);
         return;

@@ -108,6 +108,8 @@ static osr_err new_link(osri_session *session, uint32_t setup_ms)
         .hidden = options->hidden,
     };
 
+    session->tick_ms = options->tick_ms;
+    session->tick_due_ns = UINT64_MAX;
     session->net->env->random(session->net->env->context, config.random, sizeof(config.random));
     return osri_link_new(&config, session->dialed, osri_net_now(session->net), &session->link);
 }
@@ -475,6 +477,7 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
     }
     osri_net_due(net, osri_link_next_due(session->link));
     if (session->up && !was_up) {
+        osri_net_ticks_up(session);
         osri_net_members_greet(session);
         osri_party_release(net, session->name);
     }
@@ -568,6 +571,7 @@ void osri_sessions_tick(osri_net *net, uint64_t now_ns)
          l = osri_list_next(&net->sessions, l)) {
         osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
         if (!session->dead) {
+            osri_net_ticks_tick(session, now_ns);
             tick(session, now_ns);
         }
         if (!session->dead) {

@@ -53,6 +53,8 @@ typedef struct osri_session {
     const char *failure;   /* static; what was wrong with what the peer sent: it ends; else NULL */
     osri_gate gate;        /* of what the peer does wrong and survives */
     uint64_t retry_ns;     /* blocked: when to try again */
+    uint32_t tick_ms;      /* our T, as the peer was told it last */
+    uint64_t tick_due_ns;  /* when that holds here; UINT64_MAX: it does */
     bool is_member;        /* neither side is hidden: members, and services, talk across it */
     uint64_t members_told; /* the last change of the table that it has been told */
     osri_members_writer *contested; /* what it is to be told of itself; NULL: nothing */
@@ -208,6 +210,19 @@ void osri_net_members_record(osri_session *session, const uint8_t *bytes, size_t
 void osri_net_members_failed(osri_net *net, const char *name);
 void osri_net_members_drain(osri_net *net, bool draining);
 void osri_net_members_tick(osri_net *net, uint64_t now_ns);
+
+/* ---- tick.c ---- */
+
+#define OSRI_RECORD_TICK 67
+
+/* Whether T may be this. Threads: any. */
+bool osri_net_ticks_are(uint32_t tick_ms);
+void osri_net_ticks_change(osri_net *net, uint32_t tick_ms);
+/* A session has come up; its time passes; a record of this kind has come. */
+void osri_net_ticks_up(osri_session *session);
+void osri_net_ticks_tick(osri_session *session, uint64_t now_ns);
+bool osri_net_ticks_is_record(const uint8_t *bytes, size_t size);
+void osri_net_ticks_record(osri_session *session, const uint8_t *bytes, size_t size);
 
 /* ---- route.c ---- */
 

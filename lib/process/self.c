@@ -68,6 +68,12 @@ osr_err osr_drain(osr_self *self, bool on)
     return remote == NULL ? OSR_ENOTSUP : remote->drain(self->node->remote_context, on);
 }
 
+osr_err osr_set_tick(osr_self *self, uint32_t tick_ms)
+{
+    const osri_remote_ops *remote = self->node->remote;
+    return remote == NULL ? OSR_ENOTSUP : remote->set_tick(self->node->remote_context, tick_ms);
+}
+
 void osr_log_self(osr_self *self, int level, const char *format, ...)
 {
     char text[512];

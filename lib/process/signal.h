@@ -160,6 +160,7 @@ typedef struct osri_remote_ops {
     /* Keeps the node connected, redialing it, until as many wants were taken back. */
     osr_err (*want)(void *context, const char *node, bool wanted);
     osr_err (*drain)(void *context, bool draining);
+    osr_err (*set_tick)(void *context, uint32_t tick_ms);
     /* Likewise all nodes that something was sent to, or that have connected. */
     size_t (*links)(void *context, osr_link_status *ret_links, size_t max);
     void (*close)(void *context); /* the node stops: say goodbye, free context */

@@ -32,6 +32,11 @@ members()
     machine_run "$1" osier nodes --join "$1@$1:9100"
 }
 
+address_of()
+{
+    awk -v machine="$1" '$2 == machine { print $1 }' "$work/etc/hosts"
+}
+
 # knows MACHINE PATTERN…: whether its node has a line with each pattern.
 knows()
 {
@@ -82,11 +87,11 @@ ok "a contact that was killed is found again"
 for machine in four five; do
     machine_new $machine
 done
-four=$(awk '$2 == "four" { print $1 }' "$work/etc/hosts")
-five=$(awk '$2 == "five" { print $1 }' "$work/etc/hosts")
+four=$(address_of four)
+five=$(address_of five)
 printf '%s seeds\n%s seeds\n' "$four" "$five" >>"$work/etc/hosts"
 for machine in four five; do
-    service_run $machine wordcount worker --name "w@$(awk -v m=$machine '$2 == m { print $1 }' "$work/etc/hosts")" \
+    service_run $machine wordcount worker --name "w@$(address_of $machine)" \
         --listen tcp://0.0.0.0:9100 --no-mapper --tick 2000
 done
 node_start six --join "w@*=seeds:9100"
@@ -101,7 +106,8 @@ ok "each of them is dialed again"
 # A host with port mappers: all nodes that they know.
 for machine in seven eight; do
     machine_new $machine
-    awk -v m=$machine '$2 == m { print $1, "mapped" }' "$work/etc/hosts" >>"$work/etc/hosts"
+    address=$(address_of $machine)
+    echo "$address mapped" >>"$work/etc/hosts"
 done
 for machine in seven eight; do
     service_run $machine wordcount worker --name "$machine@$machine" --listen tcp://0.0.0.0:9100 --tick 2000

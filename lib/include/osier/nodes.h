@@ -70,6 +70,14 @@ OSR_API bool osr_demonitor_node(osr_self *self, osr_ref monitor);
  * suspension point. */
 OSR_API osr_err osr_drain(osr_self *self, bool on);
 
+/* Changes how long this node bears the silence of a connected one before it gives it up (T,
+ * --tick), for all connections, those there are as well: they are told, and a smaller T holds once
+ * the old one has passed, so that nobody is given up by mistake. The bound on data that nobody
+ * acknowledges stays what it was at the start. 100 to 3,600,000.
+ * Errors: OSR_EINVAL another value; OSR_ENOTSUP started without distribution; OSR_ENOMEM. Not a
+ * suspension point. */
+OSR_API osr_err osr_set_tick(osr_self *self, uint32_t tick_ms);
+
 #define OSR_NODE_NAME_BYTES 129 /* the longest name of a node with its NUL */
 
 /* Chooses by chance one of the members, this node too, that have the label, or a value for it, and

@@ -179,6 +179,13 @@ static osr_err lan_drain(void *context, bool draining)
     return OSR_ENOTSUP;
 }
 
+static osr_err lan_set_tick(void *context, uint32_t tick_ms)
+{
+    (void)context;
+    (void)tick_ms;
+    return OSR_ENOTSUP;
+}
+
 static void lan_close(void *context)
 {
     station *at = context;
@@ -206,6 +213,7 @@ static const osri_remote_ops ops = {
     .peers = lan_peers,
     .want = lan_want,
     .drain = lan_drain,
+    .set_tick = lan_set_tick,
     .links = lan_links,
     .close = lan_close,
 };

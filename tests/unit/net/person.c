@@ -108,6 +108,11 @@ static osr_err obey(osr_self *self, person *me, const person_do *order)
         return osr_drain(self, order->number != 2);
     case PERSON_LIST:
         return list(self, me, order->number);
+    case PERSON_TICK:
+        if (osr_set_tick(self, order->number) != OSR_OK) {
+            actor_trace_add("%s refused a tick", me->name);
+        }
+        return OSR_OK;
     case PERSON_SPAWN:
         return spawn(self, me, order->node.at);
     case PERSON_END:

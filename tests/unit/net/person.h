@@ -20,6 +20,7 @@ typedef enum person_deed {
     PERSON_DRAIN,     /* number 2: no longer */
     PERSON_LIST,      /* number: kinds; "a sees n0@sim n1@sim" */
     PERSON_SPAWN,     /* "a spawned OK" */
+    PERSON_TICK,      /* number: ms */
     PERSON_END,
 } person_deed;
 

@@ -347,6 +347,65 @@ START_TEST(monitor_nodes_nodedown_reason)
 }
 END_TEST
 
+static void expect_given_up_within(uint64_t tick_ms)
+{
+    osri_sim_cut(world->network, B, A);
+    run_ms(tick_ms * 3 / 4 - 10);
+    expect("");
+    run_ms(tick_ms / 2 + 20);
+    ck_assert_msg(strstr(actor_trace(), "a nodedown n1@sim net_tick_timeout") != NULL, "%s",
+                  actor_trace());
+    osri_sim_heal(world->network, B, A);
+    run_ms(15000); /* B gives up as well */
+    connect_ab();
+}
+
+/* erl_distribution_SUITE: tick. Where nothing is said nobody is given up; who falls silent is,
+ * after T and at most a quarter more. */
+START_TEST(tick)
+{
+    person_does(world, a, PERSON_WATCH, NULL, 0);
+    connect_ab();
+    run_ms(30000);
+    expect("");
+    expect_given_up_within(2000);
+}
+END_TEST
+
+/* erl_distribution_SUITE: tick_change. T is changed while nodes are connected, to less and to more,
+ * on one side: nobody is given up during the transition, and afterwards the new T holds, also for
+ * new connections. */
+START_TEST(tick_change)
+{
+    person_does(world, a, PERSON_WATCH, NULL, 0);
+    connect_ab();
+    person_does(world, a, PERSON_TICK, NULL, 400);
+    run_ms(30000);
+    expect("");
+    expect_given_up_within(400);
+    person_does(world, a, PERSON_TICK, NULL, 8000);
+    run_ms(100);
+    expect_given_up_within(8000);
+    person_does(world, a, PERSON_TICK, NULL, 99);
+    person_does(world, a, PERSON_TICK, NULL, 3600001);
+    run_ms(10);
+    expect("a refused a tick\na refused a tick\n");
+}
+END_TEST
+
+/* The same: during the transition to less, a peer that is silent for less than the old T is not
+ * given up. */
+START_TEST(tick_change_has_a_transition)
+{
+    person_does(world, a, PERSON_WATCH, NULL, 0);
+    connect_ab();
+    osri_sim_cut(world->network, A, B); /* it does not hear of it */
+    person_does(world, a, PERSON_TICK, NULL, 200);
+    run_ms(1400);
+    expect("");
+}
+END_TEST
+
 /* erl_distribution_SUITE: monitor_nodes_down_up. A node that is killed and back at once is down
  * before it is up, for everybody who watches, and for one who begins to in between. */
 START_TEST(monitor_nodes_down_up)
@@ -531,6 +590,9 @@ int main(void)
     tcase_add_test(tests, node_monitor_of_nobody);
     tcase_add_test(tests, net_setuptime);
     tcase_add_test(tests, monitor_nodes_nodedown_reason);
+    tcase_add_test(tests, tick);
+    tcase_add_test(tests, tick_change);
+    tcase_add_test(tests, tick_change_has_a_transition);
     tcase_add_test(tests, monitor_nodes_down_up);
     tcase_add_test(tests, monitor_nodes_many_and_cleanup);
     tcase_add_test(tests, disconnect_order);

@@ -165,6 +165,7 @@ static osr_err without_distribution(osr_self *self)
     osr_ref monitor;
     OSR_CHECK(self, osr_monitor_node(self, "b@h", &monitor) == OSR_ENOTSUP);
     OSR_CHECK(self, osr_drain(self, true) == OSR_ENOTSUP);
+    OSR_CHECK(self, osr_set_tick(self, 1000) == OSR_ENOTSUP);
     OSR_CHECK(self, osr_connect(self, "b@h") == OSR_ENOTSUP);
     OSR_CHECK(self, osr_disconnect(self, "b@h") == OSR_ENOTSUP);
     OSR_CHECK(self, !osr_demonitor_node(self, OSR_REF_NONE));
