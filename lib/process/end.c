@@ -369,18 +369,12 @@ static void free_spawns(osri_map *spawns)
     osri_map_fini(spawns);
 }
 
-void osri_relations_free(osr_self *process)
+static void relations_free(osr_self *process)
 {
     osri_relations *relations = process->relations;
     if (relations == NULL) {
         return;
     }
-    size_t cursor = 0;
-    osri_map_entry at;
-    while (osri_map_next(&relations->links, &cursor, &at)) {
-        osri_heap_free(at.value, sizeof(osri_link_entry));
-    }
-    osri_map_fini(&relations->links);
     osri_map_fini(&relations->monitors);
     osri_map_fini(&relations->watchers);
     osri_map_fini(&relations->requests);
@@ -391,17 +385,22 @@ void osri_relations_free(osr_self *process)
     process->relations = NULL;
 }
 
+void osri_relations_free(osr_self *process)
+{
+    osri_links_free(&process->links);
+    relations_free(process);
+}
+
 void osri_relations_trim(osr_self *process)
 {
     osri_relations *relations = process->relations;
-    if (osri_map_count(&relations->links) == 0 && osri_map_count(&relations->monitors) == 0 &&
-        osri_map_count(&relations->watchers) == 0 && osri_map_count(&relations->requests) == 0 &&
-        osri_map_count(&relations->spawns) == 0 && osri_map_count(&relations->begun) == 0 &&
-        osri_map_count(&relations->aliases) == 0 && relations->timers == NULL &&
-        relations->fd_watches == NULL && relations->building == NULL &&
+    if (osri_map_count(&relations->monitors) == 0 && osri_map_count(&relations->watchers) == 0 &&
+        osri_map_count(&relations->requests) == 0 && osri_map_count(&relations->spawns) == 0 &&
+        osri_map_count(&relations->begun) == 0 && osri_map_count(&relations->aliases) == 0 &&
+        relations->timers == NULL && relations->fd_watches == NULL && relations->building == NULL &&
         relations->suspensions == NULL) {
         process->trims += 1;
-        osri_relations_free(process);
+        relations_free(process);
     }
 }
 

@@ -110,7 +110,7 @@ typedef struct pid_list {
     uint32_t count;
 } pid_list;
 
-typedef enum collected { COLLECT_LINKS, COLLECT_MONITORS, COLLECT_WATCHERS } collected;
+typedef enum collected { COLLECT_MONITORS, COLLECT_WATCHERS } collected;
 
 /* Returns how many there are. */
 static uint32_t collect(const osri_map *map, collected what, pid_list *ret_list)
@@ -120,9 +120,6 @@ static uint32_t collect(const osri_map *map, collected what, pid_list *ret_list)
     osri_map_entry at;
     ret_list->count = 0;
     while (osri_map_next(map, &cursor, &at)) {
-        if (what == COLLECT_LINKS && !((const osri_link_entry *)at.value)->active) {
-            continue;
-        }
         total += 1;
         if (ret_list->count == LISTED_MAX) {
             continue;
@@ -136,17 +133,35 @@ static uint32_t collect(const osri_map *map, collected what, pid_list *ret_list)
     return total;
 }
 
+static uint32_t collect_links(const osri_links *links, pid_list *ret_list)
+{
+    uint32_t total = 0;
+    size_t cursor = 0;
+    const osri_link_entry *entry;
+    ret_list->count = 0;
+    while ((entry = osri_links_next(links, &cursor)) != NULL) {
+        if (entry->active && total++ < LISTED_MAX) {
+            ret_list->pids[ret_list->count++] = entry->pid;
+        }
+    }
+    return total;
+}
+
+static void fill_links(const osri_links *links, pid_list *list, osr_process_relations *ret)
+{
+    ret->link_count = collect_links(links, list);
+    ret->links.at = list->pids;
+    ret->links.count = list->count;
+}
+
 static void fill_relations(const osri_relations *relations, pid_list lists[3],
                            osr_process_relations *ret)
 {
     if (relations == NULL) {
         return;
     }
-    ret->link_count = collect(&relations->links, COLLECT_LINKS, &lists[0]);
     ret->monitor_count = collect(&relations->monitors, COLLECT_MONITORS, &lists[1]);
     ret->watcher_count = collect(&relations->watchers, COLLECT_WATCHERS, &lists[2]);
-    ret->links.at = lists[0].pids;
-    ret->links.count = lists[0].count;
     ret->monitors.at = lists[1].pids;
     ret->monitors.count = lists[1].count;
     ret->watchers.at = lists[2].pids;
@@ -274,6 +289,7 @@ static void describe(osr_self *process, const osri_envelope *signal)
     info.traps = atomic_load_explicit(&process->traps, memory_order_relaxed);
     fill_state(process, signal->enqueued_ns, &info);
     fill_work(process, &info.work);
+    fill_links(process->links, &lists[0], &info.relations);
     fill_relations(process->relations, lists, &info.relations);
     reply(process, signal, &osr_process_info_osr_type, &info);
 }

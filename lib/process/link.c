@@ -35,32 +35,22 @@ static void send_bare(osr_self *process, osri_signal_kind kind, osr_pid to, uint
 
 static osri_link_entry *entry_of(const osr_self *process, osr_pid pid)
 {
-    return process->relations == NULL ? NULL
-                                      : osri_map_get(&process->relations->links, &pid, sizeof(pid));
+    return osri_links_find(process->links, pid);
 }
 
 osr_err osri_link_add(osr_self *process, osr_pid pid)
 {
-    osri_relations *relations = osri_process_relations(process);
-    if (relations != NULL && osri_map_count(&relations->links) >= process->node->relations_max) {
+    if (osri_links_count(process->links) >= process->node->relations_max) {
         return OSR_ELIMIT;
     }
-    osri_link_entry *entry = osri_heap_zalloc(sizeof(*entry));
-    if (relations == NULL || entry == NULL ||
-        osri_map_put(&relations->links, &pid, sizeof(pid), entry, NULL) != OSR_OK) {
-        osri_heap_free(entry, sizeof(*entry));
-        return OSR_ENOMEM;
+    osri_link_entry *entry;
+    osr_err err = osri_links_add(&process->links, pid, &entry);
+    if (err != OSR_OK) {
+        return err;
     }
-    entry->pid = pid;
     entry->number = OSRI_LINK_BY_PEER;
     entry->active = true;
     return OSR_OK;
-}
-
-static void entry_remove(osr_self *process, osr_pid pid)
-{
-    osri_link_entry *entry = osri_map_remove(&process->relations->links, &pid, sizeof(pid));
-    osri_heap_free(entry, sizeof(*entry));
 }
 
 static void link_asked(osr_self *process, osri_envelope *signal)
@@ -83,9 +73,9 @@ static void link_exit(osr_self *process, osri_envelope *signal)
     }
     bool active = entry != NULL && entry->active;
     if (entry != NULL) {
-        entry_remove(process, signal->from);
+        osri_links_remove(&process->links, signal->from);
     }
-    const osr_reason *reason = osri_envelope_body(signal);
+    const osr_reason *reason = osri_reason_of_signal(signal);
     if (!active) {
         osri_envelope_free(&signal);
     } else if (atomic_load_explicit(&process->traps, memory_order_relaxed)) {
@@ -103,7 +93,7 @@ static void unlink_asked(osr_self *process, osri_envelope *signal)
 {
     osri_link_entry *entry = entry_of(process, signal->from);
     if (entry != NULL && entry->active) {
-        entry_remove(process, signal->from);
+        osri_links_remove(&process->links, signal->from);
     }
     send_bare(process, OSRI_SIGNAL_UNLINK_ACK, signal->from, signal->ref);
     osri_envelope_free(&signal);
@@ -113,7 +103,7 @@ static void unlink_acknowledged(osr_self *process, osri_envelope *signal)
 {
     osri_link_entry *entry = entry_of(process, signal->from);
     if (entry != NULL && !entry->active && entry->unlink_id == signal->ref) {
-        entry_remove(process, signal->from);
+        osri_links_remove(&process->links, signal->from);
     }
     osri_envelope_free(&signal);
 }
@@ -136,12 +126,14 @@ void osri_link_signal(osr_self *process, osri_envelope *signal)
     }
 }
 
+/* To a process of this node the end that most processes come to goes without a body. */
 static void send_link_exit(osr_self *process, osr_pid to)
 {
     osri_envelope *signal;
+    bool is_bare = process->reason == NULL && to.node == process->node->id;
     if (osri_signal_new_sure(process->node, OSRI_SIGNAL_LINK_EXIT, osri_process_pid(process), 0,
-                             &osr_reason_osr_type, osri_process_reason(process),
-                             &signal) == OSR_OK) {
+                             is_bare ? NULL : &osr_reason_osr_type,
+                             is_bare ? NULL : osri_process_reason(process), &signal) == OSR_OK) {
         osri_route route = {.pid = to};
         (void)osri_signal_send(process->node, &route, &signal);
     }
@@ -149,19 +141,14 @@ static void send_link_exit(osr_self *process, osr_pid to)
 
 void osri_link_end_all(osr_self *process)
 {
-    if (process->relations == NULL) {
-        return;
-    }
     size_t cursor = 0;
-    osri_map_entry at;
-    while (osri_map_next(&process->relations->links, &cursor, &at)) {
-        osri_link_entry *entry = at.value;
+    const osri_link_entry *entry;
+    while ((entry = osri_links_next(process->links, &cursor)) != NULL) {
         if (entry->active) {
             send_link_exit(process, entry->pid);
         }
-        osri_heap_free(entry, sizeof(*entry));
     }
-    osri_map_fini(&process->relations->links);
+    osri_links_free(&process->links);
 }
 
 /* Whether a pid of this node can be seen to be dead already. */

@@ -588,8 +588,13 @@ void osri_process_set_reason(osr_self *process, const osr_reason *reason)
     process->reason = envelope;
 }
 
-const osr_reason *osri_process_reason(const osr_self *process)
+const osr_reason *osri_reason_of_signal(const osri_envelope *signal)
 {
     static const osr_reason normal = {.code = OSR_REASON_NORMAL};
-    return process->reason == NULL ? &normal : osri_envelope_body(process->reason);
+    return signal == NULL || signal->type == NULL ? &normal : osri_envelope_body(signal);
+}
+
+const osr_reason *osri_process_reason(const osr_self *process)
+{
+    return osri_reason_of_signal(process->reason);
 }

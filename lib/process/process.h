@@ -9,6 +9,7 @@
 #include "lib/core/map.h"
 #include "lib/process/activation.h"
 #include "lib/process/body.h"
+#include "lib/process/link_table.h"
 #include "lib/process/mailbox.h"
 #include "lib/process/signal.h"
 #include "lib/process/timer_table.h"
@@ -30,14 +31,6 @@
 
 #define OSRI_INBOX_IDLE ((osri_envelope *)(uintptr_t)1)
 #define OSRI_INBOX_CLOSED ((osri_envelope *)(uintptr_t)2)
-
-/* A link, on one side of it. */
-typedef struct osri_link_entry {
-    osr_pid pid;
-    bool active;
-    uint64_t number;    /* of our last LINK; OSRI_LINK_BY_PEER: none of ours */
-    uint64_t unlink_id; /* of an unlink that is not yet acknowledged; 0 = none */
-} osri_link_entry;
 
 /* A monitor that this process holds. */
 typedef struct osri_monitor_entry {
@@ -76,7 +69,6 @@ typedef struct osri_block {
 
 /* What most processes never have, made on first use. */
 typedef struct osri_relations {
-    osri_map links;    /* osr_pid -> osri_link_entry */
     osri_map monitors; /* number -> osri_monitor_entry: those we hold */
     osri_map watchers; /* {watcher's pid, number} -> non-NULL: those who monitor us */
     osri_map requests; /* {caller's pid, number} -> non-NULL: taken, and to be answered later */
@@ -158,6 +150,7 @@ struct osr_self {
         const void *configuration; /* a behaviour's */
     };
     void *state_block;
+    osri_links *links; /* NULL: none */
     osri_relations *relations;
     struct osri_worker *home; /* a pinned process that has run: the thread it stays on; else NULL */
     osri_idle *idle;
@@ -170,11 +163,10 @@ struct osr_self {
     char *name;            /* guarded by the node's registry lock */
 
     /* set at spawn, constant while the process lives */
-    uint64_t birth; /* the how-manieth process of the node */
-    _Atomic(uint64_t)
-        number;  /* birth from the moment it may run, 0 where nobody lives: who holds the table's
-                                 lock and sees it set may read this group, and that above */
-    char *label; /* NULL: none */
+    _Atomic(uint64_t) number; /* the how-manieth process of the node, from the moment it may run; 0
+                                 where nobody lives: who holds the table's lock and sees it set may
+                                 read this group, and that above */
+    char *label;              /* NULL: none */
     uint32_t stack_bytes;
     uint32_t exit_ms;        /* see osri_process_leave() */
     uint32_t memory_max_kib; /* 0: no limit */
@@ -278,6 +270,9 @@ void osri_process_end(osr_self *process);
 /* Sets the reason, unless there is one already. An allocation that fails leaves a bare code. */
 void osri_process_set_reason(osr_self *process, const osr_reason *reason);
 const osr_reason *osri_process_reason(const osr_self *process);
+
+/* What an exit signal says: normal where it has no body. Lent as long as the signal lives. */
+const osr_reason *osri_reason_of_signal(const osri_envelope *signal);
 
 /* The relations, made on first use; NULL when out of memory. Owner. */
 osri_relations *osri_process_relations(osr_self *process);

@@ -40,6 +40,7 @@ static void life_init(osr_self *process)
     osri_mailbox_init(&process->mailbox);
     process->current = process->reason = NULL;
     process->state_block = NULL;
+    process->links = NULL;
     process->relations = NULL;
     process->idle = NULL;
     process->trims = 0;
@@ -129,8 +130,11 @@ void osri_spawn_run(osr_self *process)
         /* relaxed, here and at the end: a number to look at */
         atomic_fetch_add_explicit(&process->node->roots, 1, memory_order_relaxed);
     }
+    /* relaxed: each number once; in order for one spawner */
+    uint64_t birth =
+        atomic_fetch_add_explicit(&process->node->table.spawned, 1, memory_order_relaxed) + 1;
     /* release: pairs with acquire in fill(), info.c */
-    atomic_store_explicit(&process->number, process->birth, memory_order_release);
+    atomic_store_explicit(&process->number, birth, memory_order_release);
     osri_process_ready_new(process);
 }
 

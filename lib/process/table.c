@@ -210,11 +210,6 @@ osr_err osri_table_take(osr_node *node, osr_self **ret_process)
             count_up(&worker->slots.given);
         }
     }
-    if (err == OSR_OK) {
-        /* relaxed: each number once; in order for one spawner */
-        (*ret_process)->birth =
-            atomic_fetch_add_explicit(&table->spawned, 1, memory_order_relaxed) + 1;
-    }
     return err;
 }
 
