@@ -17,6 +17,7 @@
  *   I3  what a session's end has to fire is noted before the signal leaves or is delivered
  *       (relations.c). */
 
+#define ARRAY_OF_TWO 0x92 /* in msgpack; no signal and no introduction begins so */
 #define SENDER_INTRODUCTIONS 0
 #define SENDER_NODE UINT64_MAX
 
@@ -551,17 +552,23 @@ static void open_and_deliver(osri_session *session, const osri_record *record)
     }
 }
 
+/* What the nodes say to each other, and no process: an array of two. */
+static void hear_pair(osri_session *session, const uint8_t *bytes, size_t size)
+{
+    if (osri_members_is_record(bytes, size)) {
+        osri_net_members_record(session, bytes, size);
+    } else {
+        osri_net_ticks_record(session, bytes, size);
+    }
+}
+
 void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size)
 {
     osri_record record;
 
     session->net->counters.records_received++;
-    if (osri_net_ticks_is_record(bytes, size)) {
-        osri_net_ticks_record(session, bytes, size);
-        return;
-    }
-    if (osri_members_is_record(bytes, size)) {
-        osri_net_members_record(session, bytes, size);
+    if (bytes[0] == ARRAY_OF_TWO) {
+        hear_pair(session, bytes, size);
         return;
     }
     if (osri_record_read(bytes, size, &record) != OSR_OK) {

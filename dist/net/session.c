@@ -256,6 +256,7 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
         }
     }
     memcpy(&session->number, theirs->session, sizeof(session->number));
+    peer->connection = session->number;
     peer->session = session->number;
     session->spawn_count = theirs->certificate.spawn_count;
     memcpy(session->spawn, theirs->certificate.spawn, sizeof(session->spawn));

@@ -218,10 +218,9 @@ void osri_net_members_tick(osri_net *net, uint64_t now_ns);
 /* Whether T may be this. Threads: any. */
 bool osri_net_ticks_are(uint32_t tick_ms);
 void osri_net_ticks_change(osri_net *net, uint32_t tick_ms);
-/* A session has come up; its time passes; a record of this kind has come. */
+/* A session has come up; its time passes; a record has come that should be of this kind. */
 void osri_net_ticks_up(osri_session *session);
 void osri_net_ticks_tick(osri_session *session, uint64_t now_ns);
-bool osri_net_ticks_is_record(const uint8_t *bytes, size_t size);
 void osri_net_ticks_record(osri_session *session, const uint8_t *bytes, size_t size);
 
 /* ---- route.c ---- */

@@ -75,11 +75,6 @@ void osri_net_ticks_tick(osri_session *session, uint64_t now_ns)
     osri_net_due(session->net, session->tick_due_ns);
 }
 
-bool osri_net_ticks_is_record(const uint8_t *bytes, size_t size)
-{
-    return size >= 2 && bytes[0] == 0x92 && bytes[1] == OSRI_RECORD_TICK;
-}
-
 void osri_net_ticks_record(osri_session *session, const uint8_t *bytes, size_t size)
 {
     osri_reader reader;
@@ -87,10 +82,10 @@ void osri_net_ticks_record(osri_session *session, const uint8_t *bytes, size_t s
 
     osri_reader_init(&reader, bytes, size);
     osri_read_array_of(&reader, 2);
-    (void)osri_read_uint(&reader, OSRI_RECORD_TICK);
+    reader.failed = osri_read_uint(&reader, UINT8_MAX) != OSRI_RECORD_TICK || reader.failed;
     tick_ms = osri_read_uint(&reader, TICK_MS_MAX);
     if (!osri_reader_is_done(&reader) || tick_ms < TICK_MS_MIN) {
-        osri_session_fail(session, "malformed tick");
+        osri_session_fail(session, "malformed record of two");
         return;
     }
     osri_link_set_tick(session->link, 0, (uint32_t)tick_ms);

@@ -31,7 +31,8 @@ static osr_err nodeup_new(const osri_peer *peer, osri_envelope **ret_signal)
                           .node = peer->node,
                           .creation = peer->creation,
                           .os_pid = peer->os_pid,
-                          .hidden = peer->hidden};
+                          .hidden = peer->hidden,
+                          .connection = peer->connection};
     message.labels.at = labels;
     message.labels.count = osri_labels_split(peer->labels, labels);
     return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodeup_osr_type, &message,
@@ -43,7 +44,8 @@ static osr_err nodedown_new(const osri_peer *peer, const char *reason, osri_enve
     osr_nodedown message = {.name = osr_str_of(peer->name),
                             .node = peer->node,
                             .reason = osr_str_of(reason),
-                            .hidden = peer->hidden};
+                            .hidden = peer->hidden,
+                            .connection = peer->connection};
     return osri_signal_new(OSRI_SIGNAL_NODE, OSR_PID_NONE, 0, &osr_nodedown_osr_type, &message,
                            ret_signal);
 }

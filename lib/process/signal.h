@@ -110,6 +110,7 @@ typedef struct osri_peer {
     uint64_t node;
     uint64_t creation;
     uint64_t os_pid;
+    uint64_t connection; /* a number that this connection has on both sides, and no other */
     bool hidden;
     uint32_t roles;   /* role bits of its certificate (DESIGN.md D12) */
     char labels[256]; /* each followed by a newline */

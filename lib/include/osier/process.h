@@ -288,10 +288,10 @@ OSR_MESSAGE(osr_down, 0x03, (1, ref, monitor), (2, pid, pid), (3, str, name), (4
             (5, of(osr_reason), reason), (6, u64, tag));
 OSR_MESSAGE(osr_timeout, 0x04, (1, ref, timer));
 OSR_MESSAGE(osr_nodeup, 0x05, (1, str, name), (2, u64, node), (3, u64, creation), (4, u64, os_pid),
-            (5, list(str), labels), (6, bool, hidden));
+            (5, list(str), labels), (6, bool, hidden), (7, u64, connection));
 /* monitor: of osr_monitor_node(); none where it comes from osr_monitor_nodes() */
 OSR_MESSAGE(osr_nodedown, 0x06, (1, str, name), (2, u64, node), (3, str, reason), (4, bool, hidden),
-            (5, ref, monitor));
+            (5, ref, monitor), (6, u64, connection));
 OSR_MESSAGE(osr_spawn_reply, 0x07, (1, ref, request), (2, i32, error), (3, pid, pid));
 
 /* Links this process and pid. Once is enough; linking oneself does nothing. A dead process of this
@@ -429,7 +429,8 @@ OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *ar
 
 /* Subscribes to osr_nodeup and osr_nodedown messages of visible nodes (and hidden ones), beginning
  * with a nodeup for each that is connected. A nodeup comes before the first message of its
- * connection, a nodedown after the last and before the next nodeup of that node. Its reason:
+ * connection, a nodedown after the last and before the next nodeup of that node; both carry the
+ * connection's number, the same on both sides. The reason of a nodedown:
  * connection_closed (also when the other side disconnects), net_tick_timeout, disconnect (asked for
  * here), goodbye (it stopped), restarted (its next start is there), revoked, protocol_error,
  * no_memory. Not a suspension point. */

@@ -14,6 +14,7 @@ typedef struct person {
     char name[32];
     osr_ref monitors[MONITORS_MAX];
     unsigned count;
+    uint64_t connection; /* of the last nodeup */
 } person;
 
 static const char *state_name(uint32_t state)
@@ -21,7 +22,7 @@ static const char *state_name(uint32_t state)
     return state == OSR_MEMBER_JOINED ? "joined" : state == OSR_MEMBER_LEFT ? "left" : "lost";
 }
 
-static void heard(const person *me, const osr_message *message)
+static void heard(person *me, const osr_message *message)
 {
     const osr_nodeup *up = OSR_AS(osr_nodeup, message);
     const osr_nodedown *down = OSR_AS(osr_nodedown, message);
@@ -29,7 +30,11 @@ static void heard(const person *me, const osr_message *message)
 
     if (up != NULL) {
         actor_trace_add("%s nodeup %s%s", me->name, up->name.at, up->hidden ? " hidden" : "");
+        me->connection = up->connection;
     } else if (down != NULL) {
+        if (osr_ref_is_none(down->monitor) && down->connection != me->connection) {
+            actor_trace_add("%s mistakes the connection", me->name);
+        }
         actor_trace_add("%s %s %s %s", me->name,
                         osr_ref_is_none(down->monitor) ? "nodedown" : "lost", down->name.at,
                         down->reason.at);

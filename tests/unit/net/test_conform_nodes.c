@@ -318,7 +318,8 @@ START_TEST(net_setuptime)
 }
 END_TEST
 
-/* erl_distribution_SUITE: monitor_nodes_nodedown_reason. */
+/* erl_distribution_SUITE: monitor_nodes_nodedown_reason; connection_id of monitor_nodes: person.c
+ * complains of a nodedown whose connection is not that of the nodeup. */
 START_TEST(monitor_nodes_nodedown_reason)
 {
     person_does(world, a, PERSON_WATCH, NULL, 0);
