@@ -338,6 +338,11 @@ size_t osri_link_queued_bytes(const osri_link *link)
     return link->outbox.queued_bytes;
 }
 
+size_t osri_link_queued_large_bytes(const osri_link *link)
+{
+    return link->outbox.queued_large_bytes;
+}
+
 size_t osri_link_in_flight_bytes(const osri_link *link)
 {
     return (size_t)(link->window.sent - link->window.acknowledged);

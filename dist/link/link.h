@@ -247,6 +247,7 @@ uint64_t osri_link_next_due(const osri_link *link);
 /* Bytes of records given and not yet handed to the transport; bytes handed over and not yet
  * acknowledged. */
 size_t osri_link_queued_bytes(const osri_link *link);
+size_t osri_link_queued_large_bytes(const osri_link *link); /* of them in large records */
 size_t osri_link_in_flight_bytes(const osri_link *link);
 
 bool osri_link_is_up(const osri_link *link);

@@ -15,7 +15,8 @@
  *       records wait in the stream;
  *   I2  a stream's first fragment leaves after every batch that existed when the stream began
  *       (barrier), so after the earlier records of its sender;
- *   I3  queued_bytes and queued_records count what is in batches, streams and waiting;
+ *   I3  queued_bytes, queued_large_bytes and queued_records count what is in batches, streams and
+ *       waiting;
  *   I4  open streams stay within what a receiver must accept (OSRI_WIRE_STREAMS_MAX,
  *       _STREAM_BYTES_MAX).
  * Bound: none of its own; the owner of the link has senders wait. */
@@ -212,6 +213,7 @@ osr_err osri_outbox_put(osri_outbox *outbox, uint64_t sender, const uint8_t *byt
 
     if (err == OSR_OK) {
         outbox->queued_bytes += bytes_count;
+        outbox->queued_large_bytes += bytes_count > OSRI_OUTBOX_LARGE_BYTES ? bytes_count : 0;
         outbox->queued_records++;
     }
     return err;
@@ -307,6 +309,9 @@ static osri_link_block *take_batch(osri_outbox *outbox)
 static void count_fragment(osri_outbox *outbox, osri_stream *stream, const osri_wire_part *part)
 {
     outbox->queued_bytes -= part->bytes_count;
+    if (stream->record->used > OSRI_OUTBOX_LARGE_BYTES) {
+        outbox->queued_large_bytes -= part->bytes_count;
+    }
     stream->cut += part->bytes_count;
     outbox->ring = stream->next;
     if (part->first) {

@@ -11,6 +11,8 @@
 #include "lib/core/map.h"
 #include "osier/err.h"
 
+#define OSRI_OUTBOX_LARGE_BYTES (256 * 1024)
+
 typedef struct osri_stream osri_stream;
 
 /* What a link has yet to send. */
@@ -24,6 +26,7 @@ typedef struct osri_outbox {
     uint64_t streams_bytes;       /* sum of the totals of the open ones */
     uint32_t stream_last;         /* number given last */
     size_t queued_bytes;
+    size_t queued_large_bytes; /* of them in records above OSRI_OUTBOX_LARGE_BYTES */
     uint64_t queued_records;
     bool flush;       /* the batches leave however small */
     bool unsettled;   /* a stream has no record being cut */

@@ -10,8 +10,8 @@
 /* Lanes: admission of messages to what waits for a node.
  *
  * Invariants
- *   I1  given + linked is what waits. A message counts in `given` from before it is given to the
- *       owner until the owner has routed it; from then on its record counts in `linked`.
+ *   I1  given + linked of a track is what waits. A message counts in `given` from before it is
+ *       given to the owner until the owner has routed it; then its record counts in `linked`.
  *   I2  senders are admitted in the order in which they came; their bytes are counted for them when
  *       they are, so that no later one is faster. While one waits, `busy` is set and no other that
  *       can wait passes.
@@ -20,8 +20,8 @@
  *       of the two sees the other. The owner looks again whenever the counts fall.
  *   I4  a sender is woken under the lane's mutex, which its process takes before it goes on; so it
  *       cannot end meanwhile.
- * Bound: OSRI_LANE_BUSY_BYTES and one message for senders that can wait, OSRI_LANE_BYTES_MAX for
- *   the others; OSRI_LANES_MAX lanes. */
+ * Bound: for senders that can wait OSRI_LANE_BUSY_BYTES and OSRI_LANE_LARGE_BUSY_BYTES, each and
+ *   one message; OSRI_LANE_BYTES_MAX for the others; OSRI_LANES_MAX lanes. */
 
 #define CACHE_MASK (OSRI_LANES_CACHED - 1)
 #define TOLD_EVERY_NS UINT64_C(1000000000)
@@ -37,6 +37,13 @@ void osri_lanes_init(osri_lanes *lanes, uint64_t seed)
     }
 }
 
+static void track_init(osri_track *track, uint64_t busy_bytes, uint64_t free_bytes)
+{
+    track->busy_bytes = busy_bytes;
+    track->free_bytes = free_bytes;
+    osri_list_init(&track->line);
+}
+
 static osri_lane *lane_new(const char *name)
 {
     size_t name_bytes = strlen(name) + 1;
@@ -44,7 +51,8 @@ static osri_lane *lane_new(const char *name)
 
     if (lane != NULL) {
         osri_mutex_init(&lane->mutex, OSRI_RANK_SESSION);
-        osri_list_init(&lane->line);
+        track_init(&lane->small, OSRI_LANE_BUSY_BYTES, OSRI_LANE_FREE_BYTES);
+        track_init(&lane->large, OSRI_LANE_LARGE_BUSY_BYTES, OSRI_LANE_LARGE_FREE_BYTES);
         memcpy(lane->name, name, name_bytes);
     }
     return lane;
@@ -133,17 +141,22 @@ void osri_lane_cache(osri_lanes *lanes, uint64_t node, osri_lane *lane)
 
 /* ---- admission --------------------------------------------------------------------------- */
 
-static uint64_t queued(const osri_lane *lane)
+static osri_track *track_of(osri_lane *lane, uint64_t bytes)
 {
-    /* seq_cst: see I3 */
-    return atomic_load_explicit(&lane->given, memory_order_seq_cst) +
-           atomic_load_explicit(&lane->linked, memory_order_seq_cst);
+    return bytes > OSRI_LANE_LARGE_BYTES ? &lane->large : &lane->small;
 }
 
-static void count_given(osri_lane *lane, uint64_t bytes)
+static uint64_t queued(const osri_track *track)
+{
+    /* seq_cst: see I3 */
+    return atomic_load_explicit(&track->given, memory_order_seq_cst) +
+           atomic_load_explicit(&track->linked, memory_order_seq_cst);
+}
+
+static void count_given(osri_track *track, uint64_t bytes)
 {
     /* relaxed: the command that follows carries what it stands for */
-    (void)atomic_fetch_add_explicit(&lane->given, bytes, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&track->given, bytes, memory_order_relaxed);
 }
 
 static void line_changed_locked(osri_lane *lane, int change)
@@ -153,37 +166,38 @@ static void line_changed_locked(osri_lane *lane, int change)
     atomic_store_explicit(&lane->waiting, before + (uint32_t)change, memory_order_relaxed);
 }
 
-/* Whether the sender may go on at once; from here on the lane is busy if not. */
-static bool may_pass_locked(osri_lane *lane)
+/* Whether a sender may go on at once; from here on the track is busy if not. */
+static bool may_pass_locked(osri_track *track)
 {
-    bool was_busy = atomic_load_explicit(&lane->busy, memory_order_relaxed);
+    bool was_busy = atomic_load_explicit(&track->busy, memory_order_relaxed);
 
-    atomic_store_explicit(&lane->busy, true, memory_order_seq_cst); /* see I3 */
-    if (!osri_list_is_empty(&lane->line) ||
-        queued(lane) > (was_busy ? OSRI_LANE_FREE_BYTES : OSRI_LANE_BUSY_BYTES)) {
+    atomic_store_explicit(&track->busy, true, memory_order_seq_cst); /* see I3 */
+    if (!osri_list_is_empty(&track->line) ||
+        queued(track) > (was_busy ? track->free_bytes : track->busy_bytes)) {
         return false;
     }
-    atomic_store_explicit(&lane->busy, false, memory_order_seq_cst);
+    atomic_store_explicit(&track->busy, false, memory_order_seq_cst);
     return true;
 }
 
 bool osri_lane_enter(osri_lane *lane, uint64_t bytes, osri_sender *sender)
 {
+    osri_track *track = track_of(lane, bytes);
     bool passes;
 
-    if (!atomic_load_explicit(&lane->busy, memory_order_relaxed) &&
-        osri_lane_queued(lane) <= OSRI_LANE_BUSY_BYTES) {
-        count_given(lane, bytes);
+    if (!atomic_load_explicit(&track->busy, memory_order_relaxed) &&
+        osri_track_queued(track) <= track->busy_bytes) {
+        count_given(track, bytes);
         return true;
     }
     osri_mutex_lock(&lane->mutex);
-    passes = may_pass_locked(lane);
+    passes = may_pass_locked(track);
     if (passes) {
-        count_given(lane, bytes);
+        count_given(track, bytes);
     } else if (sender != NULL) {
         sender->lane = lane;
         sender->bytes = bytes;
-        osri_list_push_back(&lane->line, &sender->in_line);
+        osri_list_push_back(&track->line, &sender->in_line);
         line_changed_locked(lane, 1);
     }
     osri_mutex_unlock(&lane->mutex);
@@ -200,7 +214,7 @@ bool osri_lane_squeeze(osri_lane *lane, uint64_t bytes)
         (void)atomic_fetch_add_explicit(&lane->refused, 1, memory_order_relaxed);
         return false;
     }
-    count_given(lane, bytes);
+    count_given(track_of(lane, bytes), bytes);
     return true;
 }
 
@@ -212,32 +226,32 @@ static void end_wait_locked(osri_lane *lane, osri_sender *sender, osri_sender_st
 }
 
 /* Admits, first come first, until enough waits again. */
-static void admit_locked(osri_lane *lane)
+static void admit_locked(osri_lane *lane, osri_track *track)
 {
     osri_list_link *l;
 
-    if (queued(lane) >= OSRI_LANE_FREE_BYTES) {
+    if (queued(track) >= track->free_bytes) {
         return;
     }
-    while ((l = osri_list_first(&lane->line)) != NULL && queued(lane) <= OSRI_LANE_BUSY_BYTES) {
+    while ((l = osri_list_first(&track->line)) != NULL && queued(track) <= track->busy_bytes) {
         osri_sender *sender = OSRI_LIST_ENTRY(l, osri_sender, in_line);
 
-        count_given(lane, sender->bytes);
+        count_given(track, sender->bytes);
         end_wait_locked(lane, sender, OSRI_SENDER_ADMITTED);
     }
-    if (osri_list_is_empty(&lane->line)) {
-        atomic_store_explicit(&lane->busy, false, memory_order_seq_cst);
+    if (osri_list_is_empty(&track->line)) {
+        atomic_store_explicit(&track->busy, false, memory_order_seq_cst);
     }
 }
 
-static void look_again(osri_lane *lane)
+static void look_again(osri_lane *lane, osri_track *track)
 {
     /* seq_cst: see I3 */
-    if (!atomic_load_explicit(&lane->busy, memory_order_seq_cst)) {
+    if (!atomic_load_explicit(&track->busy, memory_order_seq_cst)) {
         return;
     }
     osri_mutex_lock(&lane->mutex);
-    admit_locked(lane);
+    admit_locked(lane, track);
     osri_mutex_unlock(&lane->mutex);
 }
 
@@ -253,15 +267,17 @@ bool osri_lane_leave(osri_lane *lane, osri_sender *sender)
     }
     osri_mutex_unlock(&lane->mutex);
     if (was_in_line) {
-        look_again(lane); /* it may have been the last */
+        look_again(lane, track_of(lane, sender->bytes)); /* it may have been the last */
     }
     return osri_sender_state_of(sender) == OSRI_SENDER_ADMITTED;
 }
 
 void osri_lane_take_back(osri_lane *lane, uint64_t bytes)
 {
-    (void)atomic_fetch_sub_explicit(&lane->given, bytes, memory_order_seq_cst); /* see I3 */
-    look_again(lane);
+    osri_track *track = track_of(lane, bytes);
+
+    (void)atomic_fetch_sub_explicit(&track->given, bytes, memory_order_seq_cst); /* see I3 */
+    look_again(lane, track);
 }
 
 /* ---- the owner's side -------------------------------------------------------------------- */
@@ -275,7 +291,7 @@ static void touch(osri_lanes *lanes, osri_lane *lane)
 
 void osri_lane_routed(osri_lanes *lanes, osri_lane *lane, uint64_t bytes)
 {
-    lane->routed += bytes;
+    track_of(lane, bytes)->routed += bytes;
     touch(lanes, lane);
 }
 
@@ -292,15 +308,34 @@ void osri_lane_down(osri_lanes *lanes, osri_lane *lane)
 {
     atomic_store_explicit(&lane->connected, false, memory_order_relaxed);
     osri_lane_set(lane, OSRI_LANE_IN_FLIGHT, 0);
-    osri_lane_linked(lanes, lane, 0);
+    osri_lane_linked(lanes, lane, 0, 0);
 }
 
-void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes)
+static bool set_linked(osri_track *track, uint64_t bytes)
 {
-    if (bytes != atomic_load_explicit(&lane->linked, memory_order_relaxed)) {
-        atomic_store_explicit(&lane->linked, bytes, memory_order_seq_cst); /* see I3 */
+    if (bytes == atomic_load_explicit(&track->linked, memory_order_relaxed)) {
+        return false;
+    }
+    atomic_store_explicit(&track->linked, bytes, memory_order_seq_cst); /* see I3 */
+    return true;
+}
+
+void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes, uint64_t large_bytes)
+{
+    bool changed = set_linked(&lane->small, bytes - large_bytes);
+
+    if (set_linked(&lane->large, large_bytes) || changed) {
         touch(lanes, lane);
     }
+}
+
+static void settle(osri_lane *lane, osri_track *track)
+{
+    if (track->routed > 0) {
+        (void)atomic_fetch_sub_explicit(&track->given, track->routed, memory_order_seq_cst);
+        track->routed = 0;
+    }
+    look_again(lane, track);
 }
 
 void osri_lanes_settle(osri_lanes *lanes)
@@ -310,21 +345,26 @@ void osri_lanes_settle(osri_lanes *lanes)
     while ((l = osri_list_pop_front(&lanes->touched)) != NULL) {
         osri_lane *lane = OSRI_LIST_ENTRY(l, osri_lane, in_touched);
 
-        (void)atomic_fetch_sub_explicit(&lane->given, lane->routed, memory_order_seq_cst);
-        lane->routed = 0;
-        look_again(lane);
+        settle(lane, &lane->small);
+        settle(lane, &lane->large);
     }
+}
+
+static void end_track_locked(osri_lane *lane, osri_track *track)
+{
+    osri_list_link *l;
+
+    while ((l = osri_list_first(&track->line)) != NULL) {
+        end_wait_locked(lane, OSRI_LIST_ENTRY(l, osri_sender, in_line), OSRI_SENDER_REFUSED);
+    }
+    atomic_store_explicit(&track->busy, false, memory_order_seq_cst); /* a new beginning */
 }
 
 void osri_lane_end(osri_lane *lane)
 {
-    osri_list_link *l;
-
     osri_mutex_lock(&lane->mutex);
-    while ((l = osri_list_first(&lane->line)) != NULL) {
-        end_wait_locked(lane, OSRI_LIST_ENTRY(l, osri_sender, in_line), OSRI_SENDER_REFUSED);
-    }
-    atomic_store_explicit(&lane->busy, false, memory_order_seq_cst); /* a new beginning */
+    end_track_locked(lane, &lane->small);
+    end_track_locked(lane, &lane->large);
     osri_mutex_unlock(&lane->mutex);
 }
 

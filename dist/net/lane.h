@@ -17,8 +17,11 @@
  * wait in line until less does (DESIGN.md D11). One for each name that something was sent to; it
  * lives as long as the net, so that whoever has found it may keep it. */
 
-#define OSRI_LANE_BUSY_BYTES (1024 * 1024)        /* more waits: senders wait, ... */
-#define OSRI_LANE_FREE_BYTES (256 * 1024)         /* ... until less does */
+#define OSRI_LANE_BUSY_BYTES (1024 * 1024) /* more waits: senders wait, ... */
+#define OSRI_LANE_FREE_BYTES (256 * 1024)  /* ... until less does */
+#define OSRI_LANE_LARGE_BYTES (256 * 1024) /* messages above this only wait for their like: */
+#define OSRI_LANE_LARGE_BUSY_BYTES (4 * 1024 * 1024)
+#define OSRI_LANE_LARGE_FREE_BYTES (1024 * 1024)
 #define OSRI_LANE_BYTES_MAX (64 * 1024 * 1024)    /* for senders that cannot wait; node connected */
 #define OSRI_LANE_DIALING_BYTES_MAX (1024 * 1024) /* ... and not connected */
 #define OSRI_LANES_MAX 16384                      /* further nodes have none: nobody waits */
@@ -47,28 +50,38 @@ typedef enum osri_lane_value {
     OSRI_LANE_VALUES,
 } osri_lane_value;
 
-typedef struct osri_lane {
+/* What waits of small messages, or of large ones, and who waits to send one: so a small one has
+ * never to wait for large ones, with whose fragments it takes turns on the link. */
+typedef struct osri_track {
     /* writers: any thread */
-    _Atomic(uint64_t) given;   /* bytes of messages given and not yet routed */
-    atomic_bool busy;          /* written under mutex, and read before it is taken */
-    _Atomic(uint64_t) refused; /* messages: too much waited, and the sender could not */
+    _Atomic(uint64_t) given; /* bytes of messages given and not yet routed */
+    atomic_bool busy;        /* written under the lane's mutex, and read before it is taken */
 
     uint8_t apart[OSRI_LANE_APART];
 
+    _Atomic(uint64_t) linked;        /* bytes in the queue of the link; writer: owner */
+    uint64_t routed;                 /* bytes to be taken off `given`; owner */
+    uint64_t busy_bytes, free_bytes; /* constant */
+    osri_list line; /* osri_sender, first come first; guarded_by: the lane's mutex */
+} osri_track;
+
+typedef struct osri_lane {
+    osri_track small, large;
+
+    /* writers: any thread */
+    _Atomic(uint64_t) refused; /* messages: too much waited, and the sender could not */
+
     /* writer: owner; readers: any thread */
-    _Atomic(uint64_t) linked; /* bytes in the queue of the link */
-    _Atomic(uint64_t) node;   /* its incarnation that was connected last; 0: none */
+    _Atomic(uint64_t) node; /* its incarnation that was connected last; 0: none */
     atomic_bool connected;
     _Atomic(uint64_t) values[OSRI_LANE_VALUES];
 
     /* owner */
     osri_list_link in_touched; /* osri_lanes.touched */
-    uint64_t routed;           /* bytes to be taken off `given` */
     uint64_t refused_told;
     uint64_t told_ns;
 
     osri_mutex mutex;          /* OSRI_RANK_SESSION */
-    osri_list line;            /* osri_sender, first come first; guarded_by: mutex */
     _Atomic(uint32_t) waiting; /* senders in line; written under mutex */
 
     char name[]; /* constant */
@@ -115,8 +128,8 @@ void osri_lane_routed(osri_lanes *lanes, osri_lane *lane, uint64_t bytes);
 void osri_lane_up(osri_lane *lane, uint64_t node);
 void osri_lane_down(osri_lanes *lanes, osri_lane *lane);
 
-/* The link has so much in its queue now. Owner. */
-void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes);
+/* The link has so much in its queue now, and so much of that in large records. Owner. */
+void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes, uint64_t large_bytes);
 
 /* Lets those go on for whom there is room, on all lanes on which something has changed. Owner. */
 void osri_lanes_settle(osri_lanes *lanes);
@@ -152,11 +165,16 @@ uint64_t osri_lane_refused(osri_lane *lane, uint64_t now_ns);
 /* All that were refused, on all lanes. Threads: any. */
 uint64_t osri_lanes_refused(osri_lanes *lanes);
 
+static inline uint64_t osri_track_queued(const osri_track *track)
+{
+    return atomic_load_explicit(&track->given, memory_order_relaxed) +
+           atomic_load_explicit(&track->linked, memory_order_relaxed);
+}
+
 /* Bytes that wait for the node here. Threads: any. */
 static inline uint64_t osri_lane_queued(const osri_lane *lane)
 {
-    return atomic_load_explicit(&lane->given, memory_order_relaxed) +
-           atomic_load_explicit(&lane->linked, memory_order_relaxed);
+    return osri_track_queued(&lane->small) + osri_track_queued(&lane->large);
 }
 
 #endif

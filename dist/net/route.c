@@ -20,6 +20,7 @@
 #define ARRAY_OF_TWO 0x92 /* in msgpack; no signal and no introduction begins so */
 #define SENDER_INTRODUCTIONS 0
 #define SENDER_NODE UINT64_MAX
+#define SCRATCH_BYTES_KEPT ((size_t)1024 * 1024) /* of what one large message needed */
 
 void osri_route_done(osri_net *net, osri_command *command)
 {
@@ -242,6 +243,9 @@ static void send_command(osri_session *session, osri_command *command)
         return;
     }
     err = send_signal(session, command);
+    if (net->scratch.capacity > SCRATCH_BYTES_KEPT) {
+        osri_buffer_fini(&net->scratch);
+    }
     if (err == OSR_ELIMIT || err == OSR_EINVAL) {
         refuse_size(session, command);
         return;

@@ -437,7 +437,8 @@ static void tell_lane(osri_session *session)
     osri_lane_set(lane, OSRI_LANE_ROUND_TRIP_NS, counters.round_trip_ns);
     osri_lane_set(lane, OSRI_LANE_IN_FLIGHT, osri_link_in_flight_bytes(session->link));
     osri_lane_set(lane, OSRI_LANE_WINDOW, counters.window_bytes);
-    osri_lane_linked(&session->net->lanes, lane, osri_link_queued_bytes(session->link));
+    osri_lane_linked(&session->net->lanes, lane, osri_link_queued_bytes(session->link),
+                     osri_link_queued_large_bytes(session->link));
 }
 
 static void end_conn(osri_session *session, const char *text)

@@ -160,7 +160,8 @@ typedef struct osr_dest {
  * Suspension point: a send costs as much of the turn as a receive, and lets others run when the
  * turn is used up; and while more than 1 MiB waits for another node, a process that sends to it
  * waits until less than 256 KiB does, first come first, or until the connection ends (or cannot be
- * made, at most 7 s later): then the message is dropped and counted. */
+ * made, at most 7 s later): then the message is dropped and counted. Messages above 256 KiB are
+ * counted apart: while more than 4 MiB of them wait, until less than 1 MiB does. */
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
 
 /* What stands behind NAME_try_send(): sends a copy if that can be done now. The message stays the

@@ -135,6 +135,30 @@ static void do_try(osr_self *self, const actor *me, const actor_try *what)
     actor_trace_add("%s tried %u %s", me->name, what->number, osr_err_name(err));
 }
 
+static osr_err do_exit_big(osr_self *self, const actor_exit_big *what)
+{
+    char *text = osr_alloc(self, what->bytes + 1);
+    osr_reason reason;
+
+    if (text == NULL) {
+        return OSR_ENOMEM;
+    }
+    memset(text, 'x', what->bytes);
+    text[what->bytes] = '\0';
+    reason = osr_reason_custom(text);
+    return osr_pid_is_none(what->to) ? osr_fail(self, &reason)
+                                     : osr_send_exit(self, what->to, &reason);
+}
+
+static void print_reason(const osr_reason *reason, char *ret_text, size_t bytes)
+{
+    if (reason->text.size >= bytes) {
+        (void)snprintf(ret_text, bytes, "%u bytes", reason->text.size);
+    } else {
+        osr_reason_print(reason, ret_text, bytes);
+    }
+}
+
 static void heard(const actor *me, const osr_message *message)
 {
     const actor_note *note = OSR_AS(actor_note, message);
@@ -150,10 +174,10 @@ static void heard(const actor *me, const osr_message *message)
     } else if (big != NULL) {
         actor_trace_add("%s big %u of %zu", me->name, big->number, osr_bin_size(big->data));
     } else if (exited != NULL) {
-        osr_reason_print(&exited->reason, text, sizeof(text));
+        print_reason(&exited->reason, text, sizeof(text));
         actor_trace_add("%s exited %s", me->name, text);
     } else if (down != NULL) {
-        osr_reason_print(&down->reason, text, sizeof(text));
+        print_reason(&down->reason, text, sizeof(text));
         actor_trace_add("%s down %s", me->name, text);
     } else if (up != NULL) {
         actor_trace_add("%s nodeup %s", me->name, up->name.at);
@@ -197,6 +221,8 @@ static osr_err obey(osr_self *self, actor *me, const osr_message *message)
         do_send(self, OSR_AS(actor_send, message));
     } else if (OSR_AS(actor_send_big, message) != NULL) {
         do_send_big(self, OSR_AS(actor_send_big, message));
+    } else if (OSR_AS(actor_exit_big, message) != NULL) {
+        return do_exit_big(self, OSR_AS(actor_exit_big, message));
     } else if (OSR_AS(actor_try, message) != NULL) {
         do_try(self, me, OSR_AS(actor_try, message));
     } else if (OSR_AS(actor_pour, message) != NULL) {

@@ -38,6 +38,8 @@ OSR_MESSAGE(actor_pour, 0x1014, (1, pid, to), (2, u32, first), (3, u32, count),
             (4, u32, bytes)); /* sends bigs and says so after each: "a sent 3", "a sent 4 EEXIT" */
 OSR_MESSAGE(actor_try, 0x1015, (1, pid, to),
             (2, u32, number)); /* tries to send a note: "a tried 3 EBUSY" */
+OSR_MESSAGE(actor_exit_big, 0x1016, (1, u32, bytes), (2, pid, to)); /* exits with a text of that
+            length; or sends it as an exit signal: heard as "b exited 100000 bytes" */
 
 extern const osr_entry *actor_entry(void);
 
