@@ -19,6 +19,7 @@
  * thousand peers come within seconds does not tell each of each. */
 #define GATHER_NS (50 * OSRI_NS_PER_MS_NET)
 #define GATHER_NS_A_PEER (OSRI_NS_PER_MS_NET / 4)
+#define RIVAL_NS (1000 * OSRI_NS_PER_MS_NET)
 
 _Static_assert((int)OSRI_MEMBER_JOINED == (int)OSR_MEMBER_JOINED &&
                    (int)OSRI_MEMBER_LEFT == (int)OSR_MEMBER_LEFT &&
@@ -223,6 +224,22 @@ void osri_net_members_drain(osri_net *net, bool draining)
     }
 }
 
+/* Two nodes of one name would refute each other for ever: not at once, then. */
+static void refuted(osri_session *session, const osri_member *said)
+{
+    osri_net *net = session->net;
+    bool rival =
+        said->state == OSRI_MEMBER_JOINED && said->creation != osr_node_creation(net->node);
+
+    if (rival) {
+        osri_net_say(net, &net->gate, OSR_LOG_WARNING,
+                     "net: %s says that another node has our name; stop one of them, unless this "
+                     "one has just been started again",
+                     session->name);
+    }
+    plan(net, osri_net_now(net) + (rival ? RIVAL_NS : 0));
+}
+
 static void hear(osri_session *session, const osri_member *said)
 {
     osri_net *net = session->net;
@@ -247,13 +264,7 @@ static void hear(osri_session *session, const osri_member *said)
         contest(net, &contested);
         break;
     case OSRI_MEMBER_REFUTED:
-        if (said->state == OSRI_MEMBER_JOINED && said->creation != entry->now.creation) {
-            osri_net_say(net, &net->gate, OSR_LOG_WARNING,
-                         "net: %s says that another node has our name; stop one of them, unless "
-                         "this one has just been started again",
-                         session->name);
-        }
-        plan(net, osri_net_now(net));
+        refuted(session, said);
         break;
     }
 }
