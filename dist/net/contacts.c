@@ -32,6 +32,7 @@
 typedef struct entry {
     osri_contact contact;
     uint32_t attempts; /* which of the host's addresses comes next */
+    bool complained;   /* of what is wrong with it now; the thread's */
 } entry;
 
 /* A node that a contact which is many has led to. */
@@ -336,13 +337,14 @@ static void see(osri_contacts *contacts, uint32_t contact, const char *name, con
     }
 }
 
-static bool see_mapper(osri_contacts *contacts, uint32_t contact, const char *host)
+/* Each says in ret_text why it has seen nothing. */
+static bool see_mapper(osri_contacts *contacts, uint32_t contact, const char *host, char *ret_text,
+                       size_t text_bytes)
 {
     osri_epmd_record *records = NULL;
     uint32_t count = 0;
-    char text[OSRI_EPMD_TEXT_BYTES] = "";
     osr_err err =
-        osri_epmd_list(contacts->options.epmd, host, &records, &count, text, sizeof(text));
+        osri_epmd_list(contacts->options.epmd, host, &records, &count, ret_text, text_bytes);
 
     for (uint32_t i = 0; err == OSR_OK && i < count; i++) {
         if (!records[i].hidden) {
@@ -353,14 +355,20 @@ static bool see_mapper(osri_contacts *contacts, uint32_t contact, const char *ho
     return err == OSR_OK;
 }
 
-static bool see_node(osri_contacts *contacts, uint32_t contact, const osri_contact *one)
+static bool see_node(osri_contacts *contacts, uint32_t contact, const char *address, char *ret_text,
+                     size_t text_bytes)
 {
     char endpoint[OSRI_ENDPOINT_BYTES];
     uint8_t key[OSRI_KEY_BYTES];
-    char text[256] = "";
+    osri_contact found_one;
+    const osri_contact *one = &found_one;
 
-    if (osri_contact_endpoint(one, endpoint) != OSR_OK ||
-        key_of(contacts, one->name, key, text, sizeof(text)) != OSR_OK) {
+    if (osri_contact_at(&contacts->entries[contact].contact, address, &found_one) != OSR_OK ||
+        osri_contact_endpoint(one, endpoint) != OSR_OK) {
+        (void)snprintf(ret_text, text_bytes, "no node can be named after %s", address);
+        return false;
+    }
+    if (key_of(contacts, one->name, key, ret_text, text_bytes) != OSR_OK) {
         return false;
     }
     see(contacts, contact, one->name, endpoint, key);
@@ -387,29 +395,45 @@ static void forget_unseen(osri_contacts *contacts, uint32_t contact)
     osri_mutex_unlock(&contacts->mutex);
 }
 
+/* Once, until it is all right again. */
+static void complain(osri_contacts *contacts, entry *at, const char *text)
+{
+    const osri_contact *contact = &at->contact;
+
+    if (!at->complained && !is_stopping(contacts)) {
+        osri_log_write(contacts->options.log, OSR_LOG_NOTICE,
+                       "net: contact %s%s%s: %s; it is looked up again", contact->name,
+                       contact->name[0] == '\0' ? "" : "@*=", contact->host, text);
+        at->complained = true;
+    }
+}
+
 static void expand(osri_contacts *contacts, uint32_t index)
 {
-    const osri_contact *many = &contacts->entries[index].contact;
+    entry *at = &contacts->entries[index];
     osri_resolve_job *job;
-    char text[256] = "";
+    char text[OSRI_EPMD_TEXT_BYTES] = "";
     bool whole = true;
 
-    if (look_up_contact(contacts, many, &job, text, sizeof(text)) != OSR_OK) {
+    if (look_up_contact(contacts, &at->contact, &job, text, sizeof(text)) != OSR_OK) {
+        complain(contacts, at, text);
         return;
     }
     for (size_t i = 0; i < osri_resolve_count(job) && !is_stopping(contacts); i++) {
         const char *address = osri_resolve_address(job, i);
-        osri_contact one;
-        if (many->port == 0) {
-            whole = see_mapper(contacts, index, address) && whole;
-        } else {
-            whole = osri_contact_at(many, address, &one) == OSR_OK &&
-                    see_node(contacts, index, &one) && whole;
-        }
+        bool seen = at->contact.port == 0 ? see_mapper(contacts, index, address, text, sizeof(text))
+                                          : see_node(contacts, index, address, text, sizeof(text));
+        whole = whole && seen;
     }
     osri_resolve_free(job);
-    if (whole && !is_stopping(contacts)) {
+    if (is_stopping(contacts)) {
+        return;
+    }
+    if (whole) {
+        at->complained = false;
         forget_unseen(contacts, index);
+    } else {
+        complain(contacts, at, text);
     }
 }
 

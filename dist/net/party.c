@@ -179,21 +179,36 @@ bool osri_party_may_dial(const osri_net *net, const osri_party *party)
            (net->options.auto_connect == OSR_AUTO_CONNECT_ONCE && !lost);
 }
 
-void osri_party_want(osri_net *net, const char *name, bool wanted)
+static void want(osri_net *net, const char *name)
 {
-    osri_party *party = wanted ? osri_party_get(net, name) : osri_party_find(net, name);
+    osri_party *party = osri_party_get(net, name);
 
-    if (party == NULL || strcmp(name, osr_node_name(net->node)) == 0) {
+    if (party == NULL) {
+        osri_log_write(net->log, OSR_LOG_ERROR, "net: out of memory: %s is not kept connected",
+                       name);
         return;
     }
-    if (wanted) {
-        party->wants++;
-        osri_party_dial(party, net);
-    } else if (party->wants > 0) {
-        party->wants--;
-        party->redial_ns =
-            party->wants == 0 && party->state == OSRI_PARTY_IDLE ? UINT64_MAX : party->redial_ns;
-        forget_if_idle(net, party);
+    party->wants++;
+    osri_party_dial(party, net);
+}
+
+static void unwant(osri_net *net, osri_party *party)
+{
+    party->wants--;
+    if (party->wants == 0 && party->state == OSRI_PARTY_IDLE) {
+        party->redial_ns = UINT64_MAX;
+    }
+    forget_if_idle(net, party);
+}
+
+void osri_party_want(osri_net *net, const char *name, bool wanted)
+{
+    osri_party *party = osri_party_find(net, name);
+
+    if (wanted && strcmp(name, osr_node_name(net->node)) != 0) {
+        want(net, name);
+    } else if (!wanted && party != NULL && party->wants > 0) {
+        unwant(net, party);
     }
 }
 

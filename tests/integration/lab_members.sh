@@ -117,6 +117,16 @@ within 30 knows nine '^seven@seven OS process' '^eight@eight OS process' ||
     wrong "not all nodes of the mappers are joined: $(cat "$work/members.out")"
 ok "a host stands for all nodes that its mappers know"
 
+# What cannot be found is said once, and is no reason not to run.
+service_run ten wordcount worker --name ten@ten --listen tcp://0.0.0.0:9100 --join nowhere.example --join "w@*=nowhere.example:1" \
+    --join x@nowhere.example:9100
+within 20 says ten.out 'contact nowhere.example: host nowhere.example is not found; it is looked up again' ||
+    wrong "a host that is not found is not named"
+within 20 says ten.out 'contact w@\*=nowhere.example: host nowhere.example is not found' || wrong "nor one with many addresses"
+within 20 says ten.out 'cannot connect to x@nowhere.example: host nowhere.example is not found' || wrong "nor one of a node"
+within 20 says ten.out ': up at' || wrong "and then the node does not run"
+ok "contacts that are not found are named"
+
 # The coordinator joins by the static address of one worker and reaches the others by what that one knows.
 service_run boss wordcount coordinator --name boss@boss --listen tcp://0.0.0.0:9100 --no-mapper --join seed@seed:9100 --workers 3 \
     --out /out /data
