@@ -152,6 +152,12 @@ static inline void osri_net_due(osri_net *net, uint64_t due_ns)
 void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
 
+/* ---- operations.c, net.c ---- */
+
+extern const osri_remote_ops osri_net_operations;
+/* The node stops; context: the net. */
+void osri_net_close(void *context);
+
 /* ---- session.c ---- */
 
 /* Errors: OSR_ENOMEM, and those of dial(). */
