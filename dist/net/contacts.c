@@ -337,6 +337,12 @@ static void see(osri_contacts *contacts, uint32_t contact, const char *name, con
     }
 }
 
+/* A node that only its own machine reaches, seen from another one. */
+static bool is_out_of_reach(const char *endpoint, const char *mapper_host)
+{
+    return strncmp(endpoint, "tcp://127.", 10) == 0 && strncmp(mapper_host, "127.", 4) != 0;
+}
+
 /* Each says in ret_text why it has seen nothing. */
 static bool see_mapper(osri_contacts *contacts, uint32_t contact, const char *host, char *ret_text,
                        size_t text_bytes)
@@ -347,7 +353,7 @@ static bool see_mapper(osri_contacts *contacts, uint32_t contact, const char *ho
         osri_epmd_list(contacts->options.epmd, host, &records, &count, ret_text, text_bytes);
 
     for (uint32_t i = 0; err == OSR_OK && i < count; i++) {
-        if (!records[i].hidden) {
+        if (!records[i].hidden && !is_out_of_reach(records[i].endpoint, host)) {
             see(contacts, contact, records[i].name, records[i].endpoint, records[i].key);
         }
     }

@@ -112,10 +112,15 @@ done
 for machine in seven eight; do
     service_run $machine wordcount worker --name "$machine@$machine" --listen tcp://0.0.0.0:9100 --tick 2000
 done
+within 20 says seven.out ': up at' || wrong "seven does not start"
+machine_run seven sh -c 'wordcount worker --name inside@seven --listen tcp://127.0.0.1:9200 >/dev/null 2>&1 &'
+inside() { machine_run seven osier-epmd names | grep -qx inside@seven; }
+within 20 inside || wrong "a second node on seven does not start"
 service_run nine wordcount worker --name nine@nine --listen tcp://0.0.0.0:9100 --tick 2000 --join mapped
 within 30 knows nine '^seven@seven OS process' '^eight@eight OS process' ||
     wrong "not all nodes of the mappers are joined: $(cat "$work/members.out")"
 ok "a host stands for all nodes that its mappers know"
+! says nine.out 'cannot connect to inside@seven' || wrong "a node that only its own machine reaches is dialed"
 
 # What cannot be found is said once, and is no reason not to run.
 service_run ten wordcount worker --name ten@ten --listen tcp://0.0.0.0:9100 --join nowhere.example --join "w@*=nowhere.example:1" \
