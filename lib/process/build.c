@@ -55,6 +55,39 @@ osr_err osri_give(osr_self *self, osr_dest to, void *message)
     return osri_send_done(self, osri_send_envelope(self, to, signal), 1);
 }
 
+/* As it was before it was tried. */
+static void build_on(osr_self *self, osri_envelope *envelope, uint64_t taken)
+{
+    envelope->flags |= OSRI_ENVELOPE_BUILDING;
+    envelope->counter = taken;
+    envelope->ref = 0;
+    envelope->next = self->relations->building;
+    self->relations->building = envelope;
+}
+
+osr_err osri_try_give(osr_self *self, osr_dest to, void *message)
+{
+    OSRI_ASSERT_SELF(self);
+    if (message == NULL) {
+        return OSR_EINVAL;
+    }
+    osri_envelope *signal = take_built(self, message);
+    if (self->exiting) { /* as osri_give() */
+        (void)!osri_envelope_built(signal);
+        osri_envelope_free(&signal);
+        return OSR_OK;
+    }
+    uint64_t taken = signal->counter;
+    osr_err err = osri_envelope_built(signal);
+    if (err == OSR_OK) {
+        err = osri_try_envelope(self, to, &signal);
+    }
+    if (signal != NULL) {
+        build_on(self, signal, taken);
+    }
+    return err;
+}
+
 void osri_drop(osr_self *self, void *message)
 {
     OSRI_ASSERT_SELF(self);

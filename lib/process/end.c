@@ -4,6 +4,7 @@
 
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 
 /* How a process runs on a lent stack, and how it ends. The order at the end is a promise (DESIGN.md
@@ -199,6 +200,7 @@ static osri_idle *idle_new(osr_self *self)
     osri_idle *idle = osri_heap_zalloc(sizeof(*idle));
     if (idle != NULL) {
         osri_alarm_init(&idle->alarm, self);
+        atomic_fetch_or_explicit(&self->mailbox_flags, OSRI_MAILBOX_IDLE, memory_order_relaxed);
         idle->due_ns = UINT64_MAX;
     }
     return idle;
@@ -315,6 +317,13 @@ bool osr_trap_exit(osr_self *self, bool on)
 
 /* ---- on the scheduler's stack ---------------------------------------------------------- */
 
+static void count_out(osr_self *process, osri_envelope *signal)
+{
+    if (osri_bound_is_counted(signal)) {
+        osri_bound_forget(process, signal);
+    }
+}
+
 void osri_process_refuse(osr_self *process, osri_envelope *newest)
 {
     osr_pid self = osri_process_pid(process);
@@ -324,6 +333,7 @@ void osri_process_refuse(osr_self *process, osri_envelope *newest)
         if (signal != (osri_envelope *)(void *)&process->wake) {
             osr_pid to = self;
             to.generation = signal->to_generation;
+            count_out(process, signal);
             osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
         }
         signal = next;
@@ -338,6 +348,7 @@ void osri_process_close(osr_self *process)
         atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_seq_cst);
     osri_name_release(process->node, process); /* one that it was given since */
     osri_services_release(process);
+    osri_bound_close(process);
     if (newest != OSRI_INBOX_CLOSED) { /* it never opened */
         osri_process_refuse(process, newest);
     }
@@ -351,6 +362,7 @@ static void drop_mailbox(osr_self *process)
         if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
             osri_request_refuse(process, message->from, message->ref, osri_process_reason(process));
         }
+        count_out(process, message);
         osri_count(process->node, OSRI_COUNT_DROPPED_ENDED);
         osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_NOPROC, message);
         osri_envelope_free(&message);

@@ -100,8 +100,8 @@ const char *osr_run_state_name(uint32_t state)
 
 const char *osr_blocked_on_name(uint32_t blocked_on)
 {
-    static const char *const names[] = {"nothing",  "message", "types",         "call",
-                                        "requests", "time",    "blocking code", "link"};
+    static const char *const names[] = {"nothing", "message",       "types", "call",   "requests",
+                                        "time",    "blocking code", "link",  "mailbox"};
     return blocked_on < sizeof(names) / sizeof(names[0]) ? names[blocked_on] : "unknown";
 }
 
@@ -215,7 +215,10 @@ static void fill_wait(const osr_self *process, osr_process_info *ret)
 {
     const osri_activation *activation = &process->stack->activation;
     ret->blocked_on = (uint32_t)blocked_on(osri_suspension_wait(process));
-    if (ret->blocked_on == OSR_BLOCKED_CALL) {
+    if (ret->blocked_on == OSR_BLOCKED_LINK && !osr_pid_is_none(activation->sending->receiver)) {
+        ret->blocked_on = OSR_BLOCKED_MAILBOX;
+        ret->waits_for = activation->sending->receiver;
+    } else if (ret->blocked_on == OSR_BLOCKED_CALL) {
         const osri_route *asked = activation->asked;
         ret->waits_for = asked->pid;
         ret->waits_text = text_of(asked->name != NULL ? asked->name : asked->node);

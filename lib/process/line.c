@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 
 /* Messages of processes to other nodes, of which only so much waits: the sender waits in line until
@@ -44,11 +45,39 @@ static osr_err send_when_admitted(osr_self *self, const osri_route *route, osri_
     return err;
 }
 
+/* To a process of this node whose mailbox is bounded, or NULL. */
+static osr_self *bounded_receiver(osr_node *node, const osri_route *route,
+                                  const osri_envelope *signal, osr_pid *ret_to)
+{
+    *ret_to = route->name == NULL ? route->pid : osri_node_whereis(node, route->name);
+    osr_self *process = ret_to->node == node->id ? osri_table_at(node, ret_to->slot) : NULL;
+    return process != NULL && osri_bound_is_for(signal) &&
+                   osri_bound_is_on(process, ret_to->generation)
+               ? process
+               : NULL;
+}
+
+static osr_err send_here(osr_self *self, const osri_route *route, osri_envelope **signal,
+                         uint64_t deadline_ns)
+{
+    osr_pid to;
+    osr_self *process = bounded_receiver(self->node, route, *signal, &to);
+    if (process == NULL) {
+        return osri_signal_send(self->node, route, signal);
+    }
+    osri_count(self->node, OSRI_COUNT_SENT);
+    OSRI_EVENT_MESSAGE(self->node, OSR_EVENT_SEND, (*signal)->from, to, *signal);
+    return osri_bound_send(self, process, to, signal, deadline_ns);
+}
+
 osr_err osri_signal_send_waiting(osr_self *self, const osri_route *route, osri_envelope **signal,
                                  uint64_t deadline_ns)
 {
     osr_node *node = self->node;
-    if (osri_route_is_here(node, route) || node->remote == NULL) {
+    if (osri_route_is_here(node, route)) {
+        return send_here(self, route, signal, deadline_ns);
+    }
+    if (node->remote == NULL) {
         return osri_signal_send(node, route, signal);
     }
     osri_sender sender = {.process = self};
@@ -65,7 +94,17 @@ osr_err osri_signal_send_waiting(osr_self *self, const osri_route *route, osri_e
 osr_err osri_signal_send_trying(osr_self *self, const osri_route *route, osri_envelope **signal)
 {
     osr_node *node = self->node;
-    if (osri_route_is_here(node, route) || node->remote == NULL) {
+    if (osri_route_is_here(node, route)) {
+        osr_pid to;
+        osr_self *process = bounded_receiver(node, route, *signal, &to);
+        if (process != NULL) {
+            return osri_bound_try(process, to, signal);
+        }
+        return route->name != NULL && route->node == NULL && osr_pid_is_none(to)
+                   ? OSR_ENOPROC
+                   : osri_signal_send(node, route, signal);
+    }
+    if (node->remote == NULL) {
         return osri_signal_send(node, route, signal);
     }
     if (!node->remote->try_send(node->remote_context, route, signal, NULL)) {

@@ -226,6 +226,40 @@ osri_envelope *osri_mailbox_take_where(osri_mailbox *mailbox, osr_match *match, 
     return NULL;
 }
 
+osri_envelope *osri_mailbox_take_oldest(osri_mailbox *mailbox, uint8_t flag)
+{
+    for (osri_envelope **link = behind_priority(mailbox); *link != NULL; link = &(*link)->next) {
+        if (((*link)->flags & flag) != 0) {
+            return unhang(mailbox, link);
+        }
+    }
+    osri_mailbox_index *index = mailbox->index;
+    for (uint64_t place = index == NULL ? 0 : index->begin; index != NULL && place != index->end;
+         place++) {
+        const osri_envelope *at = osri_mailbox_index_at(index, place);
+        if (at != NULL && (at->flags & flag) != 0) {
+            return take_at(mailbox, place);
+        }
+    }
+    return NULL;
+}
+
+void osri_mailbox_visit(osri_mailbox *mailbox, void (*visit)(void *context, osri_envelope *message),
+                        void *context)
+{
+    osri_mailbox_index *index = mailbox->index;
+    for (osri_envelope *at = mailbox->first; at != NULL; at = at->next) {
+        visit(context, at);
+    }
+    for (uint64_t place = index == NULL ? 0 : index->begin; index != NULL && place != index->end;
+         place++) {
+        osri_envelope *at = osri_mailbox_index_at(index, place);
+        if (at != NULL) {
+            visit(context, at);
+        }
+    }
+}
+
 static uint64_t weight_of(const osri_envelope *envelope)
 {
     return sizeof(*envelope) + envelope->size;

@@ -114,6 +114,14 @@ static inline bool osri_mailbox_has_unseen(osri_mailbox *mailbox)
     return mailbox->index == NULL ? *mailbox->unseen != NULL : osri_mailbox_seek(mailbox, NULL, 0);
 }
 
+/* The oldest that has this flag, and has not overtaken others; yours, or NULL. What is unseen stays
+ * so. */
+osri_envelope *osri_mailbox_take_oldest(osri_mailbox *mailbox, uint8_t flag);
+
+/* Calls visit() for each message, in order. */
+void osri_mailbox_visit(osri_mailbox *mailbox, void (*visit)(void *context, osri_envelope *message),
+                        void *context);
+
 /* How many bytes the oldest messages take, at most max of them; *ret_count says how many. */
 uint64_t osri_mailbox_weigh(const osri_mailbox *mailbox, size_t max, size_t *ret_count);
 

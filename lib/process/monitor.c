@@ -257,7 +257,7 @@ static void flush_down(osr_self *self, uint64_t number)
     osri_mailbox_rewind(&self->mailbox);
     osri_envelope *down = osri_mailbox_take_where(&self->mailbox, is_down_of, &number);
     if (down != NULL) {
-        osri_process_message_gone(self);
+        osri_process_message_gone(self, down);
         osri_count(self->node, OSRI_COUNT_DROPPED_FLUSHED);
         osri_envelope_free(&down);
     }

@@ -46,6 +46,7 @@ typedef struct osri_table {
     osr_self *free_first;      /* guarded_by: mutex; oldest first, through queue_next */
     osr_self *free_last;       /* guarded_by: mutex */
     osri_slot_cache outside;   /* guarded_by: mutex */
+    bool marks;                /* guarded_by: mutex; of slots that are new */
     atomic_bool closed;        /* no slot is given out any more */
     atomic_bool looking;       /* written under mutex: somebody reads what is constant in lives */
     _Atomic(uint64_t) spawned; /* births so far */
@@ -86,6 +87,10 @@ struct osr_node {
     osri_list node_watches; /* in the order of their making; guarded_by: registry_mutex */
     osri_list waiters;      /* osr_node_wait(); guarded_by: registry_mutex */
     osri_map ended;         /* osr_pid -> osr_ended *; guarded_by: registry_mutex */
+
+    osri_mutex room_mutex;     /* OSRI_RANK_PROCESS */
+    osri_map waiting_for_room; /* osr_pid -> osri_sender *; guarded_by: room_mutex */
+    uint32_t mark_watchers;    /* processes that ask for marks; guarded_by: registry_mutex */
 
     _Atomic(osri_service *) services[OSRI_SERVICES]; /* NULL: not yet made */
     const osri_remote_ops *remote;
@@ -203,6 +208,7 @@ void osri_node_unsubscribe(osr_node *node, osr_pid pid);
 #define OSRI_SUBSCRIBED_VISIBLE 1u
 #define OSRI_SUBSCRIBED_HIDDEN 2u
 #define OSRI_SUBSCRIBED_MEMBERS 4u
+#define OSRI_SUBSCRIBED_MAILBOXES 8u
 #define OSRI_LABELS_SPLIT_MAX 32
 
 /* Changes what the running process has subscribed to. Errors: OSR_ENOMEM. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 
 /* What a process owns through its handle — memory, kept messages, clean-ups — and loses when it
@@ -39,13 +40,14 @@ static void block_unhang(osri_block **first, osri_block *block)
 /* Whether it may own so much more; ends the process if not. */
 static void check_limit(osr_self *self, uint64_t bytes)
 {
-    uint64_t limit = (uint64_t)self->memory_max_kib * 1024;
-    if (limit == 0 || self->owned_bytes + bytes <= limit) {
+    uint64_t max;
+    uint64_t waiting = osri_bound_memory(self, &max);
+    if (self->owned_bytes + waiting + bytes <= max) {
         return;
     }
     char text[96];
     (void)snprintf(text, sizeof(text), "more memory than its limit of %u KiB (.memory_max)",
-                   (unsigned)self->memory_max_kib);
+                   (unsigned)(max / 1024));
     osr_reason reason = osr_reason_crash(text);
     osr_exit(self, &reason);
 }

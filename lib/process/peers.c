@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 
 /* Who wants to hear of nodes that come and go, and the nodes that are there. A subscriber that
@@ -206,7 +207,10 @@ osr_err osr_node_links(const osr_node *node,
 void osri_node_unsubscribe(osr_node *node, osr_pid pid)
 {
     osri_mutex_lock(&node->registry_mutex);
-    (void)osri_map_remove(&node->subscribers, &pid, sizeof(pid));
+    uintptr_t bits = (uintptr_t)osri_map_remove(&node->subscribers, &pid, sizeof(pid));
+    if ((bits & OSRI_SUBSCRIBED_MAILBOXES) != 0) {
+        osri_marks_watch_locked(node, false);
+    }
     osri_node_watches_end_locked(node, pid);
     osri_mutex_unlock(&node->registry_mutex);
 }

@@ -7,6 +7,7 @@
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
 #include "lib/process/alias.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -31,14 +32,16 @@ static void put_directly(osr_self *process, osri_envelope *message)
 
 /* Pushes, and says in *ret_is_ours whether the process was idle, so that the pusher has to queue
  * it. False: refused. */
-static inline bool push(osr_self *process, osri_envelope *signal, bool *ret_is_ours)
+static inline bool push(osr_self *process, osri_envelope *signal, bool may_be_direct,
+                        bool *ret_is_ours)
 {
     osri_envelope *head = atomic_load_explicit(&process->inbox, memory_order_relaxed);
     for (;;) {
         if (head == OSRI_INBOX_CLOSED) {
             return false;
         }
-        bool direct = head == OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE;
+        bool direct =
+            may_be_direct && head == OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE;
         if (head != NULL && head != OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE) {
             osri_trail_leave(&process->node->table.trails[process->slot % OSRI_TRAILS], signal);
         }
@@ -57,7 +60,7 @@ static inline bool push(osr_self *process, osri_envelope *signal, bool *ret_is_o
 }
 
 /* What was sent before goes before. */
-static void flush_own_chain(const osr_node *node)
+void osri_process_flush(const osr_node *node)
 {
     osri_worker *worker = osri_worker_of(node);
     if (worker != NULL && !osri_chain_is_empty(&worker->chain)) {
@@ -68,8 +71,20 @@ static void flush_own_chain(const osr_node *node)
 bool osri_process_push(osr_self *process, osri_envelope *signal)
 {
     bool is_ours;
-    flush_own_chain(process->node);
-    if (!push(process, signal, &is_ours)) {
+    osri_process_flush(process->node);
+    if (!push(process, signal, true, &is_ours)) {
+        return false;
+    }
+    if (is_ours) {
+        osri_process_ready(process);
+    }
+    return true;
+}
+
+bool osri_process_push_queued(osr_self *process, osri_envelope *message)
+{
+    bool is_ours;
+    if (!push(process, message, false, &is_ours)) {
         return false;
     }
     if (is_ours) {
@@ -81,8 +96,8 @@ bool osri_process_push(osr_self *process, osri_envelope *signal)
 bool osri_process_push_info(osr_self *process, osri_envelope *signal)
 {
     bool is_ours;
-    flush_own_chain(process->node);
-    if (!push(process, signal, &is_ours)) {
+    osri_process_flush(process->node);
+    if (!push(process, signal, true, &is_ours)) {
         return false;
     }
     if (is_ours) { /* so nobody looks at the signal yet */
@@ -126,7 +141,7 @@ bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope
         osri_chain_flush(chain);
     }
     bool is_ours;
-    if (!push(process, signal, &is_ours)) {
+    if (!push(process, signal, true, &is_ours)) {
         return false;
     }
     chain->to = is_ours || process == self ? NULL : process;
@@ -195,47 +210,52 @@ static void add_queued(osr_self *process, int64_t change)
     atomic_store_explicit(&process->queued, queued + (uint64_t)change, memory_order_relaxed);
 }
 
-static inline void counted_in(osr_self *process)
+/* What somebody wants to know of a message that comes. */
+static void look_at_growth(osr_self *process)
 {
+    uint8_t flags = osri_mailbox_flags_of(process);
     if (process->idle != NULL) {
         process->idle->due_ns = UINT64_MAX;
     }
-    add_queued(process, 1);
+    if ((flags & OSRI_MAILBOX_MARKS) != 0) {
+        osri_marks_grown(process, atomic_load_explicit(&process->queued, memory_order_relaxed));
+    }
 }
 
+void osri_process_put_in(osr_self *process, osri_envelope *message, bool is_first)
+{
+    add_queued(process, 1);
+    if (is_first) {
+        osri_mailbox_insert_priority(&process->mailbox, message);
+    } else {
+        osri_mailbox_append(&process->mailbox, message);
+    }
+    if (osri_mailbox_flags_of(process) != 0) {
+        look_at_growth(process);
+    }
+}
+
+/* A message of the runtime's own, for which there always is room. */
 static void message_arrived(osr_self *process, osri_envelope *message)
 {
-    counted_in(process);
-    osri_mailbox_append(&process->mailbox, message);
+    osri_process_put_in(process, message, false);
 }
 
-/* Over the bound the new one goes; whoever waits for an answer to it hears so. */
-static void drop_new(osr_self *process, osri_envelope *message)
-{
-    if (message->ref != 0) {
-        osr_reason reason = osr_reason_error(OSR_EFULL);
-        osri_request_refuse(process, message->from, message->ref, &reason);
-    }
-    osri_count(process->node, OSRI_COUNT_DROPPED_FULL);
-    osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, message);
-    osri_envelope_free(&message);
-}
-
-/* A message that somebody sent, and which a bounded mailbox may therefore have no room for. */
+/* A message that somebody sent. */
 static void sent_arrived(osr_self *process, osri_envelope *message)
 {
-    if (process->mailbox_max != 0 &&
-        atomic_load_explicit(&process->queued, memory_order_relaxed) >= process->mailbox_max) {
-        drop_new(process, message);
-    } else {
-        message_arrived(process, message);
+    if (osri_mailbox_flags_of(process) != 0) {
+        osri_bound_arrived(process, message, false);
+        return;
     }
+    add_queued(process, 1);
+    osri_mailbox_append(&process->mailbox, message);
 }
 
 void osri_process_drop_late(osr_self *process, osri_envelope *request)
 {
     process->stack->activation.budget -= 1; /* many of them have turns like everybody */
-    osri_process_message_gone(process);
+    osri_process_message_gone(process, request);
     osri_count(process->node, OSRI_COUNT_DROPPED_EXPIRED);
     osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, request);
     osri_envelope_free(&request);
@@ -260,7 +280,7 @@ void osri_process_message_taken(osr_self *process, osri_envelope *message)
 {
     process->current = message;
     process->stack->activation.budget -= 1;
-    osri_process_message_gone(process);
+    osri_process_message_gone(process, message);
     uint64_t handled = atomic_load_explicit(&process->handled, memory_order_relaxed);
     atomic_store_explicit(&process->handled, handled + 1, memory_order_relaxed);
     osri_counters_add(&osri_worker_of_running(process)->counters, OSRI_COUNT_RECEIVED);
@@ -282,11 +302,17 @@ static void through_alias(osr_self *process, osri_envelope *message, bool is_fir
     message->kind = OSRI_SIGNAL_MESSAGE;
     message->ref = 0;
     if (!is_first) {
-        message_arrived(process, message);
-        return;
+        sent_arrived(process, message);
+    } else {
+        osri_bound_arrived(process, message, true);
     }
-    counted_in(process);
-    osri_mailbox_insert_priority(&process->mailbox, message);
+}
+
+static void forget_if_counted(osr_self *process, osri_envelope *signal)
+{
+    if (osri_bound_is_counted(signal)) {
+        osri_bound_forget(process, signal);
+    }
 }
 
 static void reply_arrived(osr_self *process, osri_envelope *reply)
@@ -301,6 +327,7 @@ static void reply_arrived(osr_self *process, osri_envelope *reply)
         return;
     }
     if (!osri_request_answered(process, reply) && !is_taken_by_body(process, reply)) {
+        forget_if_counted(process, reply);
         osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &reply);
     }
 }
@@ -352,6 +379,7 @@ static bool is_stranger(const osr_self *process, const osri_envelope *signal)
 
 static void refuse_stranger(osr_self *process, osri_envelope *signal)
 {
+    forget_if_counted(process, signal);
     osr_pid to = osri_process_pid(process);
     to.generation = signal->to_generation;
     osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);

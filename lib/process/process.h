@@ -109,9 +109,11 @@ struct osr_self {
     /* set at spawn, constant while the process lives */
     osr_node *node;
     uint32_t slot;
-    _Atomic(uint32_t) generation; /* writer: owner; readers: any thread */
-    uint32_t mailbox_max;         /* messages; 0: no limit */
-    uint8_t priority;             /* osr_priority */
+    _Atomic(uint32_t) generation;      /* writer: owner; readers: any thread */
+    _Atomic(uint32_t) open_generation; /* likewise; what a sender compares a pid with: generation,
+                                          or another number where it has to see first whether there
+                                          is room: bound.h */
+    uint8_t priority;                  /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */
     osr_pid parent;
@@ -130,18 +132,19 @@ struct osr_self {
     atomic_bool traps;
 
     /* owner */
-    bool started;       /* the body's start() has returned, or the raw body runs */
-    bool exiting;       /* told to exit: suspension points return OSR_EEXIT */
-    bool ending;        /* returned, or nothing to return from: end it */
-    bool untrapped;     /* ends by an exit signal: stop() is not called */
-    bool subscribed;    /* to nodeups */
-    bool replies_came;  /* to requests begun earlier, since it last looked */
-    bool clean;         /* stop() has run, if it was to, and defers run */
-    bool suspended;     /* by others: suspension.c */
-    bool abandons;      /* leaves its frames where they are: osr_exit() */
-    uint8_t trims;      /* see osri_relations_trim() */
-    atomic_bool named;  /* name is not NULL; written under the registry's lock */
-    atomic_bool served; /* services are to hear of its end */
+    bool started;                   /* the body's start() has returned, or the raw body runs */
+    bool exiting;                   /* told to exit: suspension points return OSR_EEXIT */
+    bool ending;                    /* returned, or nothing to return from: end it */
+    bool untrapped;                 /* ends by an exit signal: stop() is not called */
+    bool subscribed;                /* to nodeups */
+    bool replies_came;              /* to requests begun earlier, since it last looked */
+    bool clean;                     /* stop() has run, if it was to, and defers run */
+    bool suspended;                 /* by others: suspension.c */
+    bool abandons;                  /* leaves its frames where they are: osr_exit() */
+    uint8_t trims;                  /* see osri_relations_trim() */
+    atomic_bool named;              /* name is not NULL; written under the registry's lock */
+    atomic_bool served;             /* services are to hear of its end */
+    _Atomic(uint8_t) mailbox_flags; /* OSRI_MAILBOX_…; mostly 0. Writers: any thread */
     uint64_t messages_numbered;
     osri_envelope *current;        /* lent to user code: the message in work */
     const osri_body_ops *ops;      /* set at spawn: a behaviour's; NULL: a raw process */
@@ -168,9 +171,23 @@ struct osr_self {
                                  read this group, and that above */
     char *label;              /* NULL: none */
     uint32_t stack_bytes;
-    uint32_t exit_ms;        /* see osri_process_leave() */
-    uint32_t memory_max_kib; /* 0: no limit */
+    uint32_t exit_ms; /* see osri_process_leave() */
+
+    _Atomic(struct osri_limits *) limits; /* of the slot, in all its lives: bound.h; NULL: none */
 };
+
+/* What is to be done when a message comes to the mailbox of a process, or leaves it. */
+#define OSRI_MAILBOX_IDLE 0x1u  /* it has an idle time */
+#define OSRI_MAILBOX_BOUND 0x2u /* messages are counted: bound.h */
+#define OSRI_MAILBOX_LONG 0x4u  /* it has reached its high mark, and not come down to the low one */
+#define OSRI_MAILBOX_MARKS                                                                         \
+    0x8u /* somebody wants to know of marks; of the slot, whoever lives there */
+
+static inline uint8_t osri_mailbox_flags_of(const osr_self *process)
+{
+    /* relaxed: each bit alone means something */
+    return atomic_load_explicit(&process->mailbox_flags, memory_order_relaxed);
+}
 
 /* What tools see; with the time. Owner. */
 void osri_process_set_state(osr_self *process, osr_run_state state);
@@ -208,6 +225,14 @@ void osri_process_push_chain(osr_self *process, osri_envelope *newest, osri_enve
 /* The same as osri_process_push() for a message of a running process, whose worker queues it; what
  * it sends on to the same one may be chained to it. */
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal);
+
+/* Pushes what the running process has sent and its worker still holds: nothing that is pushed next
+ * overtakes it. Threads: any. */
+void osri_process_flush(const osr_node *node);
+
+/* Pushes a message that is not to be looked at here and now, also where the process is idle, and
+ * only that. Nothing but a run queue's lock is taken. */
+bool osri_process_push_queued(osr_self *process, osri_envelope *message);
 
 /* Makes the owner look again. Threads: any. The caller sees to it that the process cannot end
  * before this returns: an alarm fires under its wheel's lock, which osri_alarm_end() takes once
@@ -354,9 +379,13 @@ OSR_MUST_CHECK osr_err osri_memory_keep(osr_self *self, osri_envelope **envelope
                                         const void **ret_body);
 
 /* Sends a message that is complete but for its address and sender. Takes it. Suspension point: may
- * wait in line for its node. Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_EEXIT,
- * which osri_send_done() has to hear. */
+ * wait in line for its node, or for room. Errors: as osri_send(); OSR_EEXIT, which osri_send_done()
+ * has to hear. */
 osr_err osri_send_envelope(osr_self *self, osr_dest to, osri_envelope *message);
+
+/* The same without waiting; on an error the message is left. Not a suspension point. Errors: as
+ * osri_try_send(). */
+osr_err osri_try_envelope(osr_self *self, osr_dest to, osri_envelope **message);
 
 /* Ends a send: counts what was sent against the turn of the process, for who only sends has turns
  * like everybody; or tells a process that is to exit so (osri_process_leave). Suspension point, the
@@ -366,12 +395,22 @@ osr_err osri_send_done(osr_self *self, osr_err err, size_t messages);
 /* Frees the messages that the process has begun to build and not given away. */
 void osri_building_end_all(osr_self *process);
 
+/* See bound.h. */
+void osri_bound_gone(osr_self *process, osri_envelope *message);
+
 /* The count of its mailbox goes down by one. Owner, the one writer: no need for an exchange. */
-static inline void osri_process_message_gone(osr_self *process)
+static inline void osri_process_message_gone(osr_self *process, osri_envelope *message)
 {
     uint64_t queued = atomic_load_explicit(&process->queued, memory_order_relaxed);
     atomic_store_explicit(&process->queued, queued - 1, memory_order_relaxed);
+    if (osri_mailbox_flags_of(process) != 0) {
+        osri_bound_gone(process, message);
+    }
 }
+
+/* A message into the mailbox, before all others or last; what is to be done for it, but for its
+ * bound. Owner. */
+void osri_process_put_in(osr_self *process, osri_envelope *message, bool is_first);
 
 /* What it handles now, for tools and for the fault handler; NULL = nothing. Owner. */
 static inline void osri_process_handling(osr_self *process, const osr_type *type)

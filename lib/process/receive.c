@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/core/assert.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -15,8 +16,20 @@ const void *osri_message_as(const osr_message *message, uint32_t type_id)
 
 #define SPENT_MAX 1000000
 
+/* Not taken: nobody lives there, or who does has bounded its mailbox. */
+static __attribute__((noinline)) osr_err send_otherwise(osr_self *self, osr_pid to,
+                                                        osri_envelope *signal)
+{
+    osr_self *process = osri_table_at(self->node, to.slot);
+    if (process != NULL && osri_bound_is_on(process, to.generation)) {
+        return osri_bound_send(self, process, to, &signal, UINT64_MAX);
+    }
+    osri_signal_refuse(self->node, to, OSR_REASON_NOPROC, &signal);
+    return OSR_OK;
+}
+
 /* To a process of this node, by pid: what most sends are. */
-static void send_here(osr_self *self, osr_pid to, osri_envelope *signal)
+static osr_err send_here(osr_self *self, osr_pid to, osri_envelope *signal)
 {
     signal->to_slot = to.slot;
     signal->to_generation = to.generation;
@@ -24,10 +37,11 @@ static void send_here(osr_self *self, osr_pid to, osri_envelope *signal)
     OSRI_EVENT_MESSAGE(self->node, OSR_EVENT_SEND, signal->from, to, signal);
     osr_self *process = osri_table_at(self->node, to.slot);
     if (process == NULL ||
-        atomic_load_explicit(&process->generation, memory_order_relaxed) != to.generation ||
+        atomic_load_explicit(&process->open_generation, memory_order_relaxed) != to.generation ||
         !osri_process_push_by(self, process, signal)) {
-        osri_signal_refuse(self->node, to, OSR_REASON_NOPROC, &signal);
+        return send_otherwise(self, to, signal);
     }
+    return OSR_OK;
 }
 
 /* From here on nobody owes this caller an answer. */
@@ -70,8 +84,7 @@ static osr_err send_envelope(osr_self *self, osr_dest to, osri_envelope *signal)
 {
     sign(self, signal);
     if (to.name == NULL && to.pid.node == self->node->id) {
-        send_here(self, to.pid, signal);
-        return OSR_OK;
+        return send_here(self, to.pid, signal);
     }
     osri_route route = route_to(to, signal);
     if (is_answer(to)) {
@@ -119,6 +132,18 @@ osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void 
     return err;
 }
 
+osr_err osri_try_envelope(osr_self *self, osr_dest to, osri_envelope **message)
+{
+    self->stack->activation.budget -= 1; /* who tries in a loop has turns like everybody */
+    sign(self, *message);
+    osri_route route = route_to(to, *message);
+    osr_err err = osri_signal_send_trying(self, &route, message);
+    if (err == OSR_OK && is_answer(to)) {
+        settle(self, to.pid, to.alias);
+    }
+    return err;
+}
+
 osr_err osri_try_send(osr_self *self, osr_dest to, const osr_type *type, const void *message)
 {
     OSRI_ASSERT_SELF(self);
@@ -127,17 +152,10 @@ osr_err osri_try_send(osr_self *self, osr_dest to, const osr_type *type, const v
     }
     osri_envelope *signal;
     osr_err err = osri_envelope_new(type, message, &signal);
-    if (err != OSR_OK) {
-        return err;
+    if (err == OSR_OK) {
+        err = osri_try_envelope(self, to, &signal);
+        osri_envelope_free(&signal); /* NULL but on an error */
     }
-    self->stack->activation.budget -= 1;
-    sign(self, signal);
-    osri_route route = route_to(to, signal);
-    err = osri_signal_send_trying(self, &route, &signal);
-    if (err == OSR_OK && is_answer(to)) {
-        settle(self, to.pid, to.alias);
-    }
-    osri_envelope_free(&signal); /* NULL but on OSR_EBUSY */
     return err;
 }
 

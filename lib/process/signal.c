@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/core/assert.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 #include "lib/process/rpc.h"
 
@@ -132,16 +133,18 @@ void osri_signal_return(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     osri_signal_refuse(node, to, code, signal);
 }
 
-static inline void hand_over(osr_node *node, osr_pid to, osri_envelope *signal,
-                             bool (*push)(osr_self *process, osri_envelope *signal))
+/* It has not been taken by who lives at `to`, if anybody does. */
+static osr_err hand_over_otherwise(osr_node *node, osr_pid to, osri_envelope *signal,
+                                   bool (*push)(osr_self *process, osri_envelope *signal))
 {
-    osr_self *process = osr_pid_is_none(to) ? NULL : osri_table_at(node, to.slot);
-    signal->to_slot = to.slot;
-    signal->to_generation = to.generation;
-    if (to.node == node->id && process != NULL &&
-        atomic_load_explicit(&process->generation, memory_order_relaxed) == to.generation &&
-        push(process, signal)) {
-        return;
+    osr_self *process = to.node != node->id ? NULL : osri_table_at(node, to.slot);
+    if (process != NULL && osri_bound_is_on(process, to.generation)) {
+        if (osri_bound_is_for(signal)) {
+            return osri_bound_put(process, to, &signal);
+        }
+        if (push(process, signal)) {
+            return OSR_OK;
+        }
     }
     if (signal->kind == OSRI_SIGNAL_MESSAGE && to.node == node->id && osri_pid_is_node(to)) {
         osri_count(node, OSRI_COUNT_RECEIVED);
@@ -150,12 +153,27 @@ static inline void hand_over(osr_node *node, osr_pid to, osri_envelope *signal,
         } else {
             (void)osri_services_message(node, NULL, &signal);
         }
-        return;
+        return OSR_OK;
     }
     osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);
+    return OSR_OK;
 }
 
-void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal_)
+static inline osr_err hand_over(osr_node *node, osr_pid to, osri_envelope *signal,
+                                bool (*push)(osr_self *process, osri_envelope *signal))
+{
+    osr_self *process = osr_pid_is_none(to) ? NULL : osri_table_at(node, to.slot);
+    signal->to_slot = to.slot;
+    signal->to_generation = to.generation;
+    if (to.node == node->id && process != NULL &&
+        atomic_load_explicit(&process->open_generation, memory_order_relaxed) == to.generation &&
+        push(process, signal)) {
+        return OSR_OK;
+    }
+    return hand_over_otherwise(node, to, signal, push);
+}
+
+osr_err osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal_)
 {
     osri_envelope *signal = *signal_;
     *signal_ = NULL;
@@ -166,10 +184,9 @@ void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_enve
         osri_count(node, OSRI_COUNT_SENT);
         OSRI_EVENT_MESSAGE(node, OSR_EVENT_SEND, signal->from, to, signal);
     } else if (signal->kind == OSRI_SIGNAL_INFO) {
-        hand_over(node, to, signal, osri_process_push_info);
-        return;
+        return hand_over(node, to, signal, osri_process_push_info);
     }
-    hand_over(node, to, signal, osri_process_push);
+    return hand_over(node, to, signal, osri_process_push);
 }
 
 bool osri_route_is_here(const osr_node *node, const osri_route *route)
@@ -211,8 +228,8 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
     }
     osr_pid to = route->name == NULL ? route->pid : osri_node_whereis(node, route->name);
     bool is_bare = route->name != NULL && route->node == NULL;
-    osri_signal_deliver(node, to, NULL, &signal);
-    return is_bare && osr_pid_is_none(to) ? OSR_ENOPROC : OSR_OK;
+    osr_err err = osri_signal_deliver(node, to, NULL, &signal);
+    return is_bare && osr_pid_is_none(to) ? OSR_ENOPROC : err;
 }
 
 void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *context)

@@ -60,10 +60,14 @@ typedef struct osri_route {
 } osri_route;
 
 OSR_STRUCT(osri_monitored, (1, str, name), (2, str, node)); /* "" when monitored by pid */
+OSR_STRUCT(osri_spawn_mailbox, (1, u64, messages_max), (2, u64, bytes_max), (3, u32, policy),
+           (4, u32, otherwise), (5, pid, overflow), (6, u32, wait_ms), (7, u64, mark_high),
+           (8, u64, mark_low));
 OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin, argument),
            (4, bool, link), (5, bool, monitor), (6, str, name), (7, str, label),
            (8, u32, stack_bytes), (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned),
-           (12, u64, monitor_ref), (13, u32, memory_max), (14, u32, mailbox_max));
+           (12, u64, monitor_ref), (13, u32, memory_max), (14, u32, mailbox_max),
+           (15, opt(of(osri_spawn_mailbox)), mailbox));
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
 OSR_STRUCT(osri_alive, (1, bool, asked)); /* of an INFO that asks no more; never leaves the node */
 
@@ -83,12 +87,14 @@ OSR_MUST_CHECK osr_err osri_signal_new_sure(osr_node *node, osri_signal_kind kin
                                             osri_envelope **ret_signal);
 
 /* Sends it, here or across the network; takes *signal whatever becomes of it and nulls it. Threads:
- * any. Errors: OSR_ENOPROC only for an unregistered bare name of this node. */
+ * any. Errors: OSR_ENOPROC only for an unregistered bare name of this node; OSR_EFULL a message
+ * that was rejected. */
 osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope **signal);
 
 /* Delivers a signal that is for this node, by pid or by name (pid none); for one that nobody can
- * receive, does what osri_signal_refuse() says with noproc. Takes it. Threads: any. */
-void osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal);
+ * receive, does what osri_signal_refuse() says with noproc. Takes it. Threads: any. Errors:
+ * OSR_EFULL a message that was rejected. */
+osr_err osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal);
 
 /* By registered name, or OSR_PID_NONE. Threads: any. */
 osr_pid osri_node_whereis(osr_node *node, const char *name);
@@ -123,13 +129,16 @@ typedef enum osri_sender_state {
     OSRI_SENDER_REFUSED,  /* the connection has ended, or could not be made */
 } osri_sender_state;
 
-/* A process that waits in line until less waits for a node. On its stack. */
+/* A process that waits in line until less waits for a node, or until a mailbox has room. On its
+ * stack. */
 typedef struct osri_sender {
     osr_self *process;
-    osri_list_link in_line; /* this and the next two: the distribution's */
+    osri_list_link in_line; /* this and the next two: the distribution's; or room.c's */
     void *lane;
     uint64_t bytes;
     _Atomic(uint32_t) state; /* osri_sender_state */
+    osr_pid receiver;        /* whose mailbox has no room; none: it waits for a node */
+    osri_envelope *message;  /* for it */
 } osri_sender;
 
 /* All any thread, none blocks. context is the distribution's own. */
@@ -164,6 +173,15 @@ typedef struct osri_remote_ops {
     osr_err (*set_tick)(void *context, uint32_t tick_ms);
     /* Likewise all nodes that something was sent to, or that have connected. */
     size_t (*links)(void *context, osr_link_status *ret_links, size_t max);
+
+    /* Both may be NULL. A message from a process of node `from` has filled the mailbox of a process
+     * here whose senders are to wait (OSR_MAILBOX_SUSPEND), or found it full: what comes all the
+     * same is handled as its .otherwise says. May be called again for the same mailbox and node.
+     * Then, once, after the last such call: half of it is free again, or the process has ended.
+     * Called while a signal is delivered, so by the distribution's owner itself, or by who makes
+     * room: they must not wait for a lock under which signals are delivered. */
+    void (*mailbox_full)(void *context, osr_pid receiver, uint64_t from);
+    void (*mailbox_room)(void *context, osr_pid receiver);
     void (*close)(void *context); /* the node stops: say goodbye, free context */
 } osri_remote_ops;
 
@@ -193,14 +211,15 @@ static inline osri_sender_state osri_sender_state_of(const osri_sender *sender)
 }
 
 /* Sends a message as osri_signal_send() does; where too much waits for its node the process waits
- * until less does, at most until deadline_ns. Takes it, but on an error. On its own stack.
- * Errors: OSR_ENOPROC as osri_signal_send(); OSR_ETIMEDOUT; OSR_EEXIT: osri_process_leave() is
- * left to the caller, who has a frame to clean up. */
+ * until less does, at most until deadline_ns; likewise for room in a mailbox here. Takes it; or, on
+ * an error, may have taken it: then it is NULL, and counted. On its own stack.
+ * Errors: OSR_ENOPROC and OSR_EFULL as osri_signal_send(); OSR_ETIMEDOUT; OSR_EEXIT:
+ * osri_process_leave() is left to the caller, who has a frame to clean up. */
 osr_err osri_signal_send_waiting(osr_self *self, const osri_route *route, osri_envelope **signal,
                                  uint64_t deadline_ns);
 
-/* The same without waiting. Errors: OSR_ENOPROC; OSR_EBUSY too much waits for its node: the signal
- * is left. */
+/* The same without waiting; on an error the signal is left, and nothing is counted. Errors:
+ * OSR_ENOPROC; OSR_EBUSY too much waits for its node; OSR_EFULL there is no room in the mailbox. */
 osr_err osri_signal_send_trying(osr_self *self, const osri_route *route, osri_envelope **signal);
 
 /* The distribution tells the node: a peer is up, or gone (reason: "connection_closed", …).

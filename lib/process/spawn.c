@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
+#include "lib/process/bound.h"
 #include "lib/process/spawn.h"
 
 /* Starting processes on this node. */
@@ -29,8 +30,6 @@ static void identity_init(osr_self *process, const osri_plan *plan)
         options->priority > OSR_PRIORITY_HIGH ? OSR_PRIORITY_NORMAL : options->priority;
     process->stack_bytes = options->stack_bytes;
     process->exit_ms = options->exit_ms != 0 ? options->exit_ms : EXIT_MS_DEFAULT;
-    process->memory_max_kib = options->memory_max;
-    process->mailbox_max = options->mailbox_max;
     process->reports_end = plan->reports_end;
     process->label = NULL;
 }
@@ -59,6 +58,9 @@ static void life_init(osr_self *process)
     atomic_store_explicit(&process->handling, NULL, memory_order_relaxed);
     atomic_store_explicit(&process->queued, 0, memory_order_relaxed);
     atomic_store_explicit(&process->handled, 0, memory_order_relaxed);
+    atomic_store_explicit(&process->open_generation,
+                          atomic_load_explicit(&process->generation, memory_order_relaxed),
+                          memory_order_relaxed);
     osri_process_set_state(process, OSR_PROCESS_READY);
 }
 
@@ -84,6 +86,9 @@ static osr_err furnish(osr_self *process, const osr_spawn_options *options)
         }
     }
     osr_err err = label_set(process, options->label);
+    if (err == OSR_OK) {
+        err = osri_bound_begin(process, options);
+    }
     if (err != OSR_OK) {
         return err;
     }

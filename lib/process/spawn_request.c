@@ -3,6 +3,7 @@
 #include "lib/core/heap.h"
 #include "lib/message/codec.h"
 #include "lib/process/spawn.h"
+#include "osier/mailbox.h"
 
 /* Starting processes by request: asking a node (this one too) for it, and doing what one was asked
  * for. */
@@ -76,6 +77,17 @@ static osri_spawn_request request_of(const char *entry, const osr_type *type, os
                                   .mailbox_max = options->mailbox_max,
                                   .priority = (uint32_t)options->priority,
                                   .pinned = options->pinned};
+    if (options->mailbox != NULL) {
+        osri_spawn_mailbox mailbox = {.messages_max = options->mailbox->messages_max,
+                                      .bytes_max = options->mailbox->bytes_max,
+                                      .policy = (uint32_t)options->mailbox->policy,
+                                      .otherwise = (uint32_t)options->mailbox->otherwise,
+                                      .overflow = options->mailbox->overflow,
+                                      .wait_ms = options->mailbox->wait_ms,
+                                      .mark_high = options->mailbox->mark_high,
+                                      .mark_low = options->mailbox->mark_low};
+        OSR_SET(request.mailbox, mailbox);
+    }
     request.name = osr_str_of(options->name == NULL ? "" : options->name);
     request.label = osr_str_of(options->label == NULL ? "" : options->label);
     return request;
@@ -257,6 +269,19 @@ static osr_err relate_to(osr_self *child, osr_pid parent, const osri_spawn_reque
     return err;
 }
 
+static osr_mailbox_options mailbox_of(const osri_spawn_mailbox *asked)
+{
+    return (osr_mailbox_options){.size = sizeof(osr_mailbox_options),
+                                 .messages_max = asked->messages_max,
+                                 .bytes_max = asked->bytes_max,
+                                 .policy = (osr_mailbox_policy)asked->policy,
+                                 .otherwise = (osr_mailbox_policy)asked->otherwise,
+                                 .overflow = asked->overflow,
+                                 .wait_ms = asked->wait_ms,
+                                 .mark_high = asked->mark_high,
+                                 .mark_low = asked->mark_low};
+}
+
 static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_pid *ret_pid)
 {
     const osri_spawn_request *request = osri_envelope_body(signal);
@@ -275,6 +300,8 @@ static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_
                                                  ? (osr_priority)request->priority
                                                  : OSR_PRIORITY_NORMAL,
                                  .pinned = request->pinned};
+    osr_mailbox_options mailbox = mailbox_of(&request->mailbox.value);
+    options.mailbox = request->mailbox.is_set ? &mailbox : NULL;
     osri_plan what = {.entry = entry, .options = &options, .parent = signal->from};
     osr_err err = decode_argument(entry, request, &what.argument);
     osr_self *process;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
+#include "lib/process/bound.h"
 #include "lib/process/node.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -42,6 +43,9 @@ void osri_table_fini(osr_node *node)
     osri_table *table = &node->table;
     for (uint32_t i = 0; table->pages != NULL && i < table->page_count; i++) {
         osr_self *page = atomic_load_explicit(&table->pages[i], memory_order_relaxed);
+        for (uint32_t slot = 0; page != NULL && slot < OSRI_PAGE_SLOTS; slot++) {
+            osri_limits_free(&page[slot]);
+        }
         free(page);
     }
     osri_heap_free(table->pages, table->page_count * sizeof(*table->pages));
@@ -63,6 +67,7 @@ static osr_self *page_add_locked(osr_node *node, uint32_t page)
         slots[i].node = node;
         slots[i].slot = page * OSRI_PAGE_SLOTS + i;
         atomic_init(&slots[i].generation, 1);
+        atomic_init(&slots[i].mailbox_flags, node->table.marks ? OSRI_MAILBOX_MARKS : 0);
         atomic_init(&slots[i].inbox, OSRI_INBOX_CLOSED);
     }
     /* release: pairs with acquire in osri_table_at */

@@ -97,6 +97,7 @@ static void base_init(osr_node *node, const osr_node_options *options)
     node->relations_max =
         options->relations_max != 0 ? options->relations_max : OSRI_PROCESSES_DEFAULT;
     osri_mutex_init(&node->registry_mutex, OSRI_RANK_REGISTRY);
+    osri_mutex_init(&node->room_mutex, OSRI_RANK_PROCESS);
     osri_list_init(&node->waiters);
     osri_list_init(&node->node_watches);
     osri_run_queue_init(&node->injected);
@@ -197,6 +198,8 @@ void osr_node_free(osr_node **node_)
     osri_node_watches_end_all(node);
     free_values(&node->ended, sizeof(osr_ended));
     osri_mutex_fini(&node->registry_mutex);
+    osri_mutex_fini(&node->room_mutex);
+    osri_map_fini(&node->waiting_for_room);
     osri_heap_strfree(node->name);
     osri_heap_free(node, sizeof(*node));
 }

@@ -37,6 +37,7 @@ typedef enum osr_blocked_on {
     OSR_BLOCKED_TIME = 5,     /* osr_sleep() */
     OSR_BLOCKED_CODE = 6,     /* osr_blocking() */
     OSR_BLOCKED_LINK = 7,     /* a send or call, until less waits for another node */
+    OSR_BLOCKED_MAILBOX = 8,  /* likewise, until the mailbox of waits_for has room */
 } osr_blocked_on;
 
 /* "idle", "waiting", …, and "message", "types", "call", "requests", "time", "blocking code",

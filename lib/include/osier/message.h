@@ -50,6 +50,7 @@
  *     osr_err NAME_new(self, room, &pointer)             built in place: see osri_build()
  *     osr_err NAME_give(self, to, &pointer)              and moved without a copy
  *     void NAME_drop(self, &pointer)                     or thrown away
+ *     osr_err NAME_try_give(self, to, &pointer)          if that needs no wait; osri_try_give()
  * and of a request:
  *     osr_err NAME_call(self, to, &request, &reply, ms)              reply by value
  *     osr_err NAME_request(self, to, &request, ms, &reply_pointer)   reply given back by osr_free()
@@ -156,7 +157,9 @@ typedef struct osr_dest {
 
 /* What stands behind NAME_send(): sends a copy; the result may be ignored.
  * Errors: OSR_ENOPROC an unregistered bare name of this node; OSR_ENOMEM; OSR_EINVAL over
- *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer; OSR_EEXIT.
+ *   OSR_MESSAGE_BYTES_MAX, or a size without a pointer; OSR_EEXIT; and where the receiver, on this
+ *   node, has bounded its mailbox (osier/mailbox.h): OSR_EFULL it rejects the message, or would
+ *   have to wait for it itself; OSR_ETIMEDOUT it had no room in time.
  * Suspension point: a send costs as much of the turn as a receive, and lets others run when the
  * turn is used up; and while more than 1 MiB waits for another node, a process that sends to it
  * waits until less than 256 KiB does, first come first, or until the connection ends (or cannot be
@@ -164,10 +167,12 @@ typedef struct osr_dest {
  * counted apart: while more than 4 MiB of them wait, until less than 1 MiB does. */
 OSR_API osr_err osri_send(osr_self *self, osr_dest to, const osr_type *type, const void *message);
 
-/* What stands behind NAME_try_send(): sends a copy if that can be done now. The message stays the
- * caller's in any case.
- * Errors: as osri_send(); OSR_EBUSY more than 1 MiB waits for that node, or somebody waits there to
- *   send: nothing was sent. Not a suspension point, though it costs as much of the turn. */
+/* What stands behind NAME_try_send(): sends a copy if that can be done without waiting. The message
+ * stays the caller's in any case; on an error nothing was sent, and nothing is counted. That a
+ * bounded mailbox drops or forwards it is no error.
+ * Errors: as osri_send(), without OSR_ETIMEDOUT; OSR_EFULL the receiver's mailbox is full, and it
+ *   rejects messages or lets senders wait; OSR_EBUSY so much waits for that node that osri_send()
+ *   would wait, or somebody does. Not a suspension point, though it costs as much of the turn. */
 OSR_API OSR_MUST_CHECK osr_err osri_try_send(osr_self *self, osr_dest to, const osr_type *type,
                                              const void *message);
 
@@ -262,6 +267,12 @@ OSR_API OSR_MUST_CHECK osr_err osri_build(osr_self *self, const osr_type *type, 
  * Errors: OSR_EINVAL no message, or a text, list or union in it that is not as it must be: it
  *   leads out of the message, for one; OSR_ENOPROC an unregistered bare name of this node. */
 OSR_API osr_err osri_give(osr_self *self, osr_dest to, void *message);
+
+/* What stands behind NAME_try_give(): sends the message itself, unless it would have to wait.
+ * Ownership: on OSR_OK it is taken, and the caller's pointer NULL; on an error it stays the
+ *   process's, to be given, tried or dropped later. Not a suspension point.
+ * Errors: as osri_give() and osri_try_send(); after OSR_EINVAL it can only be dropped. */
+OSR_API OSR_MUST_CHECK osr_err osri_try_give(osr_self *self, osr_dest to, void *message);
 
 /* What stands behind NAME_drop(): frees it, with its bins; NULL is accepted. */
 OSR_API void osri_drop(osr_self *self, void *message);
@@ -432,6 +443,15 @@ template <class state> struct osri_state {
         nm *given = *message;                                                                      \
         *message = NULL;                                                                           \
         return osri_give(self, to, given);                                                         \
+    }                                                                                              \
+    OSRI_UNUSED OSR_MUST_CHECK static inline osr_err nm##_try_give(osr_self *self, osr_dest to,    \
+                                                                   nm **message)                   \
+    {                                                                                              \
+        osr_err err = osri_try_give(self, to, *message);                                           \
+        if (err == OSR_OK) {                                                                       \
+            *message = NULL;                                                                       \
+        }                                                                                          \
+        return err;                                                                                \
     }                                                                                              \
     OSRI_UNUSED static inline void nm##_drop(osr_self *self, nm **message)                         \
     {                                                                                              \

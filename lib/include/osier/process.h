@@ -80,17 +80,16 @@ typedef struct osr_spawn_options {
                              "label:worker": see osr_choose_node() */
     uint32_t stack_bytes; /* 0 = 64 KiB */
     uint32_t exit_ms;     /* time to return after the first OSR_EEXIT; 0 = 1,000 */
-    uint32_t memory_max;  /* KiB of osr_alloc() and osr_keep() together; over it the process crashes
-                             there; 0 = no limit */
-    uint32_t mailbox_max; /* messages that may wait: what others send over it is dropped and counted
-                             (dropped_full), a request is refused with OSR_EFAILED. What the runtime
-                             itself sends, and what comes through an alias, always comes in and
-                             takes room; 0 = no limit */
+    uint32_t memory_max;  /* KiB of osr_alloc(), osr_keep() and what others have sent and it has not
+                             received, together; over it the process crashes; 0 = no limit */
+    uint32_t mailbox_max; /* messages that may wait, else new ones are dropped: the shortest form of
+                             .mailbox, which see; 0 = no limit */
     bool link;            /* atomically linked to the spawner */
     bool monitor;         /* atomically monitored by the spawner: see ret_monitor */
     bool pinned;          /* stays on one thread */
     osr_priority priority;
     osr_ref *ret_monitor; /* receives the monitor's reference when .monitor is set */
+    const struct osr_mailbox_options *mailbox; /* osier/mailbox.h; NULL: as mailbox_max says */
 } osr_spawn_options;
 
 /* Options for a spawn: OSR_SPAWN(.link = true, .name = "store"). */
@@ -130,7 +129,8 @@ typedef struct osr_spawn_options {
  * answer at most the node's connection deadline; else it does not suspend.
  * argument: of entry->argument's type, copied; NULL where that is NULL.
  * Errors: OSR_ENOMEM; OSR_ELIMIT process table full; OSR_ETAKEN the name; OSR_EEXIT;
- *   OSR_EINVAL a stack over 8 MiB, or no argument where the entry has one; OSR_ESTOPPED;
+ *   OSR_EINVAL a stack over 8 MiB, no argument where the entry has one, or .mailbox is not as it
+ *   must be; OSR_ESTOPPED;
  *   remote: OSR_ENOCONNECTION, OSR_ENOTFOUND not exported there, or no node has the label;
  *   OSR_EPERM no role. */
 OSR_API OSR_MUST_CHECK osr_err osr_spawn(osr_self *self, const osr_entry *entry,
@@ -146,8 +146,9 @@ OSR_API OSR_MUST_CHECK osr_err osr_spawn_named(osr_self *self, const char *entry
 
 /* Sends are NAME_send(self, dest, &message), made by OSR_MESSAGE: the message is copied; to a
  * process that does not exist (any more) it is silently dropped, as in Erlang. They return
- * OSR_ENOPROC only for an unregistered bare name of this node, OSR_ENOMEM, OSR_EINVAL over 16 MiB.
- * Suspension point: who only sends has turns like everybody. */
+ * OSR_ENOPROC only for an unregistered bare name of this node, OSR_ENOMEM, OSR_EINVAL over 16 MiB,
+ * and where the receiver has bounded its mailbox (osier/mailbox.h) OSR_EFULL or OSR_ETIMEDOUT.
+ * Suspension point: who only sends has turns like everybody, and may have to wait for room. */
 
 /* A received message. Everything in it is lent until the next receive of this process, or until the
  * handler returns. */

@@ -14,6 +14,7 @@
 #include "osier/group.h"
 #include "osier/info.h"
 #include "osier/log.h"
+#include "osier/mailbox.h"
 #include "osier/main.h"
 #include "osier/message.h"
 #include "osier/node.h"

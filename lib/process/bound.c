@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Osier authors */
+#include "lib/process/bound.h"
+
+#include <stdio.h>
+
+#include "lib/core/assert.h"
+#include "lib/core/heap.h"
+
+/* What there is room for in a bounded mailbox, and what becomes of the rest: bound.h. */
+
+#define NO_MAX UINT64_MAX
+#define MARK_HIGH_DEFAULT 10000
+#define MARK_LOW_DEFAULT 1000
+#define WAIT_MS_DEFAULT 5000
+
+/* ---- counting ------------------------------------------------------------------------------ */
+
+bool osri_bound_is_full(const osri_limits *limits)
+{
+    /* seq_cst: B3 */
+    return atomic_load_explicit(&limits->messages, memory_order_seq_cst) >=
+               atomic_load_explicit(&limits->messages_max, memory_order_relaxed) ||
+           atomic_load_explicit(&limits->bytes, memory_order_seq_cst) >=
+               atomic_load_explicit(&limits->bytes_max, memory_order_relaxed);
+}
+
+static void mark_counted(osri_limits *limits, osri_envelope *signal)
+{
+    signal->flags |= OSRI_ENVELOPE_COUNTED;
+    atomic_fetch_add_explicit(&limits->bytes, osri_envelope_bytes(signal), memory_order_seq_cst);
+}
+
+/* Whether there is room for it or not. */
+static void count_in_always(osri_limits *limits, osri_envelope *signal)
+{
+    atomic_fetch_add_explicit(&limits->messages, 1, memory_order_seq_cst);
+    mark_counted(limits, signal);
+}
+
+bool osri_bound_count_in(osri_limits *limits, osri_envelope *signal)
+{
+    /* never more than the maximum, not for a moment: who sees it full may wait for room. seq_cst:
+     * B3 */
+    uint64_t messages = atomic_load_explicit(&limits->messages, memory_order_seq_cst);
+    do {
+        if (osri_bound_is_full(limits) ||
+            messages >= atomic_load_explicit(&limits->messages_max, memory_order_relaxed)) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&limits->messages, &messages, messages + 1,
+                                                    memory_order_seq_cst, memory_order_seq_cst));
+    mark_counted(limits, signal);
+    return true;
+}
+
+void osri_bound_count_out(osri_limits *limits, osri_envelope *signal)
+{
+    signal->flags &= (uint8_t)~OSRI_ENVELOPE_COUNTED;
+    /* seq_cst: B3 */
+    atomic_fetch_sub_explicit(&limits->bytes, osri_envelope_bytes(signal), memory_order_seq_cst);
+    atomic_fetch_sub_explicit(&limits->messages, 1, memory_order_seq_cst);
+}
+
+/* ---- what other nodes are told ------------------------------------------------------------- */
+
+static bool is_half_empty(const osri_limits *limits)
+{
+    return atomic_load_explicit(&limits->messages, memory_order_seq_cst) <=
+               atomic_load_explicit(&limits->messages_max, memory_order_relaxed) / 2 &&
+           atomic_load_explicit(&limits->bytes, memory_order_seq_cst) <=
+               atomic_load_explicit(&limits->bytes_max, memory_order_relaxed) / 2;
+}
+
+static void tell_room(osr_self *process, osri_limits *limits, osr_pid pid)
+{
+    osr_node *node = process->node;
+    if (atomic_exchange_explicit(&limits->told, false, memory_order_seq_cst)) {
+        node->remote->mailbox_room(node->remote_context, pid);
+    }
+}
+
+/* A message of another node has come to a mailbox whose senders are to wait. `told` is set after
+ * the call, and then there is one more look: so who makes room either sees it set, or is seen. */
+static void tell_if_full(osr_self *process, osri_limits *limits, osr_pid to, uint64_t from)
+{
+    osr_node *node = process->node;
+    if (from == node->id || from == 0 || node->remote == NULL ||
+        node->remote->mailbox_full == NULL || !osri_bound_is_full(limits)) {
+        return;
+    }
+    node->remote->mailbox_full(node->remote_context, to, from);
+    atomic_store_explicit(&limits->told, true, memory_order_seq_cst);
+    if (is_half_empty(limits) || !osri_bound_is_on(process, to.generation)) {
+        tell_room(process, limits, to);
+    }
+}
+
+/* ---- no room ------------------------------------------------------------------------------- */
+
+void osri_bound_drop(osr_self *process, osri_envelope *signal, bool tell)
+{
+    if (tell && signal->ref != 0 && signal->kind == OSRI_SIGNAL_MESSAGE) {
+        osr_reason reason = osr_reason_error(OSR_EFULL);
+        osri_request_refuse(process, signal->from, signal->ref, &reason);
+    }
+    osri_count(process->node, OSRI_COUNT_DROPPED_FULL);
+    osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, signal);
+    osri_envelope_free(&signal);
+}
+
+void osri_bound_push(osr_self *process, osr_pid to, osri_envelope *signal)
+{
+    osri_limits *limits = osri_limits_of(process);
+    signal->to_slot = to.slot;
+    signal->to_generation = to.generation;
+    if (osri_process_push(process, signal)) {
+        return;
+    }
+    if (osri_bound_is_counted(signal)) {
+        osri_bound_count_out(limits, signal);
+        osri_room_made(process, limits); /* of another life */
+    }
+    osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
+}
+
+static osri_limits *overflow_of(osr_node *node, const osri_limits *limits, osr_pid *ret_to,
+                                osr_self **ret_process)
+{
+    uint64_t packed = atomic_load_explicit(&limits->overflow, memory_order_relaxed);
+    *ret_to = (osr_pid){node->id, (uint32_t)(packed >> 32), (uint32_t)packed};
+    *ret_process = osri_table_at(node, ret_to->slot);
+    return *ret_process != NULL && osri_bound_is_on(*ret_process, ret_to->generation)
+               ? osri_limits_of(*ret_process)
+               : NULL;
+}
+
+/* One step only: so processes that forward to each other do not pass it round. */
+static void forward(osr_node *node, const osri_limits *limits, osri_envelope *signal)
+{
+    osr_pid to;
+    osr_self *process;
+    osri_limits *next = overflow_of(node, limits, &to, &process);
+    if (signal->kind == OSRI_SIGNAL_REPLY) { /* the alias is another's */
+        signal->kind = OSRI_SIGNAL_MESSAGE;
+        signal->ref = 0;
+    }
+    if (next != NULL && !osri_bound_count_in(next, signal)) {
+        if (atomic_load_explicit(&next->policy, memory_order_relaxed) != OSR_MAILBOX_DROP_OLD) {
+            osri_bound_drop(process, signal, true);
+            return;
+        }
+        count_in_always(next, signal);
+    }
+    if (process == NULL ||
+        atomic_load_explicit(&process->generation, memory_order_relaxed) != to.generation) {
+        osri_signal_refuse(node, to, OSR_REASON_NOPROC, &signal);
+    } else {
+        osri_bound_push(process, to, signal);
+    }
+}
+
+/* There is no room, and nobody waits. */
+static osr_err surplus(osr_self *process, osr_pid to, osri_limits *limits, osri_envelope *signal)
+{
+    uint32_t policy = atomic_load_explicit(&limits->policy, memory_order_relaxed);
+    bool is_request = signal->kind == OSRI_SIGNAL_MESSAGE && signal->ref != 0;
+    if (policy == OSR_MAILBOX_SUSPEND) {
+        policy = atomic_load_explicit(&limits->otherwise, memory_order_relaxed);
+    }
+    switch ((osr_mailbox_policy)policy) {
+    case OSR_MAILBOX_DROP_OLD: /* by its owner, when it sees the new one */
+        count_in_always(limits, signal);
+        osri_bound_push(process, to, signal);
+        return OSR_OK;
+    case OSR_MAILBOX_FORWARD:
+        forward(process->node, limits, signal);
+        return OSR_OK;
+    case OSR_MAILBOX_REJECT:
+        osri_bound_drop(process, signal, true);
+        return is_request ? OSR_OK : OSR_EFULL; /* the caller hears it as the answer */
+    case OSR_MAILBOX_DROP_NEW:
+    case OSR_MAILBOX_SUSPEND:
+    default:
+        osri_bound_drop(process, signal, true);
+        return OSR_OK;
+    }
+}
+
+osr_err osri_bound_put(osr_self *process, osr_pid to, osri_envelope **signal_)
+{
+    osri_envelope *signal = *signal_;
+    osri_limits *limits = osri_limits_of(process);
+    uint64_t from = signal->from.node;
+    osr_err err = OSR_OK;
+    *signal_ = NULL;
+    if (osri_bound_count_in(limits, signal)) {
+        osri_bound_push(process, to, signal);
+    } else {
+        err = surplus(process, to, limits, signal);
+    }
+    if (atomic_load_explicit(&limits->policy, memory_order_relaxed) == OSR_MAILBOX_SUSPEND) {
+        tell_if_full(process, limits, to, from);
+    }
+    return err;
+}
+
+osr_err osri_bound_send(osr_self *self, osr_self *process, osr_pid to, osri_envelope **signal,
+                        uint64_t deadline_ns)
+{
+    osri_limits *limits = osri_limits_of(process);
+    if (atomic_load_explicit(&limits->policy, memory_order_relaxed) != OSR_MAILBOX_SUSPEND) {
+        return osri_bound_put(process, to, signal);
+    }
+    osri_envelope *message = *signal;
+    *signal = NULL;
+    /* seq_cst: B3; who waits is first */
+    if (atomic_load_explicit(&limits->waiting, memory_order_seq_cst) == 0 &&
+        osri_bound_count_in(limits, message)) {
+        osri_bound_push(process, to, message);
+        return OSR_OK;
+    }
+    if (deadline_ns == UINT64_MAX) {
+        deadline_ns =
+            osri_deadline(self, atomic_load_explicit(&limits->wait_ms, memory_order_relaxed));
+    }
+    return osri_room_wait(self, process, to, message, deadline_ns);
+}
+
+osr_err osri_bound_try(osr_self *process, osr_pid to, osri_envelope **signal)
+{
+    osri_limits *limits = osri_limits_of(process);
+    uint32_t policy = atomic_load_explicit(&limits->policy, memory_order_relaxed);
+    /* seq_cst: B3 */
+    bool is_in = atomic_load_explicit(&limits->waiting, memory_order_seq_cst) == 0 &&
+                 osri_bound_count_in(limits, *signal);
+    if (!is_in && (policy == OSR_MAILBOX_REJECT || policy == OSR_MAILBOX_SUSPEND)) {
+        return OSR_EFULL;
+    }
+    osri_envelope *message = *signal;
+    *signal = NULL;
+    osri_count(process->node, OSRI_COUNT_SENT);
+    OSRI_EVENT_MESSAGE(process->node, OSR_EVENT_SEND, message->from, to, message);
+    if (!is_in) {
+        return surplus(process, to, limits, message);
+    }
+    osri_bound_push(process, to, message);
+    return OSR_OK;
+}
+
+/* ---- the owner's side ---------------------------------------------------------------------- */
+
+void osri_bound_forget(osr_self *process, osri_envelope *signal)
+{
+    osri_limits *limits = osri_limits_of(process);
+    osri_bound_count_out(limits, signal);
+    osri_room_made(process, limits);
+}
+
+/* What waits counts against the process's memory, too: one that has more than it may ends. */
+static void check_memory(osr_self *process, const osri_limits *limits)
+{
+    uint64_t bytes = atomic_load_explicit(&limits->bytes, memory_order_relaxed);
+    if (limits->memory_max == NO_MAX || process->exiting ||
+        process->owned_bytes + bytes <= limits->memory_max) {
+        return;
+    }
+    char text[96];
+    (void)snprintf(text, sizeof(text),
+                   "more memory than its limit of %u KiB (.memory_max), with what waits for it",
+                   (unsigned)(limits->memory_max / 1024));
+    osr_reason reason = osr_reason_crash(text);
+    osri_process_set_reason(process, &reason);
+    process->exiting = true;
+    process->untrapped = true;
+}
+
+static bool drops_old(const osri_limits *limits)
+{
+    uint32_t policy = atomic_load_explicit(&limits->policy, memory_order_relaxed);
+    return policy == OSR_MAILBOX_DROP_OLD ||
+           (policy == OSR_MAILBOX_SUSPEND &&
+            atomic_load_explicit(&limits->otherwise, memory_order_relaxed) == OSR_MAILBOX_DROP_OLD);
+}
+
+/* Over the bound without the newest, which takes so many bytes. */
+static bool is_over(const osri_limits *limits, uint64_t newest)
+{
+    return atomic_load_explicit(&limits->messages, memory_order_relaxed) >
+               atomic_load_explicit(&limits->messages_max, memory_order_relaxed) ||
+           atomic_load_explicit(&limits->bytes, memory_order_relaxed) - newest >=
+               atomic_load_explicit(&limits->bytes_max, memory_order_relaxed);
+}
+
+/* Until there is room for the newest, which may go itself where more is under way. */
+static void drop_oldest(osr_self *process, const osri_limits *limits, uint64_t newest)
+{
+    osri_envelope *oldest = NULL;
+    do {
+        oldest = is_over(limits, newest)
+                     ? osri_mailbox_take_oldest(&process->mailbox, OSRI_ENVELOPE_COUNTED)
+                     : NULL;
+        if (oldest != NULL) {
+            osri_process_message_gone(process, oldest);
+            osri_bound_drop(process, oldest, true);
+        }
+    } while (oldest != NULL);
+}
+
+void osri_bound_arrived(osr_self *process, osri_envelope *message, bool is_first)
+{
+    osri_limits *limits = NULL;
+    uint64_t bytes = 0;
+    if ((osri_mailbox_flags_of(process) & OSRI_MAILBOX_BOUND) != 0) {
+        limits = osri_limits_of(process);
+        bytes = osri_envelope_bytes(message);
+        if (!osri_bound_is_counted(message)) { /* it was on its way when the bound came */
+            count_in_always(limits, message);
+        }
+    }
+    osri_process_put_in(process, message, is_first);
+    if (limits != NULL) {
+        if (drops_old(limits)) {
+            drop_oldest(process, limits, bytes);
+        }
+        check_memory(process, limits);
+    }
+}
+
+void osri_bound_gone(osr_self *process, osri_envelope *message)
+{
+    uint8_t flags = osri_mailbox_flags_of(process);
+    if (osri_bound_is_counted(message)) {
+        osri_limits *limits = osri_limits_of(process);
+        osri_bound_forget(process, message);
+        /* seq_cst: tell_if_full() */
+        if (atomic_load_explicit(&limits->told, memory_order_seq_cst) && is_half_empty(limits)) {
+            tell_room(process, limits, osri_process_pid(process));
+        }
+    }
+    if ((flags & (OSRI_MAILBOX_MARKS | OSRI_MAILBOX_LONG)) != 0) {
+        osri_marks_shrunk(process, atomic_load_explicit(&process->queued, memory_order_relaxed));
+    }
+}
+
+/* ---- setting it ---------------------------------------------------------------------------- */
+
+static osri_limits *limits_made(osr_self *process)
+{
+    osri_limits *limits = osri_limits_of(process);
+    if (limits != NULL) {
+        return limits;
+    }
+    limits = osri_heap_zalloc(sizeof(*limits));
+    if (limits != NULL) {
+        osri_list_init(&limits->senders);
+        atomic_init(&limits->messages_max, NO_MAX);
+        atomic_init(&limits->bytes_max, NO_MAX);
+        limits->memory_max = NO_MAX;
+        limits->mark_high = MARK_HIGH_DEFAULT;
+        limits->mark_low = MARK_LOW_DEFAULT;
+        /* release: pairs with the acquire in osri_limits_of() */
+        atomic_store_explicit(&process->limits, limits, memory_order_release);
+    }
+    return limits;
+}
+
+static uint64_t or_none(uint64_t max)
+{
+    return max == 0 ? NO_MAX : max;
+}
+
+static void set_bound(osri_limits *limits, const osr_mailbox_options *options)
+{
+    uint64_t overflow = (uint64_t)options->overflow.slot << 32 | options->overflow.generation;
+    uint32_t wait_ms = options->wait_ms == 0 ? WAIT_MS_DEFAULT : options->wait_ms;
+    atomic_store_explicit(&limits->overflow, overflow, memory_order_relaxed);
+    atomic_store_explicit(&limits->wait_ms, wait_ms, memory_order_relaxed);
+    atomic_store_explicit(&limits->policy, (uint32_t)options->policy, memory_order_relaxed);
+    atomic_store_explicit(&limits->otherwise, (uint32_t)options->otherwise, memory_order_relaxed);
+    atomic_store_explicit(&limits->messages_max, or_none(options->messages_max),
+                          memory_order_seq_cst);
+    atomic_store_explicit(&limits->bytes_max, or_none(options->bytes_max), memory_order_seq_cst);
+    limits->mark_high = options->mark_high == 0 ? MARK_HIGH_DEFAULT : options->mark_high;
+    limits->mark_low = options->mark_low == 0 ? MARK_LOW_DEFAULT : options->mark_low;
+    if (limits->mark_low > limits->mark_high) { /* only one of them was given */
+        limits->mark_low = limits->mark_high / 2;
+    }
+}
+
+static bool is_overflow(const osr_self *process, osr_pid overflow)
+{
+    return overflow.node == process->node->id && overflow.slot != process->slot;
+}
+
+static osr_err check_options(const osr_self *process, const osr_mailbox_options *options)
+{
+    bool forwards =
+        options->policy == OSR_MAILBOX_FORWARD ||
+        (options->policy == OSR_MAILBOX_SUSPEND && options->otherwise == OSR_MAILBOX_FORWARD);
+    bool marks_cross = options->mark_high != 0 && options->mark_low > options->mark_high;
+    return (unsigned)options->policy > OSR_MAILBOX_SUSPEND ||
+                   (unsigned)options->otherwise >= OSR_MAILBOX_SUSPEND || marks_cross ||
+                   (forwards && !is_overflow(process, options->overflow))
+               ? OSR_EINVAL
+               : OSR_OK;
+}
+
+/* Senders look from now on. */
+static void turn_on(osr_self *process)
+{
+    uint32_t generation = atomic_load_explicit(&process->generation, memory_order_relaxed);
+    /* relaxed: a sender that does not see it yet has its message counted on arrival */
+    atomic_fetch_or_explicit(&process->mailbox_flags, OSRI_MAILBOX_BOUND, memory_order_relaxed);
+    atomic_store_explicit(&process->open_generation, ~generation, memory_order_relaxed);
+}
+
+osr_err osri_bound_begin(osr_self *process, const osr_spawn_options *options)
+{
+    const osr_mailbox_options *mailbox = options->mailbox;
+    osr_mailbox_options shortest = {.messages_max = options->mailbox_max};
+    if (mailbox == NULL && options->mailbox_max == 0 && options->memory_max == 0) {
+        return OSR_OK;
+    }
+    mailbox = mailbox == NULL ? &shortest : mailbox;
+    osr_err err = check_options(process, mailbox);
+    if (err != OSR_OK) {
+        return err;
+    }
+    osri_limits *limits = limits_made(process);
+    if (limits == NULL) {
+        return OSR_ENOMEM;
+    }
+    set_bound(limits, mailbox);
+    limits->memory_max = options->memory_max == 0 ? NO_MAX : options->memory_max * UINT64_C(1024);
+    turn_on(process);
+    return OSR_OK;
+}
+
+/* What the runtime sends has types of its own. */
+#define RUNTIME_TYPES 0x10u
+
+static void count_waiting(void *context, osri_envelope *message)
+{
+    bool is_sent = message->kind != OSRI_SIGNAL_NODE &&
+                   (message->type == NULL || message->type->id >= RUNTIME_TYPES);
+    if (is_sent && !osri_bound_is_counted(message)) {
+        count_in_always(context, message);
+    }
+}
+
+osr_err osr_mailbox_bound(osr_self *self, const osr_mailbox_options *options)
+{
+    static const osr_mailbox_options none = {.size = sizeof(osr_mailbox_options)};
+    OSRI_ASSERT_SELF(self);
+    options = options == NULL ? &none : options;
+    osr_err err = check_options(self, options);
+    if (err != OSR_OK) {
+        return err;
+    }
+    osri_limits *limits = limits_made(self);
+    if (limits == NULL) {
+        return OSR_ENOMEM;
+    }
+    osri_process_drain(self); /* what has come waits already */
+    set_bound(limits, options);
+    turn_on(self);
+    osri_mailbox_visit(&self->mailbox, count_waiting, limits);
+    osri_room_made(self, limits);
+    return OSR_OK;
+}
+
+void osri_bound_close(osr_self *process)
+{
+    if (osri_mailbox_flags_of(process) == 0) {
+        return;
+    }
+    /* its slot's flag stays */
+    atomic_fetch_and_explicit(&process->mailbox_flags, OSRI_MAILBOX_MARKS, memory_order_relaxed);
+    osri_limits *limits = osri_limits_of(process);
+    if (limits != NULL) {
+        static const osr_mailbox_options none = {.size = sizeof(osr_mailbox_options)};
+        osri_room_close(process, limits);
+        set_bound(limits, &none);
+        limits->memory_max = NO_MAX;
+        atomic_store_explicit(&process->open_generation,
+                              atomic_load_explicit(&process->generation, memory_order_relaxed),
+                              memory_order_seq_cst); /* before `told`: tell_if_full() */
+        tell_room(process, limits, osri_process_pid(process));
+    }
+}
+
+void osri_limits_free(osr_self *slot)
+{
+    osri_limits *limits = osri_limits_of(slot);
+    osri_heap_free(limits, limits == NULL ? 0 : sizeof(*limits));
+}
