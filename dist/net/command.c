@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "dist/identity/authority.h"
 #include "lib/core/heap.h"
 
 /* Queue of commands: a stack that any thread pushes on and the consumer takes whole and turns
@@ -47,6 +48,9 @@ void osri_command_free(osri_command *command)
     }
     if (command->signal != NULL) {
         osri_envelope_free(&command->signal);
+    }
+    if (command->revocations != NULL) {
+        osri_heap_free(command->revocations, sizeof(*command->revocations));
     }
     osri_heap_free(command, command->bytes);
 }

@@ -22,6 +22,7 @@ typedef enum osri_command_kind {
     OSRI_COMMAND_WANT,       /* node; on, or no longer */
     OSRI_COMMAND_DRAIN,      /* on, or no longer */
     OSRI_COMMAND_TICK,       /* number: ms */
+    OSRI_COMMAND_REVOKE,     /* revocations */
     OSRI_COMMAND_RESOLVED,   /* node, err, endpoint, key, text in name */
     OSRI_COMMAND_LEAVE,
 } osri_command_kind;
@@ -33,8 +34,9 @@ typedef struct osri_command {
     bool on;
     uint32_t number;
     osr_pid pid;
-    osri_envelope *signal; /* owned */
-    osri_lane *lane;       /* on which `given` bytes are counted for it; NULL: on none */
+    osri_envelope *signal;                /* owned */
+    struct osri_revocations *revocations; /* owned */
+    osri_lane *lane; /* on which `given` bytes are counted for it; NULL: on none */
     uint64_t given;
     const char *name; /* NULL, or within text */
     const char *node; /* NULL, or within text */

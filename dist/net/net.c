@@ -114,6 +114,26 @@ static void do_disconnect(osri_net *net, const char *name)
     }
 }
 
+static void do_revoke(osri_net *net, const osri_revocations *list)
+{
+    osri_revocations *ours = net->options.revocations;
+
+    if (list->version < ours->version) {
+        osri_log_write(net->log, OSR_LOG_WARNING,
+                       "net: the list of revoked certificates, version %llu, is older than %llu "
+                       "already seen; ignored",
+                       (unsigned long long)list->version, (unsigned long long)ours->version);
+        return;
+    }
+    if (list->version > ours->version) {
+        *ours = *list;
+        osri_log_write(net->log, OSR_LOG_NOTICE,
+                       "net: list of revoked certificates, version %llu: %u revoked",
+                       (unsigned long long)list->version, list->count);
+        osri_sessions_revoke(net);
+    }
+}
+
 static void do_command(osri_net *net, osri_command *command)
 {
     switch (command->kind) {
@@ -131,6 +151,9 @@ static void do_command(osri_net *net, osri_command *command)
         break;
     case OSRI_COMMAND_DRAIN:
         osri_net_members_drain(net, command->on);
+        break;
+    case OSRI_COMMAND_REVOKE:
+        do_revoke(net, command->revocations);
         break;
     case OSRI_COMMAND_TICK:
         osri_net_ticks_change(net, command->number);

@@ -38,6 +38,7 @@ void osri_net_resolved(osri_net *net, const char *name, osr_err err, const char 
 typedef struct osri_net_options {
     osri_transport *transport;     /* becomes the net's; it already listens where it should */
     const osri_identity *identity; /* name and creation are the node's */
+    osri_revocations *revocations; /* the identity's, for osri_net_revoke(); NULL: it has none */
     osri_resolver resolver;
     uint32_t tick_ms;  /* 0: OSRI_NET_TICK_MS */
     uint32_t setup_ms; /* 0: OSRI_NET_SETUP_MS */
@@ -87,6 +88,11 @@ void *osri_net_context_of(const osr_node *node);
 /* Keeps the node connected from now on, redialing it; or no longer. Wants add up. Threads: any.
  * Errors: OSR_EINVAL not a node's name; OSR_ENOMEM; OSR_ESTOPPED. */
 osr_err osri_net_want(osri_net *net, const char *name, bool wanted);
+
+/* Replaces the list of what is revoked (copied): peers whose certificate is on it are told so and
+ * closed. One that is older than the list that we have is ignored, with a line in the log. Threads:
+ * any. Errors: OSR_ENOMEM; OSR_ESTOPPED; OSR_EINVAL the identity has no list. */
+osr_err osri_net_revoke(osri_net *net, const osri_revocations *list);
 
 /* A number that the session with this node has on both sides, and no other; 0: not connected.
  * Threads: owner. */

@@ -15,6 +15,7 @@
 #include "dist/net/gate.h"
 #include "dist/net/net.h"
 #include "dist/net/resolvers.h"
+#include "dist/net/revoked_file.h"
 #include "dist/zmq/transport.h"
 #include "lib/core/heap.h"
 #include "lib/process/signal.h"
@@ -37,7 +38,8 @@ typedef struct assembly {
     osr_node *node;
     const osr_env *env;
     osri_identity identity;
-    osri_revocations revocations; /* lent to identity */
+    osri_revocations revocations; /* lent to identity; the net's once it is there */
+    osri_revoked_file revoked;    /* of the net's thread */
     osri_epmd_options epmd;
     osri_admission admission;
     osri_gate refusals;        /* of the key-checking thread */
@@ -101,6 +103,8 @@ static void serve(void *argument)
         if (stopping && deadline_ns == UINT64_MAX) {
             deadline_ns = all->env->now_ns(all->env->context) + LEAVING_MS_MAX * UINT64_C(1000000);
         }
+        osri_revoked_file_look(&all->revoked, all->net, osri_node_log(all->node),
+                               all->env->now_ns(all->env->context));
         (void)osri_net_turn(all->net, stopping ? LEAVING_TURN_MS : TURN_MS);
     }
 }
@@ -128,6 +132,7 @@ static void forget(void *context)
     }
     osri_heap_free(all->labels, all->label_count * sizeof(*all->labels));
     osri_heap_strfree(all->secret_path);
+    osri_revoked_file_fini(&all->revoked);
     osri_identity_wipe(&all->identity);
     osri_admission_fini(&all->admission);
     osri_heap_free(all, sizeof(*all));
@@ -165,6 +170,9 @@ static osr_err load_production(assembly *all, const osr_dist_options *options, c
         return err;
     }
     all->identity.creation = osr_node_creation(all->node);
+    if (osri_revoked_file_init(&all->revoked, options->revoked, options->authority) != OSR_OK) {
+        return fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
+    }
     if (options->cluster != NULL &&
         strcmp(options->cluster, all->identity.certificate.cluster) != 0) {
         return fail(OSR_EINVAL, ret_text, text_bytes,
@@ -355,6 +363,8 @@ static osr_err make_net(assembly *all, const osr_dist_options *options)
     const char *joins[OSRI_CONTACTS_MAX];
     osri_net_options net = {.transport = all->transport,
                             .identity = &all->identity,
+                            .revocations =
+                                all->identity.revocations == NULL ? NULL : &all->revocations,
                             .resolver = {.context = all->resolvers, .resolve = osri_resolvers_ask},
                             .tick_ms = options->tick_ms,
                             .labels = (const char *const *)all->labels,

@@ -155,6 +155,23 @@ osr_err osri_net_want(osri_net *net, const char *name, bool wanted)
     return ask_of(net, OSRI_COMMAND_WANT, name, wanted);
 }
 
+osr_err osri_net_revoke(osri_net *net, const osri_revocations *list)
+{
+    osri_command *command = osri_command_new(OSRI_COMMAND_REVOKE, NULL, NULL);
+
+    if (net->options.revocations == NULL || command == NULL) {
+        osri_command_free(command);
+        return command == NULL ? OSR_ENOMEM : OSR_EINVAL;
+    }
+    command->revocations = osri_heap_alloc(sizeof(*list));
+    if (command->revocations == NULL) {
+        osri_command_free(command);
+        return OSR_ENOMEM;
+    }
+    *command->revocations = *list;
+    return push(net, command) ? OSR_OK : OSR_ESTOPPED;
+}
+
 static osr_err want_node(void *context, const char *node, bool wanted)
 {
     return osri_net_want(context, node, wanted);

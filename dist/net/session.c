@@ -258,6 +258,7 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
     memcpy(&session->number, theirs->session, sizeof(session->number));
     peer->connection = session->number;
     peer->session = session->number;
+    session->serial = theirs->certificate.serial;
     session->spawn_count = theirs->certificate.spawn_count;
     memcpy(session->spawn, theirs->certificate.spawn, sizeof(session->spawn));
 }
@@ -505,6 +506,21 @@ void osri_session_close(osri_session *session, osri_down down, const char *text)
         .kind = OSRI_LINK_CLOSE, .down = down, .text = text, .linger_ms = OSRI_NET_GOODBYE_MS};
 
     (void)osri_session_step(session, &event);
+}
+
+void osri_sessions_revoke(osri_net *net)
+{
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (!session->dead && session->up &&
+            osri_revocations_has(net->options.revocations, session->serial)) {
+            osri_log_write(net->log, OSR_LOG_WARNING,
+                           "net: %s: its certificate (serial %llu) is revoked; closing",
+                           session->name, (unsigned long long)session->serial);
+            osri_session_close(session, OSRI_DOWN_REVOKED, "your certificate is revoked");
+        }
+    }
 }
 
 void osri_session_event(osri_net *net, const osri_transport_event *event)

@@ -44,6 +44,7 @@ typedef struct osri_session {
     uint8_t key[OSRI_KEY_BYTES];
     uint64_t creation;
     uint64_t number; /* the same on both sides */
+    uint64_t serial; /* once up: of the peer's certificate */
     char address[64];
     bool dialed;
     bool up;
@@ -165,6 +166,8 @@ osr_err osri_session_dial(osri_net *net, const char *name, const char *endpoint,
                           const uint8_t key[OSRI_KEY_BYTES], uint64_t deadline_ns,
                           osri_session **ret_session);
 void osri_session_event(osri_net *net, const osri_transport_event *event);
+/* Ends those whose peer's certificate is revoked. */
+void osri_sessions_revoke(osri_net *net);
 /* Sets the event's time. Errors: as osri_link_step(). The session may be down afterwards; it is
  * freed by osri_sessions_reap() alone. */
 osr_err osri_session_step(osri_session *session, osri_link_event *event);

@@ -15,7 +15,7 @@ sealed="--authority $keys/authority.key --passphrase-file $keys/passphrase"
 
 run osier keys authority --cluster prod --dir "$keys" --passphrase-file "$keys/passphrase"
 ok "an authority is made" ends_with 0
-for name in mapper a b d; do
+for name in mapper a b d lost; do
     mkdir "$keys/$name"
     run osier keys new --name "$name@localhost" --dir "$keys/$name"
     ok "a key for $name" ends_with 0
@@ -33,8 +33,11 @@ osier-epmd $(files mapper) >"$world/mapper.log" 2>&1 &
 pids="$pids $!"
 ok "a mapper with a certificate is ready" until_true 20 grep -q READY "$world/mapper.log"
 
+# shellcheck disable=SC2086 # words
+run osier keys revoke $sealed --revoked "$keys/revoked.crl" "$keys/lost/node.cert"
+ok "a certificate is revoked" says 'version 1, 1 revoked'
 # shellcheck disable=SC2046 # words
-start a counter $(files a)
+start a counter $(files a) --revoked "$keys/revoked.crl"
 # shellcheck disable=SC2046 # words
 start b counter $(files b) --join a@localhost --log info
 ok "one node finds the other by its name" until_true 20 grep -q 'a@localhost is up' "$world/b.log"
@@ -65,7 +68,18 @@ run counter --name b --key "$keys/b/node.key"
 ok "a key alone is not enough" complains 'add --authority FILE'
 # shellcheck disable=SC2086 # words
 run osier keys revoke $sealed --revoked "$keys/revoked.crl" "$keys/b/node.cert"
-ok "a certificate is revoked" says 'version 1, 1 revoked'
+ok "another one is revoked" says 'version 2, 2 revoked'
+ok "who is connected with it is closed" until_true 30 grep -q 'b@localhost: its certificate (serial [0-9]*) is revoked; closing' "$world/a.log"
+ok "and told why" until_true 20 grep -q 'a@localhost.*revoked' "$world/b.log"
+ok "and refused from then on" until_true 20 grep -q "certificate of \"b@localhost\".*revoked" "$world/a.log"
+ok "others stay" test "$(grep -c 'd@localhost.*revoked' "$world/a.log")" = 0
+printf 'not a list\n' >"$keys/revoked.new" && mv "$keys/revoked.new" "$keys/revoked.crl"
+ok "a file that is no list is named" until_true 30 grep -q 'revoked.crl: .*the list that was read before stays' "$world/a.log"
+rm "$keys/revoked.crl"
+# shellcheck disable=SC2086 # words
+run osier keys revoke $sealed --revoked "$keys/revoked.crl" "$keys/b/node.cert"
+ok "a list is begun anew" says 'version 1, 1 revoked'
+ok "an older list is ignored" until_true 30 grep -q 'version 1, is older than 2 already seen; ignored' "$world/a.log"
 # shellcheck disable=SC2046 # words
 run counter --name b $(files b) --revoked "$keys/revoked.crl"
 ok "and then no node starts with it" complains 'is revoked'
