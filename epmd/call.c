@@ -346,7 +346,7 @@ static void show_certificate(osri_epmd_call *call)
 
     call->request.has_certificate = identity != NULL && identity->certificate_signed.body_bytes > 0;
     if (call->request.has_certificate) {
-        call->request.certificate = identity->certificate_signed;
+        call->request.certificate = *osri_identity_shown(identity);
     }
 }
 

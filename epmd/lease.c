@@ -33,7 +33,8 @@ struct osri_epmd_lease {
     uint64_t asked_ms; /* 0: not waiting for an answer */
     uint64_t due_ms;   /* while fd is -1: when to connect */
     uint32_t retry_ms;
-    bool stopped; /* the mapper has said so */
+    bool stopped;                  /* the mapper has said so */
+    const osri_identity *identity; /* lent */
     size_t request_bytes;
     uint8_t request[OSRI_EPMD_REQUEST_BYTES_MAX];
 };
@@ -68,7 +69,7 @@ osr_err osri_epmd_register_encode(const osri_identity *identity,
     record->hidden = registration->hidden;
     record->creation = identity->creation;
     record->os_pid = (uint32_t)getpid();
-    request.certificate = identity->certificate_signed;
+    request.certificate = *osri_identity_shown(identity);
     return osri_epmd_request_encode(&request, ret_data, OSRI_EPMD_REQUEST_BYTES_MAX, ret_bytes);
 }
 
@@ -106,6 +107,7 @@ osr_err osri_epmd_register(const osri_epmd_options *options,
     }
     lease->fd = -1;
     lease->retry_ms = RETRY_MS_FIRST;
+    lease->identity = options->identity;
     osr_err err = osri_epmd_register_encode(options->identity, registration, lease->request,
                                             &lease->request_bytes);
     if (err != OSR_OK) {
@@ -150,6 +152,23 @@ static void lose(osri_epmd_lease *lease, osri_epmd_lease_state state, uint64_t n
     lease->retry_ms = lease->retry_ms * 2 < RETRY_MS_MAX ? lease->retry_ms * 2 : RETRY_MS_MAX;
 }
 
+/* The certificate may have been renewed since. */
+static void show_newest(osri_epmd_lease *lease)
+{
+    osri_epmd_request request;
+    uint8_t data[OSRI_EPMD_REQUEST_BYTES_MAX];
+    size_t bytes;
+
+    if (osri_epmd_request_decode(lease->request, lease->request_bytes, &request) != OSR_OK) {
+        return;
+    }
+    request.certificate = *osri_identity_shown(lease->identity);
+    if (osri_epmd_request_encode(&request, data, sizeof(data), &bytes) == OSR_OK) {
+        memcpy(lease->request, data, bytes);
+        lease->request_bytes = bytes;
+    }
+}
+
 static void ask_again(osri_epmd_lease *lease, uint64_t now_ms)
 {
     osri_epmd_lease_state state =
@@ -160,6 +179,7 @@ static void ask_again(osri_epmd_lease *lease, uint64_t now_ms)
         lose(lease, OSRI_LEASE_LOST, now_ms);
         return;
     }
+    show_newest(lease);
     if (send(lease->fd, lease->request, lease->request_bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         lose(lease, state, now_ms);
         return;

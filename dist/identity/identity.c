@@ -134,6 +134,14 @@ osr_err osri_identity_mapper(const uint8_t secret[32], const char *cluster,
     return OSR_OK;
 }
 
+const osri_signed_certificate *osri_identity_shown(const osri_identity *identity)
+{
+    const osri_signed_certificate *newest =
+        identity->renewal == NULL ? NULL : osri_renewal_newest(identity->renewal);
+
+    return newest != NULL ? newest : &identity->certificate_signed;
+}
+
 void osri_identity_wipe(osri_identity *identity)
 {
     if (identity != NULL) {

@@ -4,6 +4,7 @@
 #define OSR_DIST_IDENTITY_H
 
 #include "dist/identity/authority.h"
+#include "dist/identity/renewal.h"
 
 /* Who a node is: its key pair, its certificate, and the authority by which it knows its peers.
  * Pure: no clock, no file, no randomness of its own.
@@ -21,6 +22,7 @@ typedef struct osri_identity {
     uint8_t mapper_public[32]; /* CURVE public key of the cluster's port mappers; 0: not known */
     uint64_t creation;         /* 64 random bits a start; compare for equality only */
     const osri_revocations *revocations; /* lent; NULL: nothing is revoked */
+    const osri_renewal *renewal;         /* lent; NULL: certificate_signed is shown for ever */
 } osri_identity;
 
 /* What a development identity is made from. */
@@ -50,6 +52,10 @@ void osri_identity_node_key_public(const uint8_t secret[32], const char *name, u
  * Errors: OSR_EINVAL a bad cluster. */
 OSR_MUST_CHECK osr_err osri_identity_mapper(const uint8_t secret[32], const char *cluster,
                                             osri_identity *ret_identity);
+
+/* The certificate to be shown to others now; lent as long as the identity and its renewal. Threads:
+ * any. */
+const osri_signed_certificate *osri_identity_shown(const osri_identity *identity);
 
 /* Overwrites the secrets; NULL is accepted. */
 void osri_identity_wipe(osri_identity *identity);

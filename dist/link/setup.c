@@ -64,7 +64,7 @@ static void describe_self(const osri_link *link, osri_handshake *handshake)
 {
     const osri_link_config *config = &link->config;
 
-    handshake->certificate = config->self->certificate_signed;
+    handshake->certificate = *osri_identity_shown(config->self);
     handshake->creation = config->self->creation;
     handshake->features = config->features;
     handshake->window_bytes = config->window_bytes_max;

@@ -14,8 +14,8 @@
 #include "dist/net/contacts.h"
 #include "dist/net/gate.h"
 #include "dist/net/net.h"
+#include "dist/net/reload.h"
 #include "dist/net/resolvers.h"
-#include "dist/net/revoked_file.h"
 #include "dist/zmq/transport.h"
 #include "lib/core/heap.h"
 #include "lib/process/signal.h"
@@ -39,7 +39,8 @@ typedef struct assembly {
     const osr_env *env;
     osri_identity identity;
     osri_revocations revocations; /* lent to identity; the net's once it is there */
-    osri_revoked_file revoked;    /* of the net's thread */
+    osri_renewal renewal;         /* lent to identity */
+    osri_reload reload;           /* of the net's thread */
     osri_epmd_options epmd;
     osri_admission admission;
     osri_gate refusals;        /* of the key-checking thread */
@@ -103,8 +104,7 @@ static void serve(void *argument)
         if (stopping && deadline_ns == UINT64_MAX) {
             deadline_ns = all->env->now_ns(all->env->context) + LEAVING_MS_MAX * UINT64_C(1000000);
         }
-        osri_revoked_file_look(&all->revoked, all->net, osri_node_log(all->node),
-                               all->env->now_ns(all->env->context));
+        osri_reload_look(&all->reload, all->net);
         (void)osri_net_turn(all->net, stopping ? LEAVING_TURN_MS : TURN_MS);
     }
 }
@@ -132,7 +132,8 @@ static void forget(void *context)
     }
     osri_heap_free(all->labels, all->label_count * sizeof(*all->labels));
     osri_heap_strfree(all->secret_path);
-    osri_revoked_file_fini(&all->revoked);
+    osri_reload_fini(&all->reload);
+    osri_renewal_fini(&all->renewal);
     osri_identity_wipe(&all->identity);
     osri_admission_fini(&all->admission);
     osri_heap_free(all, sizeof(*all));
@@ -147,32 +148,39 @@ const char *osr_dist_endpoint(const osr_node *node)
 
 /* ---- starting ---------------------------------------------------------------------------- */
 
+static osri_production_files files_of(const osr_dist_options *options)
+{
+    return (osri_production_files){.authority = options->authority,
+                                   .key = options->key,
+                                   .certificate = options->certificate,
+                                   .revoked = options->revoked,
+                                   .mapper_certificate = options->mapper_certificate};
+}
+
+/* That our own certificate must have. */
+static uint32_t roles_of(const osr_dist_options *options)
+{
+    return OSRI_ROLE_JOIN | (options->hidden ? (uint32_t)OSRI_ROLE_HIDDEN : 0);
+}
+
 /* From the files of an authority: its cluster, our key and certificate. */
 static osr_err load_production(assembly *all, const osr_dist_options *options, char *ret_text,
                                size_t text_bytes)
 {
-    const osri_production_files files = {.authority = options->authority,
-                                         .key = options->key,
-                                         .certificate = options->certificate,
-                                         .revoked = options->revoked,
-                                         .mapper_certificate = options->mapper_certificate};
+    const osri_production_files files = files_of(options);
     uint64_t now_s = all->env->wall_ms(all->env->context) / 1000;
 
     if (options->secret != NULL) {
         return fail(OSR_EINVAL, ret_text, text_bytes,
                     "a node has an authority or a secret, not both; leave --secret out");
     }
-    osr_err err = osri_identity_production(
-        &files, osr_node_name(all->node),
-        OSRI_ROLE_JOIN | (options->hidden ? (uint32_t)OSRI_ROLE_HIDDEN : 0), now_s,
-        &all->revocations, &all->identity, ret_text, text_bytes);
+    osr_err err =
+        osri_identity_production(&files, osr_node_name(all->node), roles_of(options), now_s,
+                                 &all->revocations, &all->identity, ret_text, text_bytes);
     if (err != OSR_OK) {
         return err;
     }
     all->identity.creation = osr_node_creation(all->node);
-    if (osri_revoked_file_init(&all->revoked, options->revoked, options->authority) != OSR_OK) {
-        return fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
-    }
     if (options->cluster != NULL &&
         strcmp(options->cluster, all->identity.certificate.cluster) != 0) {
         return fail(OSR_EINVAL, ret_text, text_bytes,
@@ -217,6 +225,21 @@ static osr_err load_identity(assembly *all, const osr_dist_options *options, cha
             osr_node_name(all->node), options->cluster == NULL ? "dev" : options->cluster);
     }
     return OSR_OK;
+}
+
+static osr_err watch_files(assembly *all, const osr_dist_options *options)
+{
+    const osri_reload_options reload = {.env = all->env,
+                                        .log = osri_node_log(all->node),
+                                        .identity = &all->identity,
+                                        .renewal = &all->renewal,
+                                        .files = files_of(options),
+                                        .secret = options->secret,
+                                        .roles_needed = roles_of(options)};
+
+    osri_renewal_init(&all->renewal);
+    all->identity.renewal = &all->renewal;
+    return osri_reload_init(&all->reload, &reload);
 }
 
 static osr_err open_transport(assembly *all, const osr_dist_options *options, char *ret_text,
@@ -437,6 +460,9 @@ static osr_err assemble(assembly *all, const osr_dist_options *options, char *re
 {
     osr_err err = load_identity(all, options, ret_text, text_bytes);
 
+    if (err == OSR_OK && watch_files(all, options) != OSR_OK) {
+        err = fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
+    }
     if (err == OSR_OK) {
         err = make_contacts(all, options, ret_text, text_bytes);
     }

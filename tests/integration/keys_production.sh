@@ -83,6 +83,14 @@ ok "an older list is ignored" until_true 30 grep -q 'version 1, is older than 2 
 # shellcheck disable=SC2046 # words
 run counter --name b $(files b) --revoked "$keys/revoked.crl"
 ok "and then no node starts with it" complains 'is revoked'
+
+# A certificate is renewed while its node runs, which is let in again with it.
+# shellcheck disable=SC2086 # words
+run osier keys renew $sealed --out "$keys/b/node.cert" "$keys/b/node.cert"
+ok "a certificate is renewed" ends_with 0
+ok "its node sees that" until_true 30 grep -q 'our certificate was renewed: serial' "$world/b.log"
+comes_back() { [ "$(grep -c 'a@localhost is up' "$world/b.log")" -ge 2 ]; }
+ok "and is let in again" until_true 40 comes_back
 # shellcheck disable=SC2046 # words
 run osier keys check --name a@localhost $(files a)
 ok "check says good of good files" says '^good: '
