@@ -98,7 +98,8 @@ typedef struct osri_epmd_registration {
 } osri_epmd_registration;
 
 /* Registers identity's name at this machine's mapper; blocks up to the deadline.
- * Ownership: nothing of the arguments is kept. Free with osri_epmd_lease_free(), which
+ * Ownership: nothing of the arguments is kept but the identity's renewal, lent as long as the
+ * lease. Free with osri_epmd_lease_free(), which
  * unregisters.
  * Errors: OSR_ETAKEN a node of this name lives; OSR_ENOCONNECTION no mapper; OSR_EPERM it does
  * not take our certificate; OSR_ELIMIT; OSR_EINVAL; OSR_ETIMEDOUT; OSR_EPROTO; OSR_ENOMEM. */

@@ -33,8 +33,8 @@ struct osri_epmd_lease {
     uint64_t asked_ms; /* 0: not waiting for an answer */
     uint64_t due_ms;   /* while fd is -1: when to connect */
     uint32_t retry_ms;
-    bool stopped;                  /* the mapper has said so */
-    const osri_identity *identity; /* lent */
+    bool stopped;                /* the mapper has said so */
+    const osri_renewal *renewal; /* of the identity; lent; NULL: none */
     size_t request_bytes;
     uint8_t request[OSRI_EPMD_REQUEST_BYTES_MAX];
 };
@@ -107,7 +107,7 @@ osr_err osri_epmd_register(const osri_epmd_options *options,
     }
     lease->fd = -1;
     lease->retry_ms = RETRY_MS_FIRST;
-    lease->identity = options->identity;
+    lease->renewal = options->identity == NULL ? NULL : options->identity->renewal;
     osr_err err = osri_epmd_register_encode(options->identity, registration, lease->request,
                                             &lease->request_bytes);
     if (err != OSR_OK) {
@@ -155,14 +155,17 @@ static void lose(osri_epmd_lease *lease, osri_epmd_lease_state state, uint64_t n
 /* The certificate may have been renewed since. */
 static void show_newest(osri_epmd_lease *lease)
 {
+    const osri_signed_certificate *newest =
+        lease->renewal == NULL ? NULL : osri_renewal_newest(lease->renewal);
     osri_epmd_request request;
     uint8_t data[OSRI_EPMD_REQUEST_BYTES_MAX];
     size_t bytes;
 
-    if (osri_epmd_request_decode(lease->request, lease->request_bytes, &request) != OSR_OK) {
+    if (newest == NULL ||
+        osri_epmd_request_decode(lease->request, lease->request_bytes, &request) != OSR_OK) {
         return;
     }
-    request.certificate = *osri_identity_shown(lease->identity);
+    request.certificate = *newest;
     if (osri_epmd_request_encode(&request, data, sizeof(data), &bytes) == OSR_OK) {
         memcpy(lease->request, data, bytes);
         lease->request_bytes = bytes;

@@ -8,7 +8,8 @@
 #include "dist/identity/certificate.h"
 
 /* The certificates that a running node was given after the one that it started with. What was shown
- * once stays until the end, so that whoever shows it needs no lock: a kilobyte each, a few a year. */
+ * once stays until the end, so that whoever shows it needs no lock: a kilobyte each, a few a year.
+ * */
 
 typedef struct osri_renewed osri_renewed;
 
