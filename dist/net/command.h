@@ -23,6 +23,8 @@ typedef enum osri_command_kind {
     OSRI_COMMAND_DRAIN,      /* on, or no longer */
     OSRI_COMMAND_TICK,       /* number: ms */
     OSRI_COMMAND_REVOKE,     /* revocations */
+    OSRI_COMMAND_FULL,       /* pid, from: whom it is told */
+    OSRI_COMMAND_ROOM,       /* pid */
     OSRI_COMMAND_RESOLVED,   /* node, err, endpoint, key, text in name */
     OSRI_COMMAND_LEAVE,
 } osri_command_kind;
@@ -38,6 +40,7 @@ typedef struct osri_command {
     struct osri_revocations *revocations; /* owned */
     osri_lane *lane; /* on which `given` bytes are counted for it; NULL: on none */
     uint64_t given;
+    uint64_t from;    /* a node */
     const char *name; /* NULL, or within text */
     const char *node; /* NULL, or within text */
     uint8_t key[OSRI_KEY_BYTES];

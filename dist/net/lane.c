@@ -60,6 +60,7 @@ static osri_lane *lane_new(const char *name)
 
 static void lane_free(osri_lane *lane)
 {
+    osri_lane_end(lane);
     osri_mutex_fini(&lane->mutex);
     osri_heap_free(lane, sizeof(*lane) + strlen(lane->name) + 1);
 }
@@ -166,6 +167,12 @@ static void line_changed_locked(osri_lane *lane, int change)
     atomic_store_explicit(&lane->waiting, before + (uint32_t)change, memory_order_relaxed);
 }
 
+static void full_changed_locked(osri_lane *lane)
+{
+    atomic_store_explicit(&lane->full_count, (uint32_t)osri_map_count(&lane->full),
+                          memory_order_relaxed);
+}
+
 /* Whether a sender may go on at once; from here on the track is busy if not. */
 static bool may_pass_locked(osri_track *track)
 {
@@ -180,11 +187,44 @@ static bool may_pass_locked(osri_track *track)
     return true;
 }
 
-bool osri_lane_enter(osri_lane *lane, uint64_t bytes, osri_sender *sender)
+static void stand_locked(osri_lane *lane, osri_list *line, uint64_t bytes, osri_sender *sender)
+{
+    if (sender != NULL) {
+        sender->lane = lane;
+        sender->bytes = bytes;
+        osri_list_push_back(line, &sender->in_line);
+        line_changed_locked(lane, 1);
+    }
+}
+
+/* Whether the receiver has no room; the sender is in its line then. */
+static bool waits_for_room(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender)
+{
+    osri_list *line;
+
+    if (receiver == 0 || atomic_load_explicit(&lane->full_count, memory_order_relaxed) == 0) {
+        return false;
+    }
+    osri_mutex_lock(&lane->mutex);
+    line = osri_map_get_u64(&lane->full, receiver);
+    if (line != NULL) {
+        if (sender != NULL) {
+            sender->is_for_room = true;
+        }
+        stand_locked(lane, line, bytes, sender);
+    }
+    osri_mutex_unlock(&lane->mutex);
+    return line != NULL;
+}
+
+bool osri_lane_enter(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender)
 {
     osri_track *track = track_of(lane, bytes);
     bool passes;
 
+    if (waits_for_room(lane, receiver, bytes, sender)) {
+        return false;
+    }
     if (!atomic_load_explicit(&track->busy, memory_order_relaxed) &&
         osri_track_queued(track) <= track->busy_bytes) {
         count_given(track, bytes);
@@ -194,11 +234,8 @@ bool osri_lane_enter(osri_lane *lane, uint64_t bytes, osri_sender *sender)
     passes = may_pass_locked(track);
     if (passes) {
         count_given(track, bytes);
-    } else if (sender != NULL) {
-        sender->lane = lane;
-        sender->bytes = bytes;
-        osri_list_push_back(&track->line, &sender->in_line);
-        line_changed_locked(lane, 1);
+    } else {
+        stand_locked(lane, &track->line, bytes, sender);
     }
     osri_mutex_unlock(&lane->mutex);
     return passes;
@@ -360,9 +397,62 @@ static void end_track_locked(osri_lane *lane, osri_track *track)
     atomic_store_explicit(&track->busy, false, memory_order_seq_cst); /* a new beginning */
 }
 
+void osri_lane_mailbox_full(osri_lane *lane, uint64_t receiver)
+{
+    osri_list *line = osri_heap_alloc(sizeof(*line));
+
+    osri_mutex_lock(&lane->mutex);
+    if (line != NULL && osri_map_count(&lane->full) < OSRI_LANE_FULL_MAX &&
+        osri_map_get_u64(&lane->full, receiver) == NULL &&
+        osri_map_put_u64(&lane->full, receiver, line, NULL) == OSR_OK) {
+        osri_list_init(line);
+        line = NULL;
+        full_changed_locked(lane);
+    }
+    osri_mutex_unlock(&lane->mutex);
+    osri_heap_free(line, sizeof(*line));
+}
+
+/* All that stand in it go on at once: the bound of the mailbox decides about the rest. */
+static void end_full_locked(osri_lane *lane, osri_list *line, osri_sender_state state)
+{
+    osri_list_link *l;
+
+    while (line != NULL && (l = osri_list_first(line)) != NULL) {
+        osri_sender *sender = OSRI_LIST_ENTRY(l, osri_sender, in_line);
+
+        if (state == OSRI_SENDER_ADMITTED) {
+            count_given(track_of(lane, sender->bytes), sender->bytes);
+        }
+        end_wait_locked(lane, sender, state);
+    }
+    osri_heap_free(line, sizeof(*line));
+}
+
+void osri_lane_mailbox_room(osri_lane *lane, uint64_t receiver)
+{
+    osri_mutex_lock(&lane->mutex);
+    end_full_locked(lane, osri_map_remove_u64(&lane->full, receiver), OSRI_SENDER_ADMITTED);
+    full_changed_locked(lane);
+    osri_mutex_unlock(&lane->mutex);
+}
+
+static void end_all_full_locked(osri_lane *lane)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&lane->full, &cursor, &at)) {
+        end_full_locked(lane, at.value, OSRI_SENDER_REFUSED);
+    }
+    osri_map_fini(&lane->full);
+    full_changed_locked(lane);
+}
+
 void osri_lane_end(osri_lane *lane)
 {
     osri_mutex_lock(&lane->mutex);
+    end_all_full_locked(lane);
     end_track_locked(lane, &lane->small);
     end_track_locked(lane, &lane->large);
     osri_mutex_unlock(&lane->mutex);

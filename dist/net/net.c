@@ -158,6 +158,12 @@ static void do_command(osri_net *net, osri_command *command)
     case OSRI_COMMAND_TICK:
         osri_net_ticks_change(net, command->number);
         break;
+    case OSRI_COMMAND_FULL:
+        osri_net_room_full(net, command->pid, command->from);
+        break;
+    case OSRI_COMMAND_ROOM:
+        osri_net_room_made(net, command->pid);
+        break;
     case OSRI_COMMAND_RESOLVED:
         osri_party_resolved(net, command);
         break;

@@ -99,12 +99,37 @@ static bool try_send(void *context, const osri_route *route, osri_envelope **sig
     osri_net *net = context;
     osri_lane *lane = lane_of(net, route);
     uint64_t bytes = lane == NULL ? 0 : osri_envelope_bytes(*signal);
+    /* by pid, to its present incarnation: of others nothing is known */
+    bool is_known = lane != NULL && route->node == NULL &&
+                    route->pid.node == atomic_load_explicit(&lane->node, memory_order_relaxed);
+    uint64_t receiver = is_known ? osri_record_process(route->pid) : 0;
 
-    if (lane != NULL && !osri_lane_enter(lane, bytes, sender)) {
+    if (lane != NULL && !osri_lane_enter(lane, receiver, bytes, sender)) {
         return false;
     }
     give(net, route, signal, lane, bytes);
     return true;
+}
+
+static void tell_of_mailbox(osri_net *net, osri_command_kind kind, osr_pid receiver, uint64_t from)
+{
+    osri_command *command = osri_command_new(kind, NULL, NULL);
+
+    if (command != NULL) { /* else they wait some seconds in vain, or not at all */
+        command->pid = receiver;
+        command->from = from;
+        (void)push(net, command);
+    }
+}
+
+static void mailbox_full(void *context, osr_pid receiver, uint64_t from)
+{
+    tell_of_mailbox(context, OSRI_COMMAND_FULL, receiver, from);
+}
+
+static void mailbox_room(void *context, osr_pid receiver)
+{
+    tell_of_mailbox(context, OSRI_COMMAND_ROOM, receiver, 0);
 }
 
 static size_t links(void *context, osr_link_status *ret_links, size_t max)
@@ -261,5 +286,7 @@ const osri_remote_ops osri_net_operations = {
     .drain = drain,
     .set_tick = set_tick,
     .links = links,
+    .mailbox_full = mailbox_full,
+    .mailbox_room = mailbox_room,
     .close = osri_net_close,
 };

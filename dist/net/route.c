@@ -561,6 +561,8 @@ static void hear_pair(osri_session *session, const uint8_t *bytes, size_t size)
 {
     if (osri_members_is_record(bytes, size)) {
         osri_net_members_record(session, bytes, size);
+    } else if (osri_net_room_is_record(bytes, size)) {
+        osri_net_room_record(session, bytes, size);
     } else {
         osri_net_ticks_record(session, bytes, size);
     }

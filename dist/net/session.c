@@ -123,6 +123,7 @@ void osri_session_free(osri_session *session)
     osri_link_free(&session->link);
     osri_heap_free(session->contested, sizeof(*session->contested));
     osri_introductions_fini(&session->introductions);
+    osri_map_fini(&session->full_told);
     osri_relations_fini(&session->relations);
     osri_heap_free(session, sizeof(*session));
 }

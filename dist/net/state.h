@@ -35,6 +35,7 @@ typedef struct osri_session {
     osri_lane *lane; /* once up; NULL: none */
     osri_introductions introductions;
     osri_relations_table relations;
+    osri_map full_told;   /* processes here whose mailboxes the peer knows to be full */
     osri_peer peer;       /* once up */
     uint32_t spawn_count; /* of its certificate: the entries it may start; 0 = all */
     char spawn[OSRI_SPAWN_NAMES_MAX][65];
@@ -219,6 +220,17 @@ void osri_net_members_record(osri_session *session, const uint8_t *bytes, size_t
 void osri_net_members_failed(osri_net *net, const char *name);
 void osri_net_members_drain(osri_net *net, bool draining);
 void osri_net_members_tick(osri_net *net, uint64_t now_ns);
+
+/* ---- room.c ---- */
+
+#define OSRI_RECORD_FULL 68
+#define OSRI_RECORD_ROOM 69
+
+/* The mailbox of a process here is full, of which the node `from` is to know; or has room again. */
+void osri_net_room_full(osri_net *net, osr_pid receiver, uint64_t from);
+void osri_net_room_made(osri_net *net, osr_pid receiver);
+bool osri_net_room_is_record(const uint8_t *bytes, size_t size);
+void osri_net_room_record(osri_session *session, const uint8_t *bytes, size_t size);
 
 /* ---- tick.c ---- */
 

@@ -10,7 +10,10 @@
  *   I1  a process is in at most one line, and in none when it goes on: it leaves before anything
  *       else, also when it has been told to exit. What is on its stack is not looked at afterwards.
  *   I2  while it is in line it sends nothing else; so the order of its messages is kept.
+ * Whether a mailbox elsewhere has room is known with a delay: after ROOM_MS its bound decides.
  * Other signals, and senders that cannot wait, go by osri_signal_send(). */
+
+#define ROOM_MS 5000
 
 void osri_sender_wake(osri_sender *sender, osri_sender_state state)
 {
@@ -33,12 +36,17 @@ static osr_err send_when_admitted(osr_self *self, const osri_route *route, osri_
 {
     const osri_remote_ops *remote = self->node->remote;
     void *context = self->node->remote_context;
-    osr_err err = wait_in_line(self, sender, deadline_ns);
+    uint64_t room_due_ns = sender->is_for_room ? osri_deadline(self, ROOM_MS) : UINT64_MAX;
+    osr_err err = wait_in_line(self, sender, room_due_ns < deadline_ns ? room_due_ns : deadline_ns);
     if (err == OSR_OK && osri_sender_state_of(sender) == OSRI_SENDER_ADMITTED) {
         remote->send_admitted(context, route, signal, sender);
         return OSR_OK;
     }
     remote->leave_line(context, sender);
+    if (err == OSR_ETIMEDOUT && room_due_ns < deadline_ns) {
+        remote->send(context, route, signal); /* what its bound says decides there */
+        return OSR_OK;
+    }
     if (err == OSR_OK) {
         osri_signal_return(self->node, route->pid, OSR_REASON_NOCONNECTION, signal);
     }

@@ -139,6 +139,7 @@ typedef struct osri_sender {
     _Atomic(uint32_t) state; /* osri_sender_state */
     osr_pid receiver;        /* whose mailbox has no room; none: it waits for a node */
     osri_envelope *message;  /* for it */
+    bool is_for_room;        /* it waits for room in a mailbox there */
 } osri_sender;
 
 /* All any thread, none blocks. context is the distribution's own. */
