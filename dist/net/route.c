@@ -389,10 +389,13 @@ static void drop_untyped(osri_session *session, const osri_record *record)
     }
 }
 
-/* Whether the peer may start this entry here: by a spawn, or by a call. The one place that asks. */
-static bool may_start(osri_session *session, osr_str entry)
+/* Whether the peer may start this entry here: by a spawn, or by a call (role: spawn), or for a
+ * supervisor, who also needs a node that hosts (role: supervise). The one place that asks. */
+static bool may_start(osri_session *session, osr_str entry, uint32_t role)
 {
     const osri_net *net = session->net;
+    bool hosts = role != OSRI_ROLE_SUPERVISE ||
+                 (net->options.identity->certificate.roles & OSRI_ROLE_HOST) != 0;
     bool named = session->spawn_count == 0;
     bool allowed;
 
@@ -400,12 +403,16 @@ static bool may_start(osri_session *session, osr_str entry)
         named = strlen(session->spawn[i]) == entry.size &&
                 memcmp(session->spawn[i], entry.at, entry.size) == 0;
     }
-    allowed = entry.at != NULL && (session->peer.roles & OSRI_ROLE_SPAWN) != 0 && named &&
+    allowed = entry.at != NULL && (session->peer.roles & role) != 0 && hosts && named &&
               (net->options.may_spawn == NULL ||
                net->options.may_spawn(net->options.context, &session->peer, entry.at));
     if (!allowed) {
-        osri_net_say(net, &session->gate, OSR_LOG_WARNING, "net: \"%s\" may not spawn \"%.64s\"",
-                     session->name, entry.at == NULL ? "" : entry.at);
+        osri_net_say(net, &session->gate, OSR_LOG_WARNING,
+                     "net: \"%s\" (serial %llu) may not %s \"%.64s\"%s", session->name,
+                     (unsigned long long)session->serial,
+                     role == OSRI_ROLE_SUPERVISE ? "supervise" : "spawn",
+                     entry.at == NULL ? "" : entry.at,
+                     hosts ? "" : ": this node has not the role to host");
     }
     return allowed;
 }
@@ -416,7 +423,8 @@ static void deliver_spawn(osri_session *session, osri_envelope *signal)
     const osri_spawn_request *request = osri_envelope_body(signal);
     osri_heard heard = osri_introductions_heard(&session->introductions, request->argument_type);
     osri_spawn_result refused = {.error = heard == OSRI_HEARD_BAD ? OSR_ETYPE : OSR_EPERM};
-    bool allowed = may_start(session, request->entry);
+    bool allowed = may_start(session, request->entry,
+                             request->supervised ? OSRI_ROLE_SUPERVISE : OSRI_ROLE_SPAWN);
 
     if (allowed && heard != OSRI_HEARD_BAD) {
         osri_node_spawn_requested(net->node, &signal);
@@ -434,8 +442,9 @@ static void deliver_call(osri_session *session, osri_envelope *signal)
     osr_node *node = session->net->node;
     const osri_rpc_call *call = osri_envelope_body(signal);
     osr_self *process = NULL;
-    osr_err err =
-        may_start(session, call->function) ? osri_rpc_prepare(node, signal, &process) : OSR_EPERM;
+    osr_err err = may_start(session, call->function, OSRI_ROLE_SPAWN)
+                      ? osri_rpc_prepare(node, signal, &process)
+                      : OSR_EPERM;
     osr_pid pid;
 
     if (err != OSR_OK) {

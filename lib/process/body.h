@@ -65,7 +65,8 @@ typedef struct osri_exported_body {
     const void *configuration;
 } osri_exported_body;
 
-/* Asks a node to start an exported entry (options->node; NULL = this node) without waiting: the
+/* For supervisors: asks a node to start an exported entry (options->node; NULL = this node) without
+ * waiting. Another node wants role supervise for it, and has role host itself. The
  * answer is an osr_spawn_reply message; link and monitor (options) are set atomically with the
  * spawn. A lost node answers OSR_ENOCONNECTION. options->ret_monitor receives the monitor's
  * reference at once. */

@@ -67,7 +67,7 @@ OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin
            (4, bool, link), (5, bool, monitor), (6, str, name), (7, str, label),
            (8, u32, stack_bytes), (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned),
            (12, u64, monitor_ref), (13, u32, memory_max), (14, u32, mailbox_max),
-           (15, opt(of(osri_spawn_mailbox)), mailbox));
+           (15, opt(of(osri_spawn_mailbox)), mailbox), (16, bool, supervised));
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
 OSR_STRUCT(osri_alive, (1, bool, asked)); /* of an INFO that asks no more; never leaves the node */
 

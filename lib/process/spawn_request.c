@@ -112,6 +112,7 @@ osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_ty
     if (err == OSR_OK) {
         osri_spawn_request body =
             request_of(entry, argument_type, encoded, options, waiting->monitor);
+        body.supervised = true;
         err = osri_signal_new(OSRI_SIGNAL_SPAWN, osri_process_pid(self), number,
                               &osri_spawn_request_osr_type, &body, &signal);
         if (err != OSR_OK) {

@@ -77,9 +77,15 @@ static void do_spawn(osr_self *self, const actor *me, const actor_start *what)
     actor_options argument = {.name = what->name};
     osr_spawn_options options = {.size = sizeof(options), .node = what->node.at, .link = true};
     osr_pid pid;
-    osr_err err =
-        osr_spawn_named(self, what->entry.at, &actor_options_osr_type, &argument, &options, &pid);
+    osr_err err;
 
+    if (what->supervised) {
+        osr_ref request;
+        (void)!osri_spawn_request_async(self, what->entry.at, &actor_options_osr_type, &argument,
+                                        &options, &request);
+        return; /* the answer is a message */
+    }
+    err = osr_spawn_named(self, what->entry.at, &actor_options_osr_type, &argument, &options, &pid);
     actor_trace_add("%s spawned %s", me->name, osr_err_name(err));
 }
 
@@ -167,6 +173,7 @@ static void heard(const actor *me, const osr_message *message)
     const osr_down *down = OSR_AS(osr_down, message);
     const osr_nodeup *up = OSR_AS(osr_nodeup, message);
     const osr_nodedown *gone = OSR_AS(osr_nodedown, message);
+    const osr_spawn_reply *reply = OSR_AS(osr_spawn_reply, message);
     char text[256];
 
     if (note != NULL) {
@@ -179,6 +186,8 @@ static void heard(const actor *me, const osr_message *message)
     } else if (down != NULL) {
         print_reason(&down->reason, text, sizeof(text));
         actor_trace_add("%s down %s", me->name, text);
+    } else if (reply != NULL) {
+        actor_trace_add("%s spawn reply %s", me->name, osr_err_name((osr_err)reply->error));
     } else if (up != NULL) {
         actor_trace_add("%s nodeup %s", me->name, up->name.at);
     } else if (gone != NULL) {

@@ -18,7 +18,8 @@ OSR_MESSAGE(actor_unlink, 0x1004, (1, pid, to));
 OSR_MESSAGE(actor_monitor, 0x1005, (1, pid, to), (2, str, name), (3, str, node));
 OSR_MESSAGE(actor_demonitor, 0x1006);
 OSR_MESSAGE(actor_exit, 0x1007, (1, str, reason));
-OSR_MESSAGE(actor_start, 0x1008, (1, str, node), (2, str, entry), (3, str, name));
+OSR_MESSAGE(actor_start, 0x1008, (1, str, node), (2, str, entry), (3, str, name),
+            (4, bool, supervised)); /* as a supervisor does it */
 OSR_MESSAGE(actor_watch_nodes, 0x1009);
 OSR_MESSAGE(actor_answer, 0x100a, (1, u32, number));
 OSR_MESSAGE(actor_ask, 0x100b, (1, u32, number));

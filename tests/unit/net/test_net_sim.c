@@ -490,6 +490,25 @@ START_TEST(spawn_needs_the_role)
 }
 END_TEST
 
+static void supervise_with(uint32_t roles, const char *line)
+{
+    cluster_free(&world);
+    start(roles);
+    TELL(a, actor_start, .node = osr_str_of("n1@sim"), .entry = osr_str_of("actor"),
+         .name = osr_str_of("child"), .supervised = true);
+    run_ms(100);
+    expect(line);
+}
+
+/* A supervisor's children start where its node may supervise and the other one hosts. */
+START_TEST(a_supervisor_needs_its_role_and_a_host)
+{
+    supervise_with(OSRI_ROLE_JOIN | OSRI_ROLE_SPAWN | OSRI_ROLE_HOST, "a spawn reply EPERM\n");
+    supervise_with(OSRI_ROLE_JOIN | OSRI_ROLE_SPAWN | OSRI_ROLE_SUPERVISE, "a spawn reply EPERM\n");
+    supervise_with(OSRI_ROLE_JOIN | OSRI_ROLE_HOST | OSRI_ROLE_SUPERVISE, "a spawn reply OK\n");
+}
+END_TEST
+
 /* A node's certificate as the cluster's authority would have issued it, with the entries that the
  * node may start elsewhere. */
 static void restrict_spawn(uint32_t host, const char *first, const char *second)
@@ -744,6 +763,7 @@ int main(void)
     tcase_add_test(tests, spawn_given_up_leaves_the_session_alone);
     tcase_add_test(tests, spawned_link_fires_when_the_session_ends);
     tcase_add_test(tests, spawn_needs_the_role);
+    tcase_add_test(tests, a_supervisor_needs_its_role_and_a_host);
     tcase_add_test(tests, spawn_list_of_the_certificate_is_kept_to);
     tcase_add_test(tests, disconnect_is_a_nodedown_and_no_more);
     tcase_add_test(tests, malformed_record_ends_its_session_alone);
