@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/trace/event.h"
 #include "osier/log.h"
 
 /* The supervisor: what follows from each thing that happens to a child.
@@ -188,6 +189,7 @@ static void too_many_restarts(osr_self *self, osri_supervisor *s)
 /* Starts the child again, with those that the strategy says. */
 static void start_again(osr_self *self, osri_supervisor *s, osri_child *child)
 {
+    osri_event_named(osr_self_node(self), OSR_EVENT_RESTART, osr_self_pid(self), child->id, 0);
     switch (s->spec->strategy) {
     case OSR_ONE_FOR_ALL:
         restart_from(self, s, 0);

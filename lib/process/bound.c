@@ -240,7 +240,7 @@ osr_err osri_bound_try(osr_self *process, osr_pid to, osri_envelope **signal)
     osri_envelope *message = *signal;
     *signal = NULL;
     osri_count(process->node, OSRI_COUNT_SENT);
-    OSRI_EVENT_MESSAGE(process->node, OSR_EVENT_SEND, message->from, to, message);
+    OSRI_TRACED(process->node, osri_event_sent(process->node, to, message));
     if (!is_in) {
         return surplus(process, to, limits, message);
     }

@@ -25,6 +25,8 @@ void osri_sender_wake(osri_sender *sender, osri_sender_state state)
 /* Until it is admitted or refused. */
 static osr_err wait_in_line(osr_self *self, osri_sender *sender, uint64_t deadline_ns)
 {
+    OSRI_TRACED(self->node,
+                osri_event_on_demand(self->node, OSR_EVENT_BLOCK, osri_process_pid(self), 0));
     self->stack->activation.sending = sender;
     osr_err err = osri_process_wait(self, OSRI_WAIT_LINE, deadline_ns);
     self->stack->activation.sending = NULL;
@@ -74,7 +76,7 @@ static osr_err send_here(osr_self *self, const osri_route *route, osri_envelope 
         return osri_signal_send(self->node, route, signal);
     }
     osri_count(self->node, OSRI_COUNT_SENT);
-    OSRI_EVENT_MESSAGE(self->node, OSR_EVENT_SEND, (*signal)->from, to, *signal);
+    OSRI_TRACED(self->node, osri_event_sent(self->node, to, *signal));
     return osri_bound_send(self, process, to, signal, deadline_ns);
 }
 
@@ -90,6 +92,7 @@ osr_err osri_signal_send_waiting(osr_self *self, const osri_route *route, osri_e
     }
     osri_sender sender = {.process = self};
     osr_err err = OSR_OK;
+    OSRI_TRACED(node, osri_event_sent(node, route->pid, *signal));
     if (!node->remote->try_send(node->remote_context, route, signal, &sender)) {
         err = send_when_admitted(self, route, signal, &sender, deadline_ns);
     }
@@ -115,6 +118,7 @@ osr_err osri_signal_send_trying(osr_self *self, const osri_route *route, osri_en
     if (node->remote == NULL) {
         return osri_signal_send(node, route, signal);
     }
+    OSRI_TRACED(node, osri_event_sent(node, route->pid, *signal));
     if (!node->remote->try_send(node->remote_context, route, signal, NULL)) {
         return OSR_EBUSY;
     }

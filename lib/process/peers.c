@@ -92,6 +92,7 @@ static void tell_all_locked(osr_node *node, const osri_peer *peer, const char *d
 void osri_node_peer_up(osr_node *node, const osri_peer *peer)
 {
     osri_peer *copy = osri_heap_alloc(sizeof(*copy));
+    osri_event_named(node, OSR_EVENT_NODE_UP, OSR_PID_NONE, peer->name, peer->node);
     if (copy == NULL) {
         osri_log_write(&node->log, OSR_LOG_ERROR, "out of memory: late subscribers miss %s",
                        peer->name);
@@ -110,6 +111,7 @@ void osri_node_peer_up(osr_node *node, const osri_peer *peer)
 
 void osri_node_peer_down(osr_node *node, const osri_peer *peer, const char *reason)
 {
+    osri_event_named(node, OSR_EVENT_NODE_DOWN, OSR_PID_NONE, peer->name, peer->node);
     osri_mutex_lock(&node->registry_mutex);
     osri_peer *known = osri_map_remove_u64(&node->peers_up, peer->node);
     tell_all_locked(node, peer, reason);

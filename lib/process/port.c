@@ -127,13 +127,15 @@ static bool queue_put(osr_port *port, osri_envelope *envelope)
 }
 
 /* It was counted as received when the process took it. On a worker: its own counters. */
-static void count_dropped(osr_node *node)
+static void count_dropped(const osr_self *self)
 {
+    osr_node *node = self->node;
     osri_counters *counters = &osri_worker_of(node)->counters;
     _Atomic(uint64_t) *received = &counters->value[OSRI_COUNT_RECEIVED];
     atomic_store_explicit(received, atomic_load_explicit(received, memory_order_relaxed) - 1,
                           memory_order_relaxed);
     osri_counters_add(counters, OSRI_COUNT_DROPPED_FULL);
+    osri_event_drop(node, osri_process_pid(self), OSR_REASON_ERROR, self->current);
 }
 
 /* A request that is dropped, or whose caller cannot be kept, is refused when this returns. */
@@ -147,7 +149,7 @@ static osr_err port_message(osr_self *self, void *state, const osr_message *mess
     osri_envelope *envelope = self->current;
     (void)message;
     if (osri_request_defer(self) != OSR_OK) {
-        count_dropped(self->node);
+        count_dropped(self);
         return OSR_OK;
     }
     self->current = NULL; /* handed on; before anybody can receive and free it */
@@ -157,7 +159,7 @@ static osr_err port_message(osr_self *self, void *state, const osr_message *mess
         if (is_request) {
             osri_request_drop(self, caller.pid, caller.ref);
         }
-        count_dropped(self->node);
+        count_dropped(self);
     }
     return OSR_OK;
 }

@@ -285,8 +285,8 @@ void osri_process_message_taken(osr_self *process, osri_envelope *message)
     atomic_store_explicit(&process->handled, handled + 1, memory_order_relaxed);
     osri_counters_add(&osri_worker_of_running(process)->counters, OSRI_COUNT_RECEIVED);
     osri_process_handling(process, message->type);
-    OSRI_EVENT_MESSAGE(process->node, OSR_EVENT_RECEIVE, osri_process_pid(process), message->from,
-                       message);
+    OSRI_TRACED(process->node,
+                osri_event_received(process->node, osri_process_pid(process), message));
 }
 
 /* A port's requests are its threads': they, not its process, wait. */

@@ -34,7 +34,7 @@ static osr_err send_here(osr_self *self, osr_pid to, osri_envelope *signal)
     signal->to_slot = to.slot;
     signal->to_generation = to.generation;
     osri_counters_add(&osri_worker_of_running(self)->counters, OSRI_COUNT_SENT);
-    OSRI_EVENT_MESSAGE(self->node, OSR_EVENT_SEND, signal->from, to, signal);
+    OSRI_TRACED(self->node, osri_event_sent(self->node, to, signal));
     osr_self *process = osri_table_at(self->node, to.slot);
     if (process == NULL ||
         atomic_load_explicit(&process->open_generation, memory_order_relaxed) != to.generation ||
@@ -328,6 +328,8 @@ osr_err osr_blocking(osr_self *self, void (*run)(void *argument), void *argument
     if (self->exiting) {
         return osri_process_leave(self);
     }
+    OSRI_TRACED(self->node,
+                osri_event_on_demand(self->node, OSR_EVENT_BLOCK, osri_process_pid(self), 0));
     self->stack->activation.blocking_done = false;
     osr_err err = osri_blocking_run(self, run, argument);
     if (err != OSR_OK) {

@@ -37,12 +37,7 @@ static osr_err add_locked(osr_node *node, const char *name, osr_self *process)
         return OSR_ENOMEM;
     }
     process->name = copy;
-    osr_event event = {.kind = OSR_EVENT_REGISTER,
-                       .slot = process->slot,
-                       .generation = osri_process_pid(process).generation};
-    memcpy(event.with.name, name,
-           bytes < sizeof(event.with.name) ? bytes : sizeof(event.with.name));
-    osri_event(node, &event);
+    osri_event_named(node, OSR_EVENT_REGISTER, osri_process_pid(process), name, 0);
     /* seq_cst: with the closed inbox, see osri_name_release() */
     atomic_store_explicit(&process->named, true, memory_order_seq_cst);
     return OSR_OK;

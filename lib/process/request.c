@@ -341,6 +341,7 @@ static void drop_entry(osr_self *self, osri_request_entry *entry, uint64_t numbe
         forget_request(self, &route, number);
     } else if (entry->answer->kind == OSRI_SIGNAL_REPLY) {
         osri_count(self->node, OSRI_COUNT_DROPPED_LATE);
+        osri_event_drop(self->node, osri_process_pid(self), OSR_REASON_NOPROC, entry->answer);
     }
     entry_free(entry);
 }

@@ -77,6 +77,8 @@ static osr_err wait_in_line(osr_self *self, osri_limits *limits, osri_sender *se
                             uint64_t deadline_ns)
 {
     self->stack->activation.sending = sender;
+    OSRI_TRACED(self->node,
+                osri_event_on_demand(self->node, OSR_EVENT_BLOCK, osri_process_pid(self), 0));
     osr_err err = osri_process_wait(self, OSRI_WAIT_LINE, deadline_ns);
     self->stack->activation.sending = NULL;
     osri_mutex_lock(&self->node->room_mutex);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/process/node.h"
 
@@ -81,6 +82,13 @@ void osr_log_self(osr_self *self, int level, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    osr_pid about = osri_process_pid(self);
+    osr_event event = {.kind = OSR_EVENT_LOG,
+                       .code = (uint8_t)level,
+                       .slot = about.slot,
+                       .generation = about.generation};
+    memcpy(event.with.name, text, strnlen(text, sizeof(event.with.name)));
+    osri_event(self->node, &event);
     char pid[OSR_PID_TEXT_BYTES];
     osr_pid_print(osri_process_pid(self), pid);
     osri_log_write(&self->node->log, (osr_log_level)level, "%s%s%s: %s", osri_process_label(self),

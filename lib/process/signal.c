@@ -182,7 +182,7 @@ osr_err osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_e
     }
     if (is_message(signal)) {
         osri_count(node, OSRI_COUNT_SENT);
-        OSRI_EVENT_MESSAGE(node, OSR_EVENT_SEND, signal->from, to, signal);
+        OSRI_TRACED(node, osri_event_sent(node, to, signal));
     } else if (signal->kind == OSRI_SIGNAL_INFO) {
         return hand_over(node, to, signal, osri_process_push_info);
     }
@@ -218,6 +218,7 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
         }
         if (is_message(signal)) {
             osri_count(node, OSRI_COUNT_FORWARDED);
+            OSRI_TRACED(node, osri_event_sent(node, route->pid, signal));
         }
         node->remote->send(node->remote_context, route, &signal);
         return OSR_OK;

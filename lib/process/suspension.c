@@ -86,8 +86,21 @@ static void answer_asked(osr_self *process, osri_suspensions *own)
     }
 }
 
+static void record(osr_self *process, osr_run_state state)
+{
+    osr_pid pid = osri_process_pid(process);
+    osr_event event = {.kind = OSR_EVENT_STATE,
+                       .code = (uint8_t)state,
+                       .slot = pid.slot,
+                       .generation = pid.generation};
+    osri_event(process->node, &event);
+}
+
 static void hold(osr_self *process, osri_suspensions *own)
 {
+    if (!own->is_held) {
+        record(process, OSR_PROCESS_SUSPENDED);
+    }
     if (!own->is_held && process->stack != NULL) {
         own->wait = process->stack->activation.wait;
         process->stack->activation.wait = OSRI_WAIT_SUSPENDED;
@@ -100,6 +113,7 @@ static void let_go(osr_self *process, osri_suspensions *own)
     if (own->is_held && process->stack != NULL) {
         process->stack->activation.wait = own->wait;
     }
+    record(process, OSR_PROCESS_READY);
     own->is_held = false;
     process->suspended = false;
     answer_asked(process, own);

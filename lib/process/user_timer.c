@@ -318,6 +318,9 @@ void osri_timer_fired(osr_self *process, osri_envelope *signal)
     unhang(process->relations, user);
     give(user);
     if (!quiet) {
+        OSRI_TRACED(process->node,
+                    osri_event_on_demand(process->node, OSR_EVENT_TIMER, osri_process_pid(process),
+                                         message.timer.number));
         osri_process_tell(process, &osr_timeout_osr_type, &message);
     }
 }

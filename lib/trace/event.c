@@ -3,6 +3,8 @@
 /* Recording: which ring, at what time, within which limit. */
 #include "lib/trace/event.h"
 
+#include <string.h>
+
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -111,13 +113,19 @@ static bool take_one(osr_node *node)
     return false;
 }
 
-void osri_event_message(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
-                        const osri_envelope *message)
+/* Whether the trace that runs wants it; takes it of its limit. */
+static bool is_recorded(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with)
 {
     uint32_t kinds = atomic_load_explicit(&node->tracing, memory_order_relaxed);
     bool is_here = is_wanted(&node->recorder, about) ||
                    (with.node == node->id && is_wanted(&node->recorder, with));
-    if ((kinds & OSR_EVENT_BIT(kind)) == 0 || !is_here || !take_one(node)) {
+    return (kinds & OSR_EVENT_BIT(kind)) != 0 && is_here && take_one(node);
+}
+
+static void record_message(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
+                           const osri_envelope *message)
+{
+    if (!is_recorded(node, kind, about, with)) {
         return;
     }
     osr_event event = {.kind = (uint8_t)kind,
@@ -126,8 +134,67 @@ void osri_event_message(osr_node *node, osr_event_kind kind, osr_pid about, osr_
                        .generation = about.generation,
                        .with.pid = with,
                        .what = message->type == NULL ? NULL : message->type->name,
-                       .number = message->counter,
+                       .number = kind == OSR_EVENT_CALL ? message->ref : message->counter,
                        .trace = message->trace};
+    osri_event(node, &event);
+}
+
+/* That of the message in whose handling it is sent, or a new one. */
+static void give_trace(osr_node *node, osri_envelope *message)
+{
+    const osri_worker *worker = osri_worker_of(node);
+    const osr_self *sender = worker == NULL ? NULL : worker->running;
+    const osri_envelope *cause = NULL;
+    if (message->trace != 0) {
+        return; /* from another node */
+    }
+    if (sender != NULL && osr_pid_equal(osri_process_pid(sender), message->from)) {
+        cause = sender->current;
+    }
+    if (cause != NULL && cause->trace != 0) {
+        message->trace = cause->trace;
+        message->span = cause->counter;
+    } else {
+        message->trace = node->id + osri_reference_next(node);
+    }
+}
+
+void osri_event_sent(osr_node *node, osr_pid to, osri_envelope *message)
+{
+    osr_pid from = message->from;
+    give_trace(node, message);
+    if (from.node == node->id || osr_pid_is_none(from)) {
+        record_message(node, OSR_EVENT_SEND, from, to, message);
+        if (message->kind == OSRI_SIGNAL_MESSAGE && message->ref != 0) {
+            record_message(node, OSR_EVENT_CALL, from, to, message);
+        }
+    }
+    if (to.node == node->id) {
+        record_message(node, OSR_EVENT_ENQUEUE, to, from, message);
+    }
+}
+
+void osri_event_received(osr_node *node, osr_pid about, const osri_envelope *message)
+{
+    record_message(node, OSR_EVENT_RECEIVE, about, message->from, message);
+}
+
+void osri_event_on_demand(osr_node *node, osr_event_kind kind, osr_pid about, uint64_t number)
+{
+    if (is_recorded(node, kind, about, OSR_PID_NONE)) {
+        osri_event_pair(node, kind, about, OSR_PID_NONE, number);
+    }
+}
+
+void osri_event_named(osr_node *node, osr_event_kind kind, osr_pid about, const char *name,
+                      uint64_t number)
+{
+    osr_event event = {.kind = (uint8_t)kind,
+                       .slot = about.slot,
+                       .generation = about.generation,
+                       .number = number};
+    size_t bytes = strnlen(name, sizeof(event.with.name));
+    memcpy(event.with.name, name, bytes);
     osri_event(node, &event);
 }
 

@@ -36,20 +36,32 @@ void osri_event(osr_node *node, osr_event *event);
 void osri_event_pair(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
                      uint64_t number);
 
-/* One of a message, while a trace runs: about is whose process it is. */
-void osri_event_message(osr_node *node, osr_event_kind kind, osr_pid about, osr_pid with,
-                        const osri_envelope *message);
+/* One that has a name instead: cut, lent for the call. */
+void osri_event_named(osr_node *node, osr_event_kind kind, osr_pid about, const char *name,
+                      uint64_t number);
+
+/* While a trace runs: a message goes to `to`, as far as known. Gives it its trace. SEND, CALL and
+ * ENQUEUE come of this. */
+void osri_event_sent(osr_node *node, osr_pid to, osri_envelope *message);
+
+/* While a trace runs: about has received it. */
+void osri_event_received(osr_node *node, osr_pid about, const osri_envelope *message);
+
+/* While a trace runs: one on demand that is of no message. */
+void osri_event_on_demand(osr_node *node, osr_event_kind kind, osr_pid about, uint64_t number);
 
 /* A message that nobody will get: `to` is whose it was. */
 void osri_event_drop(osr_node *node, osr_pid to, osr_reason_code code,
                      const osri_envelope *message);
 
-#define OSRI_EVENT_MESSAGE(node, kind, about, with, message)                                       \
+/* What is done while a trace runs, and costs a load and a branch while none does:
+ * OSRI_TRACED(node, osri_event_sent(node, to, message)). */
+#define OSRI_TRACED(node, event)                                                                   \
     do {                                                                                           \
         /* acquire: pairs with release in osr_trace_start() */                                     \
         if (__builtin_expect(atomic_load_explicit(&(node)->tracing, memory_order_acquire) != 0,    \
                              0)) {                                                                 \
-            osri_event_message((node), (kind), (about), (with), (message));                        \
+            event;                                                                                 \
         }                                                                                          \
     } while (0)
 

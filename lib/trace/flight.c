@@ -97,16 +97,18 @@ static void put_event(page *out, const osr_node *node, const osr_event *event)
         put(out, " ");
         put(out, event->what);
     }
-    if (event->kind == OSR_EVENT_REGISTER) {
+    if (osr_event_has_name(event->kind)) {
         char name[sizeof(event->with.name) + 1] = "";
         memcpy(name, event->with.name, sizeof(event->with.name));
-        put(out, " as ");
+        put(out, event->kind == OSR_EVENT_REGISTER ? " as " : " ");
         put(out, name);
     } else if (!osr_pid_is_none(event->with.pid)) {
         put(out, " with");
         put_pid(out, event->with.pid);
     }
-    put_labelled(out, " reason=", event->code);
+    put_labelled(
+        out, event->kind == OSR_EVENT_STATE || event->kind == OSR_EVENT_LOG ? " code=" : " reason=",
+        event->code);
     put_labelled(out, " bytes=", event->size);
     put_labelled(out, " number=", event->number);
     put_labelled(out, " trace=", event->trace);
@@ -208,9 +210,27 @@ osr_err osr_flight_dump(osr_node *node, const char *path, const char *reason)
     return write_record(node, where, reason) ? OSR_OK : OSR_EIO;
 }
 
+/* The last event of this thread, if it has a ring: nothing else writes there now. */
+static void put_fault(const osr_node *node, const char *line)
+{
+    const osri_worker *worker = osri_worker_of(node);
+    osr_event event = {.kind = OSR_EVENT_FAULT, .time_ns = osri_node_coarse(node)};
+    if (worker == NULL || worker->ring == NULL) {
+        return;
+    }
+    if (worker->fault->process != NULL) {
+        osr_pid pid = osri_process_pid(worker->fault->process);
+        event.slot = pid.slot;
+        event.generation = pid.generation;
+    }
+    memcpy(event.with.name, line, strnlen(line, sizeof(event.with.name)));
+    osri_ring_write(worker->ring, &event);
+}
+
 void osri_flight_fault(const void *node_, const char *line)
 {
     const osr_node *node = node_;
+    put_fault(node, line);
     if (node->recorder.path == NULL || !write_record(node, node->recorder.path, line)) {
         (void)write_record(node, NULL, line); /* at least somewhere */
     }

@@ -35,6 +35,14 @@ const char *osr_event_name(uint8_t kind)
     }
 }
 
+bool osr_event_has_name(uint8_t kind)
+{
+    const uint32_t named = OSR_EVENT_BIT(OSR_EVENT_REGISTER) | OSR_EVENT_BIT(OSR_EVENT_NODE_UP) |
+                           OSR_EVENT_BIT(OSR_EVENT_NODE_DOWN) | OSR_EVENT_BIT(OSR_EVENT_RESTART) |
+                           OSR_EVENT_BIT(OSR_EVENT_FAULT) | OSR_EVENT_BIT(OSR_EVENT_LOG);
+    return kind < 32 && (named & OSR_EVENT_BIT(kind)) != 0;
+}
+
 static osri_ring *rings_of(const osr_node *node)
 {
     /* acquire: pairs with release in ring_of() */
@@ -44,7 +52,7 @@ static osri_ring *rings_of(const osr_node *node)
 static void switch_on(osr_node *node, const osr_trace_options *options)
 {
     osri_recorder *recorder = &node->recorder;
-    uint32_t kinds = options->kinds == 0 ? OSR_EVENTS_MESSAGES : options->kinds;
+    uint32_t kinds = options->kinds == 0 ? OSR_EVENTS_ON_DEMAND : options->kinds;
     uint64_t until_ns = options->limit_ms == 0
                             ? UINT64_MAX
                             : osri_node_now(node) + options->limit_ms * OSRI_TICK_NS;
@@ -54,8 +62,8 @@ static void switch_on(osr_node *node, const osr_trace_options *options)
     atomic_store_explicit(&recorder->only,
                           (uint64_t)options->pid.slot << 32 | options->pid.generation,
                           memory_order_relaxed);
-    /* release: pairs with acquire in OSRI_EVENT_MESSAGE() */
-    atomic_store_explicit(&node->tracing, kinds & OSR_EVENTS_MESSAGES, memory_order_release);
+    /* release: pairs with acquire in OSRI_TRACED() */
+    atomic_store_explicit(&node->tracing, kinds & OSR_EVENTS_ON_DEMAND, memory_order_release);
 }
 
 osr_err osr_trace_start(osr_node *node, const osr_trace_options *options, osr_trace **ret_trace)
@@ -91,7 +99,7 @@ static bool is_of(const osr_trace *trace, const osr_event *event)
     bool is_kind =
         trace->options.kinds == 0 || (trace->options.kinds & OSR_EVENT_BIT(event->kind)) != 0;
     bool is_about = event->slot == only.slot && event->generation == only.generation;
-    bool is_with = event->kind != OSR_EVENT_REGISTER && osr_pid_equal(event->with.pid, only);
+    bool is_with = !osr_event_has_name(event->kind) && osr_pid_equal(event->with.pid, only);
     return is_kind && (osr_pid_is_none(only) || is_about || is_with);
 }
 

@@ -36,7 +36,7 @@ typedef enum osr_blocked_on {
     OSR_BLOCKED_REQUESTS = 4, /* osr_await(), osr_await_any() */
     OSR_BLOCKED_TIME = 5,     /* osr_sleep() */
     OSR_BLOCKED_CODE = 6,     /* osr_blocking() */
-    OSR_BLOCKED_LINK = 7,     /* a send or call, until less waits for another node */
+    OSR_BLOCKED_LINK = 7,     /* a send or call: for another node or bounded mailbox */
     OSR_BLOCKED_MAILBOX = 8,  /* likewise, until the mailbox of waits_for has room */
 } osr_blocked_on;
 

@@ -24,8 +24,24 @@ OSR_BEGIN_DECLS
     X(DROP, 9, "drop")                                                                             \
     X(LONG_SCHEDULE, 10, "long_schedule")                                                          \
     X(ABANDONED, 11, "abandoned")                                                                  \
+    X(NODE_UP, 12, "node_up")                                                                      \
+    X(NODE_DOWN, 13, "node_down")                                                                  \
+    X(RESTART, 14, "restart")                                                                      \
+    X(STATE, 15, "state")                                                                          \
     X(SEND, 16, "send")                                                                            \
-    X(RECEIVE, 17, "receive")
+    X(RECEIVE, 17, "receive")                                                                      \
+    X(ENQUEUE, 18, "enqueue")                                                                      \
+    X(CALL, 19, "call")                                                                            \
+    X(TIMER, 20, "timer")                                                                          \
+    X(BLOCK, 21, "block")                                                                          \
+    X(FAULT, 22, "fault")                                                                          \
+    X(LOG, 23, "log")
+
+/* NODE_UP, NODE_DOWN: another node. RESTART: by a supervisor, of a child. STATE: a process is
+ * suspended or resumed. ENQUEUE: a message is put into its receiver's inbox; one that is sent here
+ * gives a SEND as well, one from another node only this. CALL: a request is sent. TIMER: one fires.
+ * BLOCK: a process runs osr_blocking(), or waits to send to another node or a bounded mailbox.
+ * FAULT: the one that ends the node. LOG: a line of a process. */
 
 typedef enum osr_event_kind {
 #define X(name, value, text) OSR_EVENT_##name = value,
@@ -37,25 +53,37 @@ typedef enum osr_event_kind {
 #define OSR_EVENT_BIT(kind) (UINT32_C(1) << (kind))
 #define OSR_EVENTS_MESSAGES (OSR_EVENT_BIT(OSR_EVENT_SEND) | OSR_EVENT_BIT(OSR_EVENT_RECEIVE))
 
+/* Those that are recorded only while a trace runs. */
+#define OSR_EVENTS_ON_DEMAND                                                                       \
+    (OSR_EVENTS_MESSAGES | OSR_EVENT_BIT(OSR_EVENT_ENQUEUE) | OSR_EVENT_BIT(OSR_EVENT_CALL) |      \
+     OSR_EVENT_BIT(OSR_EVENT_TIMER) | OSR_EVENT_BIT(OSR_EVENT_BLOCK))
+
 /* One event: 64 bytes. */
 typedef struct osr_event {
     uint64_t time_ns;          /* on the node's clock; exact while a trace runs, else as the node
                                   has read the clock last: some milliseconds behind */
     uint8_t kind;              /* osr_event_kind */
-    uint8_t code;              /* EXIT, DROP: osr_reason_code */
+    uint8_t code;              /* EXIT, DROP: osr_reason_code; STATE: osr_run_state; LOG:
+                                  osr_log_level */
     uint16_t ring;             /* which ring it stands in: a thread's */
-    uint32_t size;             /* SEND, RECEIVE: bytes of the message's body */
+    uint32_t size;             /* of a message: bytes of its body */
     uint32_t slot, generation; /* the process it is about, of this node; 0, 0: none */
     union {
         osr_pid pid;   /* parent, sender, receiver, or the other side of the link or monitor */
-        char name[16]; /* REGISTER: the name, cut, zeros behind it */
+        char name[16]; /* of kinds with osr_event_has_name(): cut, zeros behind it */
     } with;
     const char *what; /* type of the message, or the process's body; or NULL. Lives as long as the
                          node */
-    uint64_t number;  /* SEND, RECEIVE: with the sender's pid the message's id; MONITOR: the
-                         reference's number */
-    uint64_t trace;   /* trace id of the message; 0: none */
+    uint64_t number;  /* of a message: with the sender's pid its id; MONITOR, CALL, TIMER: the
+                         reference's number; NODE_UP, NODE_DOWN: the node's id */
+    uint64_t trace; /* trace id of the message; 0: none. While a trace runs each message has the id
+                         of the one in whose handling it was sent, else a new one; also those that
+                         came from other nodes keep theirs */
 } osr_event;
+
+/* Whether .with is a name: of REGISTER the name; of NODE_UP, NODE_DOWN the node's; of RESTART the
+ * child's id; of FAULT, LOG the beginning of the line. Threads: any. */
+OSR_API bool osr_event_has_name(uint8_t kind);
 
 /* "spawn", "exit", …; static; "unknown" for any other number. Threads: any. */
 OSR_API const char *osr_event_name(uint8_t kind);
@@ -65,15 +93,15 @@ typedef struct osr_trace osr_trace;
 typedef struct osr_trace_options {
     size_t size;       /* set by OSR_TRACE() */
     uint32_t kinds;    /* which ones, OSR_EVENT_BIT(…) | …; 0 = all */
-    uint32_t limit_ms; /* messages are recorded for this long; 0 = no such limit */
-    uint64_t limit;    /* this many events of messages are recorded; 0 = no such limit */
+    uint32_t limit_ms; /* kinds on demand are recorded for this long; 0 = no such limit */
+    uint64_t limit;    /* this many events on demand are recorded; 0 = no such limit */
     osr_pid pid;       /* only events of this process of the node, also as the other side;
                             none = of all */
 } osr_trace_options;
 
 #define OSR_TRACE(...) (&(const osr_trace_options){.size = sizeof(osr_trace_options), __VA_ARGS__})
 
-/* Starts to trace: from here on events of messages are recorded too, until a limit is reached.
+/* Starts to trace: from here on events on demand are recorded too, until a limit is reached.
  * Ownership: end with osr_trace_stop(), before the node is freed.
  * Threads: any. Not a suspension point.
  * Errors: OSR_EINVAL without a limit; OSR_EBUSY another trace of the node runs; OSR_ENOMEM. */
