@@ -589,6 +589,8 @@ START_TEST(malformed_record_ends_its_session_alone)
         size_t size;
     } bad[] = {
         {{0xc1}, 1},
+        {{0x92, OSRI_RECORD_FULL, 0}, 3}, /* of nobody's mailbox */
+        {{0x92, OSRI_RECORD_ROOM, 0xc0}, 3},
         {{0xdd, 5, 0, 0, 0}, 5},
         {{0x99, OSRI_SIGNAL_LINK, 1, 0, 0, 0, 0, 0, 0, 0xc0}, 10},             /* to nobody */
         {{0x99, OSRI_SIGNAL_MESSAGE, 1, 1, 0, 0, 0, 0, 0, 0xc0}, 10},          /* without a body */

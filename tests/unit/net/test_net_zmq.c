@@ -11,6 +11,7 @@
 #include "dist/net/state.h"
 #include "dist/zmq/transport.h"
 #include "lib/core/log.h"
+#include "osier/mailbox.h"
 #include "tests/unit/net/actors.h"
 
 /* The same distribution on the real stack: ZeroMQ with CURVE on loopback, scheduler threads, one
@@ -236,6 +237,81 @@ START_TEST(floods_wait_in_line)
 }
 END_TEST
 
+/* Large messages and large reasons do not hold up who else sends; each arrives whole. */
+START_TEST(large_ones_let_others_pass)
+{
+    osr_pid a2 = actor_on(&nodes[0], "a2"), a3 = actor_on(&nodes[0], "a3");
+    osr_pid b2 = actor_on(&nodes[1], "b2");
+
+    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .first = 1, .count = 1);
+    await("b note 1");
+    TELL(&nodes[0], a3, actor_link, .to = b);
+    TELL(&nodes[0], a, actor_pour, .to = b, .first = 10, .count = 20, .bytes = 15000000);
+    await("a sent 10");
+    TELL(&nodes[0], a2, actor_send, .to = b2, .first = 2, .count = 1);
+    await("b2 note 2");
+    ck_assert_uint_eq(actor_trace_count("b big 29 of 15000000"), 0);
+    TELL(&nodes[0], a3, actor_exit_big, .bytes = 15000000);
+    await("b exited 15000000 bytes");
+    await("b big 29 of 15000000");
+}
+END_TEST
+
+/* Takes its time for each. */
+OSR_ENTRY(slow_taker, actor_options)
+{
+    osr_err err = OSR_OK;
+
+    (void)argument;
+    while (err == OSR_OK) {
+        osr_message message;
+        err = osr_receive(self, OSR_FOREVER, &message);
+        if (err == OSR_OK) {
+            err = osr_sleep(self, 50);
+        }
+    }
+    return err;
+}
+OSR_EXPORT(slow_taker);
+
+/* Until that many mailboxes are known to be full. */
+static void await_full(osri_lane *lane, uint32_t count)
+{
+    uint64_t until = now_ms() + DEADLINE_MS;
+
+    while (atomic_load(&lane->full_count) != count) {
+        struct timespec moment = {.tv_nsec = 100000};
+        ck_assert_uint_lt(now_ms(), until);
+        (void)nanosleep(&moment, NULL);
+    }
+}
+
+/* A bounded mailbox stops senders on another node and lets them go on, again and again. */
+START_TEST(full_mailbox_stops_senders_elsewhere)
+{
+    actor_options name = {.name = osr_str_of("slow")};
+    osri_lane *lane;
+    osr_pid slow;
+
+    ck_assert_int_eq(
+        osr_node_spawn(
+            nodes[1].node, &slow_taker_osr_entry, &name,
+            OSR_SPAWN(.mailbox = OSR_MAILBOX(.messages_max = 20, .policy = OSR_MAILBOX_SUSPEND)),
+            &slow),
+        OSR_OK);
+    TELL(&nodes[0], a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@localhost"),
+         .first = 1, .count = 1);
+    await("b note 1");
+    lane = osri_lane_to(&nodes[0].net->lanes, "n1@localhost");
+    for (uint32_t round = 0; round < 3; round++) {
+        TELL(&nodes[0], a, actor_pour, .to = slow, .first = 1, .count = 50, .bytes = 100);
+        await_full(lane, 1); /* for half a second: as long as half of it takes to be read */
+        await_full(lane, 0);
+    }
+}
+END_TEST
+
 /* Calls, spawns, links and monitors do across threads and sockets what they do in the simulation.
  */
 START_TEST(processes_of_two_nodes_work_together)
@@ -326,6 +402,8 @@ int main(void)
     tcase_add_test(tests, messages_arrive_in_order);
     tcase_add_test(tests, large_message_arrives);
     tcase_add_test(tests, floods_wait_in_line);
+    tcase_add_test(tests, large_ones_let_others_pass);
+    tcase_add_test(tests, full_mailbox_stops_senders_elsewhere);
     tcase_add_test(tests, processes_of_two_nodes_work_together);
     tcase_add_test(tests, stopped_node_says_goodbye);
     tcase_add_test(tests, simultaneous_dials_agree);
