@@ -105,6 +105,8 @@ osr_err osri_zmq_listen(osri_transport *transport, const char *text, char *ret_e
         return err;
     }
     t->stale = true;
+    t->router_readable = true;
+    osri_zmq_accepts_watch(t); /* see poll.c */
     memcpy(ret_endpoint, t->bound, sizeof t->bound);
     return OSR_OK;
 }
@@ -169,6 +171,7 @@ osr_err osri_zmq_accepted_send(osri_zmq_transport *t, osri_zmq_conn *conn, const
 {
     uint8_t routing_id[ROUTING_ID_BYTES];
     write_routing_id(conn->routing_id, routing_id);
+    t->router_readable = true; /* see poll.c */
     if (zmq_send(t->router, routing_id, sizeof routing_id, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
         if (errno == EAGAIN || errno == EINTR) {
             return OSR_EFULL;

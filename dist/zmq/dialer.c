@@ -74,7 +74,9 @@ static osr_err connect_to(osri_zmq_transport *t, osri_zmq_conn *conn, const char
     }
     if (err == OSR_OK) {
         osri_zmq_conn_set_state(t, conn, OSRI_ZMQ_CONNECTING);
+        conn->readable = true; /* see poll.c */
         t->stale = true;
+        osri_zmq_dialed_watch(t, conn);
     }
     return err;
 }
@@ -121,6 +123,7 @@ osr_err osri_zmq_dial(osri_transport *transport, const char *text,
 
 osr_err osri_zmq_dialed_send(osri_zmq_conn *conn, const uint8_t *frame, size_t frame_bytes)
 {
+    conn->readable = true; /* see poll.c */
     for (int attempt = 0; attempt < 2; attempt++) {
         if (zmq_send(conn->socket, frame, frame_bytes, ZMQ_DONTWAIT) >= 0) {
             return OSR_OK;
@@ -153,6 +156,7 @@ static void handle_event(osri_zmq_transport *t, osri_zmq_conn *conn, uint16_t ev
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         if (conn->state == OSRI_ZMQ_CONNECTING) {
             osri_zmq_socket_refresh(conn->socket); /* so that the first send finds the pipe */
+            conn->readable = true;
             osri_zmq_conn_set_state(t, conn, OSRI_ZMQ_OPEN);
             osri_zmq_conn_set_due(t, conn, true, false);
         }

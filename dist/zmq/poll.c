@@ -2,24 +2,34 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "dist/zmq/state.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "lib/core/heap.h"
 
 /* Waiting for and choosing the next event.
  *
- * A round looks at all sockets once (zmq_poll), reads the monitors, and then serves at most
- * ROUND_EVENTS events, one from each readable source in turn: the ROUTER, which itself takes turns
- * between its peers, and each dialed connection. So monitors are read first and often, and a flood
- * on one connection delays the others by one frame each. Looking costs time in the number of dialed
+ * A round looks at all sockets once, reads the monitors, and then serves at most ROUND_EVENTS
+ * events, one from each readable source in turn: the ROUTER, which itself takes turns between its
+ * peers, and each dialed connection. So monitors are read first and often, and a flood on one
+ * connection delays the others by one frame each. Looking costs time in the number of dialed
  * connections. For many more than 64 of them the place to change is look(): everything else only
- * uses the readable flags that it sets. */
+ * uses the readable flags that it sets.
+ *
+ * Looking is one poll(2) over the sockets' descriptors, where zmq_poll() asks each socket with
+ * several system calls of its own. A descriptor tells of a change and not of a state: it is
+ * readable while the I/O thread has sent something that no call on the socket has taken yet.
+ *
+ * Invariant: a socket that may have something to read has its flag set or its descriptor readable.
+ * A read that finds nothing has taken all that was sent, asks to be told of more, and clears the
+ * flag; so whoever else makes a call that may take it (a send, a refresh, a connect) sets the flag,
+ * and a new monitor is read once. */
 
 #define ROUND_EVENTS 64
 
 static size_t item_bytes(uint32_t capacity)
 {
-    return (1 + 2 * (size_t)capacity) * sizeof(zmq_pollitem_t);
+    return (1 + 2 * (size_t)capacity) * sizeof(struct pollfd);
 }
 
 osr_err osri_zmq_sources_reserve(osri_zmq_transport *t, uint32_t capacity)
@@ -28,7 +38,7 @@ osr_err osri_zmq_sources_reserve(osri_zmq_transport *t, uint32_t capacity)
         return OSR_OK;
     }
     osri_zmq_conn **sources = osri_heap_alloc(capacity * sizeof *sources);
-    zmq_pollitem_t *items = osri_heap_alloc(item_bytes(capacity));
+    struct pollfd *items = osri_heap_alloc(item_bytes(capacity));
     if (!sources || !items) {
         osri_heap_free(sources, capacity * sizeof *sources);
         osri_heap_free(items, item_bytes(capacity));
@@ -51,9 +61,10 @@ void osri_zmq_sources_free(osri_zmq_transport *t)
     t->source_count = t->source_capacity = 0;
 }
 
-static void set_item(zmq_pollitem_t *item, void *socket, int fd)
+/* poll() passes over a descriptor of -1. */
+static void set_item(struct pollfd *item, int fd)
 {
-    *item = (zmq_pollitem_t){.socket = socket, .fd = fd, .events = ZMQ_POLLIN};
+    *item = (struct pollfd){.fd = fd, .events = POLLIN};
 }
 
 /* items: the waker, then for each source its monitor and its socket; a source without sockets polls
@@ -65,14 +76,14 @@ static void refresh_sources(osri_zmq_transport *t)
     }
     uint32_t count = 0;
     t->sources[count++] = NULL;
-    set_item(&t->items[0], NULL, t->waker->fd);
-    set_item(&t->items[1], t->router_monitor, -1);
-    set_item(&t->items[2], t->router, -1);
+    set_item(&t->items[0], t->waker->fd);
+    set_item(&t->items[1], osri_zmq_socket_fd(t->router_monitor));
+    set_item(&t->items[2], osri_zmq_socket_fd(t->router));
     for (uint32_t i = 0; i < t->slot_capacity; i++) {
         osri_zmq_conn *conn = t->slots[i];
         if (conn && conn->dialed && conn->socket) {
-            set_item(&t->items[1 + 2 * count], conn->monitor, -1);
-            set_item(&t->items[2 + 2 * count], conn->socket, -1);
+            set_item(&t->items[1 + 2 * count], osri_zmq_socket_fd(conn->monitor));
+            set_item(&t->items[2 + 2 * count], osri_zmq_socket_fd(conn->socket));
             t->sources[count++] = conn;
         }
     }
@@ -103,8 +114,8 @@ static void note_readiness(osri_zmq_transport *t)
 {
     for (uint32_t i = 0; i < t->source_count; i++) {
         osri_zmq_conn *conn = t->sources[i];
-        bool monitor = t->items[1 + 2 * i].revents & ZMQ_POLLIN;
-        bool frames = t->items[2 + 2 * i].revents & ZMQ_POLLIN;
+        bool monitor = t->items[1 + 2 * i].revents != 0;
+        bool frames = t->items[2 + 2 * i].revents != 0;
         if (conn) {
             conn->readable |= frames;
             if (monitor) {
@@ -127,8 +138,8 @@ static bool look(osri_zmq_transport *t, uint64_t wait_ms)
     if (has_deadlines(t) && wait_ms > OSRI_ZMQ_SWEEP_MS) {
         wait_ms = OSRI_ZMQ_SWEEP_MS;
     }
-    if (zmq_poll(t->items, (int)(1 + 2 * t->source_count), (long)wait_ms) > 0) {
-        woken = t->items[0].revents & ZMQ_POLLIN;
+    if (poll(t->items, 1 + 2 * (nfds_t)t->source_count, (int)wait_ms) > 0) {
+        woken = t->items[0].revents != 0;
         if (woken) {
             osri_waker_lower(t->waker);
         }

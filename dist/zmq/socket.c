@@ -167,9 +167,16 @@ void osri_zmq_monitor_free(void *socket, void *monitor)
     }
 }
 
-bool osri_zmq_socket_refresh(void *socket)
+void osri_zmq_socket_refresh(void *socket)
 {
     int events = 0;
     size_t bytes = sizeof events;
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) == 0 && (events & ZMQ_POLLIN);
+    (void)zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes);
+}
+
+int osri_zmq_socket_fd(void *socket)
+{
+    int fd = -1;
+    size_t bytes = sizeof fd;
+    return socket && zmq_getsockopt(socket, ZMQ_FD, &fd, &bytes) == 0 ? fd : -1;
 }

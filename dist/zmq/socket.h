@@ -44,8 +44,12 @@ bool osri_zmq_monitor_read(void *monitor, uint16_t *ret_event, uint32_t *ret_val
 /* Stops watching; before the socket is closed. NULL is accepted. */
 void osri_zmq_monitor_free(void *socket, void *monitor);
 
-/* Lets the socket see at once what its I/O thread has told it, and says whether it has something to
- * read. */
-bool osri_zmq_socket_refresh(void *socket);
+/* Lets the socket see at once what its I/O thread has told it: it may have something to read now,
+ * though its descriptor says nothing. */
+void osri_zmq_socket_refresh(void *socket);
+
+/* The descriptor that is readable once the socket's I/O thread has told it something (see poll.c);
+ * -1 for NULL. */
+int osri_zmq_socket_fd(void *socket);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef OSR_DIST_ZMQ_STATE_H
 #define OSR_DIST_ZMQ_STATE_H
 
+#include <poll.h>
 #include <pthread.h>
 
 #include <zmq.h>
@@ -100,7 +101,7 @@ typedef struct osri_zmq_transport {
     size_t accept_capacity, accept_waiting;
 
     /* poll */
-    zmq_pollitem_t *items;
+    struct pollfd *items;
     osri_zmq_conn **sources; /* [0] is the ROUTER's place, then dialed connections with a socket */
     uint32_t source_count, source_capacity;
     bool stale;          /* items and sources have to be made anew */
