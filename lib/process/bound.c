@@ -419,9 +419,6 @@ osr_err osri_bound_begin(osr_self *process, const osr_spawn_options *options)
 {
     const osr_mailbox_options *mailbox = options->mailbox;
     osr_mailbox_options shortest = {.messages_max = options->mailbox_max};
-    if (mailbox == NULL && options->mailbox_max == 0 && options->memory_max == 0) {
-        return OSR_OK;
-    }
     mailbox = mailbox == NULL ? &shortest : mailbox;
     osr_err err = check_options(process, mailbox);
     if (err != OSR_OK) {
@@ -472,9 +469,6 @@ osr_err osr_mailbox_bound(osr_self *self, const osr_mailbox_options *options)
 
 void osri_bound_close(osr_self *process)
 {
-    if (osri_mailbox_flags_of(process) == 0) {
-        return;
-    }
     /* its slot's flag stays */
     atomic_fetch_and_explicit(&process->mailbox_flags, OSRI_MAILBOX_MARKS, memory_order_relaxed);
     osri_limits *limits = osri_limits_of(process);

@@ -67,10 +67,17 @@ static inline bool osri_bound_is_for(const osri_envelope *signal)
            (signal->kind == OSRI_SIGNAL_REPLY && (signal->ref & OSRI_ALIAS_BIT) != 0);
 }
 
-/* What a spawn asks for, before the inbox is open. Errors: OSR_ENOMEM; OSR_EINVAL. */
+static inline bool osri_bound_is_wanted(const osr_spawn_options *options)
+{
+    return options->mailbox != NULL || options->mailbox_max != 0 || options->memory_max != 0;
+}
+
+/* What a spawn asks for, where it wants limits, before the inbox is open. Errors: OSR_ENOMEM;
+ * OSR_EINVAL. */
 OSR_MUST_CHECK osr_err osri_bound_begin(osr_self *process, const osr_spawn_options *options);
 
-/* The inbox is closed: who waits is told, and the slot has no bound any more. Owner. */
+/* The inbox of a process whose flags are not 0 is closed: who waits is told, and the slot has no
+ * bound any more. Owner. */
 void osri_bound_close(osr_self *process);
 
 /* The node is freed. */

@@ -348,7 +348,9 @@ void osri_process_close(osr_self *process)
         atomic_exchange_explicit(&process->inbox, OSRI_INBOX_CLOSED, memory_order_seq_cst);
     osri_name_release(process->node, process); /* one that it was given since */
     osri_services_release(process);
-    osri_bound_close(process);
+    if (osri_mailbox_flags_of(process) != 0) {
+        osri_bound_close(process);
+    }
     if (newest != OSRI_INBOX_CLOSED) { /* it never opened */
         osri_process_refuse(process, newest);
     }

@@ -56,13 +56,16 @@ static osr_err send_when_admitted(osr_self *self, const osri_route *route, osri_
 }
 
 /* To a process of this node whose mailbox is bounded, or NULL. */
-static osr_self *bounded_receiver(osr_node *node, const osri_route *route,
-                                  const osri_envelope *signal, osr_pid *ret_to)
+static inline osr_self *bounded_receiver(osr_node *node, const osri_route *route,
+                                         const osri_envelope *signal, osr_pid *ret_to)
 {
     *ret_to = route->name == NULL ? route->pid : osri_node_whereis(node, route->name);
     osr_self *process = ret_to->node == node->id ? osri_table_at(node, ret_to->slot) : NULL;
-    return process != NULL && osri_bound_is_for(signal) &&
-                   osri_bound_is_on(process, ret_to->generation)
+    /* relaxed: as in send_here(), receive.c */
+    return process != NULL &&
+                   atomic_load_explicit(&process->open_generation, memory_order_relaxed) !=
+                       ret_to->generation &&
+                   osri_bound_is_on(process, ret_to->generation) && osri_bound_is_for(signal)
                ? process
                : NULL;
 }
@@ -70,13 +73,19 @@ static osr_self *bounded_receiver(osr_node *node, const osri_route *route,
 static osr_err send_here(osr_self *self, const osri_route *route, osri_envelope **signal,
                          uint64_t deadline_ns)
 {
+    osr_node *node = self->node;
     osr_pid to;
-    osr_self *process = bounded_receiver(self->node, route, *signal, &to);
-    if (process == NULL) {
-        return osri_signal_send(self->node, route, signal);
+    if (route->name == NULL && osr_pid_is_none(route->pid)) {
+        return osri_signal_send(node, route, signal);
     }
-    osri_count(self->node, OSRI_COUNT_SENT);
-    OSRI_TRACED(self->node, osri_event_sent(self->node, to, *signal));
+    osr_self *process = bounded_receiver(node, route, *signal, &to);
+    if (process == NULL) {
+        osr_err err = osri_signal_deliver(node, to, NULL, signal);
+        return route->name != NULL && route->node == NULL && osr_pid_is_none(to) ? OSR_ENOPROC
+                                                                                 : err;
+    }
+    osri_count(node, OSRI_COUNT_SENT);
+    OSRI_TRACED(node, osri_event_sent(node, to, *signal));
     return osri_bound_send(self, process, to, signal, deadline_ns);
 }
 

@@ -86,7 +86,7 @@ static osr_err furnish(osr_self *process, const osr_spawn_options *options)
         }
     }
     osr_err err = label_set(process, options->label);
-    if (err == OSR_OK) {
+    if (err == OSR_OK && osri_bound_is_wanted(options)) {
         err = osri_bound_begin(process, options);
     }
     if (err != OSR_OK) {
