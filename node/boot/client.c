@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "dist/identity/node_files.h"
 #include "dist/membership/contact.h"
 #include "node/boot/status.h"
 #include "osier/main.h"
@@ -23,6 +24,22 @@ static void name_client(const char *what, char ret_name[NAME_BYTES])
     (void)got; /* then the OS process alone has to do */
     (void)snprintf(ret_name, NAME_BYTES, "%.64s-%ld-%08x@localhost", what == NULL ? "client" : what,
                    (long)getpid(), (unsigned)number);
+}
+
+/* In production the certificate says it. */
+static osr_err name_certified(const char *path, char ret_name[NAME_BYTES], char *ret_text,
+                              size_t text_bytes)
+{
+    osri_signed_certificate signed_;
+    osri_certificate certificate;
+    osr_err err = osri_certificate_load(path, &signed_, ret_text, text_bytes);
+    if (err == OSR_OK) {
+        err = osri_certificate_decode(&signed_, &certificate);
+    }
+    if (err == OSR_OK) {
+        (void)snprintf(ret_name, NAME_BYTES, "%s", certificate.name);
+    }
+    return err;
 }
 
 static int fail(osr_node **node, int status, char *ret_text, size_t text_bytes, osr_err err)
@@ -44,13 +61,17 @@ static osr_err join_cluster(osr_node *node, const osr_client_options *options, c
     osri_contact contact = {.port = 0};
     bool is_static = options->join != NULL &&
                      osri_contact_parse(options->join, &contact) == OSR_OK && contact.port != 0;
-    return osr_dist_start(node,
-                          OSR_DIST(.listen = "", .cluster = options->cluster,
-                                   .secret = options->secret, .mapper_port = options->mapper_port,
-                                   .joins = &options->join,
-                                   .join_count = options->join == NULL ? 0 : 1,
-                                   .no_mapper = is_static, .hidden = true),
-                          ret_text, text_bytes);
+    return osr_dist_start(
+        node,
+        OSR_DIST(.listen = "", .cluster = options->cluster, .secret = options->secret,
+                 .mapper_port = options->mapper_port, .joins = &options->join,
+                 .join_count = options->join == NULL ? 0 : 1, .authority = options->authority,
+                 .key = options->key, .certificate = options->certificate,
+                 .mapper_certificate = options->mapper_certificate,
+                 .contact_certificates = &options->contact_certificate,
+                 .contact_certificate_count = options->contact_certificate == NULL ? 0 : 1,
+                 .no_mapper = is_static, .hidden = true),
+        ret_text, text_bytes);
 }
 
 int osr_client_open(const osr_client_options *options, osr_node **ret_node, char *ret_text,
@@ -64,11 +85,17 @@ int osr_client_open(const osr_client_options *options, osr_node **ret_node, char
         ret_text[0] = '\0';
     }
     char name[NAME_BYTES];
-    name_client(o.what, name);
-    (void)signal(SIGPIPE, SIG_IGN);
     osr_node *node = NULL;
-    osr_err err =
-        osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level), &node);
+    osr_err err = OSR_OK;
+    name_client(o.what, name);
+    if (o.certificate != NULL) {
+        err = name_certified(o.certificate, name, ret_text, text_bytes);
+    }
+    if (err != OSR_OK) {
+        return fail(&node, OSR_STATUS_CONFIG, ret_text, text_bytes, err);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    err = osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level), &node);
     if (err == OSR_OK) {
         err = osr_node_start(node);
     }

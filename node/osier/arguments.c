@@ -33,18 +33,38 @@ static bool is_flag(const char *flag, size_t length, const char *name)
     return strlen(name) == length && strncmp(flag, name, length) == 0;
 }
 
+/* Where the value of a flag that is a text goes; NULL: there is no such flag. */
+static const char **place_of(osri_arguments *a, const char *flag, size_t length)
+{
+    const struct {
+        const char *flag;
+        const char **place;
+    } texts[] = {
+        {"--cluster", &a->cluster},
+        {"--secret", &a->secret},
+        {"--authority", &a->authority},
+        {"--key", &a->key},
+        {"--certificate", &a->certificate},
+        {"--mapper-certificate", &a->mapper_certificate},
+        {"--contact-certificate", &a->contact_certificate},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (is_flag(flag, length, texts[i].flag)) {
+            return texts[i].place;
+        }
+    }
+    return NULL;
+}
+
 static bool set_value(osri_arguments *a, const char *flag, size_t length, const char *value)
 {
-    if (is_flag(flag, length, "--cluster")) {
-        a->cluster = value;
-    } else if (is_flag(flag, length, "--secret")) {
-        a->secret = value;
-    } else if (is_flag(flag, length, "--join")) {
-        return set_join(a, value);
-    } else {
-        return parse_port(value, &a->mapper_port);
+    const char **place = place_of(a, flag, length);
+    if (place != NULL) {
+        *place = value;
+        return value[0] != '\0';
     }
-    return value[0] != '\0';
+    return is_flag(flag, length, "--join") ? set_join(a, value)
+                                           : parse_port(value, &a->mapper_port);
 }
 
 /* A flag that stands alone. */
@@ -59,10 +79,10 @@ static bool set_bare(osri_arguments *a, const char *flag)
     return false;
 }
 
-static bool takes_value(const char *flag, size_t length)
+static bool takes_value(osri_arguments *a, const char *flag, size_t length)
 {
-    return is_flag(flag, length, "--cluster") || is_flag(flag, length, "--secret") ||
-           is_flag(flag, length, "--join") || is_flag(flag, length, "--mapper-port");
+    return place_of(a, flag, length) != NULL || is_flag(flag, length, "--join") ||
+           is_flag(flag, length, "--mapper-port");
 }
 
 /* How many of the arguments it took; 0: wrong. */
@@ -70,7 +90,7 @@ static int take_flag(osri_arguments *a, char **argv, char *ret_text, size_t text
 {
     const char *equals = strchr(argv[0], '=');
     size_t length = equals == NULL ? strlen(argv[0]) : (size_t)(equals - argv[0]);
-    if (!takes_value(argv[0], length)) {
+    if (!takes_value(a, argv[0], length)) {
         if (set_bare(a, argv[0])) {
             return 1;
         }
@@ -116,11 +136,14 @@ int osri_arguments_refuse(const char *command, const char *text, const char *usa
 int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_node **ret_node)
 {
     char text[TEXT_BYTES] = "";
-    int status = osr_client_open(OSR_CLIENT(.what = what, .cluster = arguments->cluster,
-                                            .secret = arguments->secret,
-                                            .mapper_port = arguments->mapper_port,
-                                            .log_level = OSR_LOG_ERROR, .join = arguments->join),
-                                 ret_node, text, sizeof(text));
+    int status = osr_client_open(
+        OSR_CLIENT(.what = what, .cluster = arguments->cluster, .secret = arguments->secret,
+                   .mapper_port = arguments->mapper_port, .log_level = OSR_LOG_ERROR,
+                   .join = arguments->join, .authority = arguments->authority,
+                   .key = arguments->key, .certificate = arguments->certificate,
+                   .mapper_certificate = arguments->mapper_certificate,
+                   .contact_certificate = arguments->contact_certificate),
+        ret_node, text, sizeof(text));
     if (status != OSR_STATUS_OK) {
         (void)fprintf(stderr, "osier %s: %s\n", what, text);
     }

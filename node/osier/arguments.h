@@ -13,6 +13,11 @@
 typedef struct osri_arguments {
     const char *cluster;
     const char *secret;
+    const char *authority;
+    const char *key;
+    const char *certificate;
+    const char *mapper_certificate;
+    const char *contact_certificate;
     uint32_t mapper_port; /* 0: the default */
     const char *join;     /* NULL: none */
     osri_contact contact; /* what it says */
@@ -31,7 +36,12 @@ bool osri_arguments_parse(int argc, char **argv, osri_arguments *ret_arguments, 
     "  --cluster NAME       which cluster (default dev)\n"                                         \
     "  --secret FILE        the cluster's secret (default ~/.osier/cluster.secret)\n"              \
     "  --mapper-port PORT   the port mapper's port (default 4371)\n"                               \
-    "  --join CONTACT       a node of the cluster: NAME@HOST:PORT where there is no mapper\n"
+    "  --join CONTACT       a node of the cluster: NAME@HOST:PORT where there is no mapper\n"      \
+    "where an authority issued the certificates (osier keys; roles join, hidden, shell-read, "     \
+    "...):\n"                                                                                      \
+    "  --authority FILE --key FILE --certificate FILE   authority.pub, node.key and node.cert\n"   \
+    "  --mapper-certificate FILE                        the mappers', on other machines\n"         \
+    "  --contact-certificate FILE                       that of the contact, without a mapper\n"
 
 /* For a command's end on wrong arguments: prints both to standard error, returns
  * OSR_STATUS_USAGE. */

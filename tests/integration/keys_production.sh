@@ -84,6 +84,34 @@ ok "an older list is ignored" until_true 30 grep -q 'version 1, is older than 2 
 run counter --name b $(files b) --revoked "$keys/revoked.crl"
 ok "and then no node starts with it" complains 'is revoked'
 
+# A person asks with a certificate of their own, and may what it says.
+for person in reader writer; do
+    mkdir "$keys/$person"
+    run osier keys new --name "$person@localhost" --dir "$keys/$person"
+    roles=join,hidden,shell-read
+    [ "$person" = reader ] || roles=$roles,shell-write
+    # shellcheck disable=SC2086 # words
+    run osier keys issue $sealed --request "$keys/$person/node.req" --out "$keys/$person/node.cert" --roles "$roles"
+    ok "a certificate for a person" says "may $(echo "$roles" | cut -d, -f1)"
+done
+# shellcheck disable=SC2046 # words
+run osier exec $(files reader) a@localhost ps
+ok "with role shell-read one reads" says counter
+# shellcheck disable=SC2046 # words
+run osier exec $(files reader) a@localhost drain on
+ok "and changes nothing" complains "no role shell-write"
+# shellcheck disable=SC2046 # words
+run osier exec $(files writer) a@localhost drain on
+ok "with role shell-write one does" ends_with 0
+# shellcheck disable=SC2046 # words
+run osier exec $(files reader) --join "a@localhost:$port" --contact-certificate "$keys/a/node.cert" a@localhost ps
+ok "also without a mapper" says counter
+# shellcheck disable=SC2046 # words
+run osier exec $(files d) a@localhost ps
+ok "a node's certificate without role hidden is none for a person" complains 'hidden'
+run osier exec --authority "$keys/authority.pub" a@localhost ps
+ok "an authority alone is not enough for them either" complains 'add --key FILE'
+
 # A certificate is renewed while its node runs, which is let in again with it.
 # shellcheck disable=SC2086 # words
 run osier keys renew $sealed --out "$keys/b/node.cert" "$keys/b/node.cert"

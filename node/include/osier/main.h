@@ -26,8 +26,9 @@ typedef enum osr_status {
 OSR_API int osr_main(int argc, char **argv, const osr_app *app);
 
 /* A node for a program that connects to others, does something and leaves: hidden, with no address
- * of its own, named after `what` and the OS process ("shell-4711@localhost"). Zero is the default
- * of each field. */
+ * of its own, named after `what` and the OS process ("shell-4711@localhost"). With an authority it
+ * is named as its certificate says, which needs roles join and hidden; of two that use the same
+ * certificate at once the later one takes the connections. Zero is the default of each field. */
 typedef struct osr_client_options {
     size_t size;      /* set by OSR_CLIENT() */
     const char *what; /* NULL: "client" */
@@ -36,6 +37,12 @@ typedef struct osr_client_options {
     uint32_t mapper_port;
     osr_log_level log_level;
     const char *join; /* a contact (osier/dist.h); with its port, no mapper is used. NULL: none */
+    /* Production: files made by `osier keys`, as in osr_dist_options. */
+    const char *authority;
+    const char *key;
+    const char *certificate;
+    const char *mapper_certificate;
+    const char *contact_certificate; /* node.cert of the contact in `join` */
 } osr_client_options;
 
 #define OSR_CLIENT(...)                                                                            \
