@@ -53,6 +53,12 @@ refuses()
 
 spoil() { echo '#include "dist/link/z.h"' >>lib/core/y.c; }
 refuses "an include from lib to dist" include_direction
+spoil()
+{
+    mkdir -p tests/bench
+    printf '%s\n#include "lib/core/y.h"\n' "$licence" >tests/bench/b.c
+}
+refuses "a benchmark that looks inside" include_direction
 spoil() { echo '#include "y.h"' >>lib/core/y.c; }
 refuses "an include without its path" include_direction
 spoil() { sed -i '/Says x/d' lib/include/osier/x.h; }

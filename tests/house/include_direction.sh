@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The Osier authors
 
-# Includes point one way: node -> dist -> lib, and everybody but lib may use the mapper's client.
+# Includes point one way: node -> dist -> lib, and everybody but lib may use the mapper's client. A benchmark is a
+# program of a user's: it sees the installed headers only.
 . "$(dirname "$0")/house.sh"
 
 # Which folders a file of the folder may include from. The mapper itself stands on identity and sockets.
@@ -18,6 +19,7 @@ allowed()
     epmd/*) echo "epmd/ dist/identity/ dist/zmq/ dist/transport.h lib/" ;;
     node/*) echo "node/ dist/ epmd/client lib/" ;;
     examples/*) echo "examples/" ;;
+    tests/bench/*) echo "tests/bench/" ;;
     tests/*) echo "tests/ node/ dist/ epmd/ lib/ examples/" ;;
     esac
 }
