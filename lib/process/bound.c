@@ -314,7 +314,8 @@ void osri_bound_arrived(osr_self *process, osri_envelope *message, bool is_first
     if ((osri_mailbox_flags_of(process) & OSRI_MAILBOX_BOUND) != 0) {
         limits = osri_limits_of(process);
         bytes = osri_envelope_bytes(message);
-        if (!osri_bound_is_counted(message)) { /* it was on its way when the bound came */
+        if (!osri_bound_is_counted(message) &&
+            osri_bound_is_for(message)) { /* it was on its way when the bound came */
             count_in_always(limits, message);
         }
     }
@@ -434,14 +435,9 @@ osr_err osri_bound_begin(osr_self *process, const osr_spawn_options *options)
     return OSR_OK;
 }
 
-/* What the runtime sends has types of its own. */
-#define RUNTIME_TYPES 0x10u
-
 static void count_waiting(void *context, osri_envelope *message)
 {
-    bool is_sent = message->kind != OSRI_SIGNAL_NODE &&
-                   (message->type == NULL || message->type->id >= RUNTIME_TYPES);
-    if (is_sent && !osri_bound_is_counted(message)) {
+    if (osri_bound_is_for(message) && !osri_bound_is_counted(message)) {
         count_in_always(context, message);
     }
 }
@@ -464,6 +460,9 @@ osr_err osr_mailbox_bound(osr_self *self, const osr_mailbox_options *options)
     turn_on(self);
     osri_mailbox_visit(&self->mailbox, count_waiting, limits);
     osri_room_made(self, limits);
+    if (options->policy != OSR_MAILBOX_SUSPEND || is_half_empty(limits)) {
+        tell_room(self, limits, osri_process_pid(self));
+    }
     return OSR_OK;
 }
 

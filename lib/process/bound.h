@@ -60,11 +60,18 @@ static inline bool osri_bound_is_on(const osr_self *process, uint32_t generation
            atomic_load_explicit(&process->open_generation, memory_order_relaxed) != generation;
 }
 
-/* Whether a bound is for it: what somebody sent, also to an alias. */
+/* Ids of message types that only the runtime and its behaviours use (osier/message.h); the lowest
+ * is that of dynamic values, which are anybody's. */
+#define OSRI_TYPES_OWN_MAX 0xffu
+
+/* Whether a bound is for it: what somebody sent, also to an alias. What behaviours tell each other
+ * is not, since it is what an answer is: one may wait for it. */
 static inline bool osri_bound_is_for(const osri_envelope *signal)
 {
-    return signal->kind == OSRI_SIGNAL_MESSAGE ||
-           (signal->kind == OSRI_SIGNAL_REPLY && (signal->ref & OSRI_ALIAS_BIT) != 0);
+    bool is_own = signal->type != NULL && signal->type->id <= OSRI_TYPES_OWN_MAX &&
+                  signal->type->id != OSR_DYNAMIC_ID;
+    return !is_own && (signal->kind == OSRI_SIGNAL_MESSAGE ||
+                       (signal->kind == OSRI_SIGNAL_REPLY && (signal->ref & OSRI_ALIAS_BIT) != 0));
 }
 
 static inline bool osri_bound_is_wanted(const osr_spawn_options *options)

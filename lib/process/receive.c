@@ -22,7 +22,12 @@ static __attribute__((noinline)) osr_err send_otherwise(osr_self *self, osr_pid 
 {
     osr_self *process = osri_table_at(self->node, to.slot);
     if (process != NULL && osri_bound_is_on(process, to.generation)) {
-        return osri_bound_send(self, process, to, &signal, UINT64_MAX);
+        if (osri_bound_is_for(signal)) {
+            return osri_bound_send(self, process, to, &signal, UINT64_MAX);
+        }
+        if (osri_process_push_by(self, process, signal)) {
+            return OSR_OK;
+        }
     }
     osri_signal_refuse(self->node, to, OSR_REASON_NOPROC, &signal);
     return OSR_OK;

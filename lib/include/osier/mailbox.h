@@ -15,10 +15,10 @@
  *
  * or by itself later. Counted are messages that somebody has sent, to its pid, name or aliases,
  * from the moment of the send until they are received. What the runtime itself sends (downs, exits,
- * timeouts, nodeups, fds, answers to requests) always comes in and takes no room. A message that
- * does not reach its receiver is counted (osr_node_count()) with one reason: dropped_full where a
- * bound is the reason. A request that is dropped for it is answered: its caller gets OSR_EFAILED,
- * with a reason that says OSR_EFULL. */
+ * timeouts, nodeups, fds, answers to requests; all messages whose types are Osier's own) always
+ * comes in and takes no room. A message that does not reach its receiver is counted
+ * (osr_node_count()) with one reason: dropped_full where a bound is the reason. A request that is
+ * dropped for it is answered: its caller gets OSR_EFAILED, with a reason that says OSR_EFULL. */
 
 OSR_BEGIN_DECLS
 

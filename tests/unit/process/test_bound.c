@@ -270,6 +270,29 @@ START_TEST(signals_take_no_room)
 }
 END_TEST
 
+static osr_err own_types(osr_self *self)
+{
+    osr_message message;
+    osr_dest me = osr_to(osr_self_pid(self));
+    bound_self(self, (osr_mailbox_options){.messages_max = 1, .policy = OSR_MAILBOX_REJECT});
+    CHECK_OK(self, send_note(self, osr_self_pid(self), 0));
+    CHECK_OK(self, osr_timeout_send(self, me, &(osr_timeout){.timer = {0, 1}}));
+    OSR_CHECK(self, send_note(self, osr_self_pid(self), 1) == OSR_EFULL);
+    CHECK_OK(self, osr_receive(self, 10000, &message));
+    CHECK_OK(self, send_note(self, osr_self_pid(self), 1)); /* the timeout takes no room */
+    CHECK_OK(self, osr_receive(self, 10000, &message));
+    OSR_CHECK(self, OSR_AS(osr_timeout, &message) != NULL);
+    expect_notes(self, 1, 2);
+    return OSR_OK;
+}
+
+/* What behaviours tell each other in messages of Osier's own types is not bounded. */
+START_TEST(own_types_take_no_room)
+{
+    node_fixture_run(own_types);
+}
+END_TEST
+
 static osr_err through_alias(osr_self *self)
 {
     osr_caller alias, urgent;
@@ -553,6 +576,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_full_mailbox_forwards);
     tcase_add_test(tests, what_is_forwarded_is_not_passed_round);
     tcase_add_test(tests, signals_take_no_room);
+    tcase_add_test(tests, own_types_take_no_room);
     tcase_add_test(tests, aliases_are_bounded);
     tcase_add_test(tests, bytes_are_bounded);
     tcase_add_test(tests, what_waits_counts_as_memory);

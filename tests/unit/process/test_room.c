@@ -424,16 +424,25 @@ static osr_err tell_nodes(osr_self *self)
     expect_note(self, 2);
     expect_note(self, 3);
     OSR_CHECK(self, room == 1);
+    for (int64_t i = 0; i < 4; i++) {
+        arrive(self, me, i);
+    }
+    OSR_CHECK(self, full == 3 && room == 1);
+    CHECK_OK(self, osr_mailbox_bound(self, NULL)); /* there is room at once */
+    OSR_CHECK(self, room == 2);
+    for (int64_t i = 0; i < 4; i++) {
+        expect_note(self, i);
+    }
     CHECK_OK(self, member_spawn(self, &(task){.parent = me},
                                 OSR_SPAWN(.mailbox = OSR_MAILBOX(.messages_max = 1,
                                                                  .policy = OSR_MAILBOX_SUSPEND)),
                                 &pid));
     arrive(self, pid, 0);
-    OSR_CHECK(self, full == 3 && room == 1);
+    OSR_CHECK(self, full == 4 && room == 2);
     watch(self, pid);
     send_exit(self, pid, OSR_REASON_KILL);
     OSR_CHECK(self, next_down(self) == OSR_REASON_KILLED);
-    OSR_CHECK(self, room == 2);
+    OSR_CHECK(self, room == 3);
     return OSR_OK;
 }
 

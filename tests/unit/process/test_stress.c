@@ -7,6 +7,7 @@
 
 #include "lib/core/heap.h"
 #include "lib/process/node.h"
+#include "osier/mailbox.h"
 #include "tests/unit/process/process_kit.h"
 
 /* Random processes doing random things to each other on all cores, and the accounts afterwards:
@@ -324,8 +325,9 @@ OSR_ENTRY(small_scenario, step)
     osr_pid pid;
     const void *kept;
     (void)osr_trap_exit(self, true);
-    osr_err err =
-        victim_spawn(self, argument, OSR_SPAWN(.link = true, .name = "victim", .label = "v"), &pid);
+    osr_err err = victim_spawn(
+        self, argument, OSR_SPAWN(.link = true, .name = "victim", .label = "v", .mailbox_max = 9),
+        &pid);
     if (err == OSR_OK) {
         err = osr_monitor(self, osr_to(pid), &monitor);
         if (err == OSR_OK) {
@@ -341,6 +343,8 @@ OSR_ENTRY(small_scenario, step)
         (void)!osr_keep(self, &message, &kept);
     }
     (void)!osr_monitor_nodes(self, true, true);
+    (void)!osr_monitor_mailboxes(self, true);
+    (void)!osr_mailbox_bound(self, OSR_MAILBOX(.messages_max = 9, .mark_high = 1));
     (void)!osri_request(self, osr_name("nobody", NULL), &note_osr_type, &(note){.n = 2}, 2,
                         &message, NULL);
     (void)!osr_blocking(self, nothing, NULL);
