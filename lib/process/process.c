@@ -344,9 +344,13 @@ void osri_process_exit_by(osr_self *process, osri_envelope *signal)
     process->untrapped = true;
     if (process->reason == NULL) {
         process->reason = signal;
-    } else {
-        osri_envelope_free(&signal);
+        return;
     }
+    if (((const osr_reason *)osri_envelope_body(signal))->code == OSR_REASON_KILLED) {
+        /* while it ends in its own way, whose frames may look at the reason: it stays in place */
+        ((osr_reason *)osri_envelope_body_to_fill(process->reason))->code = OSR_REASON_KILLED;
+    }
+    osri_envelope_free(&signal);
 }
 
 static void exit_arrived(osr_self *process, osri_envelope *signal)

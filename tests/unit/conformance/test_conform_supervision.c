@@ -113,12 +113,55 @@ START_TEST(restart_matrix)
 }
 END_TEST
 
+/* One of each way to end a child: in time, over time, at once, without limit. */
+OSR_SUPERVISOR(
+    shutdowns, .intensity = 10,
+    .children = OSR_CHILDREN(
+        OSR_CHILD(worker, OSR_ARGUMENT(worker, .number = 1, .trap = true), .id = "w1"),
+        OSR_CHILD(worker, OSR_ARGUMENT(worker, .number = 2, .trap = true, .terminate_ms = 10000000),
+                  .id = "w2", .shutdown_ms = 50),
+        OSR_CHILD(worker, OSR_ARGUMENT(worker, .number = 3, .trap = true), .id = "w3",
+                  .shutdown_ms = OSR_BRUTAL_KILL),
+        OSR_CHILD(worker, OSR_ARGUMENT(worker, .number = 4, .trap = true, .terminate_ms = 60),
+                  .id = "w4", .shutdown_ms = OSR_FOREVER)));
+
+static osr_err supervisor_shutdown(osr_self *self)
+{
+    static const osr_reason_code ends[] = {OSR_REASON_SHUTDOWN, OSR_REASON_KILLED,
+                                           OSR_REASON_KILLED, OSR_REASON_SHUTDOWN};
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    osr_pid supervisor;
+    osr_ref monitors[4];
+    observe(self);
+    OSR_CHECK(self, osr_server_start(self, &shutdowns_osr_server, NULL, OSR_SPAWN(.link = true),
+                                     SOON, &supervisor) == OSR_OK);
+    for (uint32_t i = 0; i < 4; i++) {
+        monitors[i] = watch(self, expect(self, STARTED, i + 1));
+    }
+    OSR_CHECK(self, osr_server_stop(self, osr_to(supervisor), &shutdown, SOON) == OSR_OK);
+    (void)expect(self, TERMINATED, 4); /* the last one first, and it had its time */
+    (void)expect(self, TERMINATED, 1); /* the two between had none, or not enough */
+    OSR_CHECK(self, is_quiet(self));
+    for (uint32_t i = 0; i < 4; i++) {
+        OSR_CHECK(self, end_of(self, monitors[i]) == ends[i]);
+    }
+    return OSR_OK;
+}
+
+/* supervisor_SUITE:sup_stop_infinity, _timeout, _brutal_kill: in reverse order, each in its way. */
+START_TEST(shutdown_matrix)
+{
+    node_fixture_run(supervisor_shutdown);
+}
+END_TEST
+
 static void add(Suite *suite, const char *kind, SFun set_up)
 {
     TCase *tests = tcase_create(kind);
     tcase_add_checked_fixture(tests, set_up, node_fixture_end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, restart_matrix);
+    tcase_add_test(tests, shutdown_matrix);
     suite_add_tcase(suite, tests);
 }
 
