@@ -51,8 +51,8 @@ void osri_fiber_fini(osri_fiber *fiber);
 
 /* Suspends `from`, which is running on this thread, and resumes `to`. Returns when somebody
  * switches to `from`, perhaps on another thread. Keeps callee-saved registers and the
- * floating-point control words (on x86-64 that of the x87 only with one of SSE that is not the usual
- * one: fesetround() and its like change both); the signal mask stays with the thread (with
+ * floating-point control words (on x86-64 that of the x87 only with one of SSE that is not the
+ * usual one: fesetround() and its like change both); the signal mask stays with the thread (with
  * ucontext, it goes with the fiber). */
 void osri_fiber_switch(osri_fiber *from, osri_fiber *to);
 
