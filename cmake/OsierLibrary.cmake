@@ -8,7 +8,7 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(OSIER_CORE_MODULES lib_core lib_message lib_fiber lib_scheduler lib_process lib_behaviour lib_trace)
-set(OSIER_CLUSTER_MODULES dist_identity dist_link dist_zmq dist_sim dist_groups dist_net epmd_core epmd_client node_boot)
+set(OSIER_CLUSTER_MODULES dist_identity dist_link dist_zmq dist_sim dist_groups dist_names dist_net epmd_core epmd_client node_boot)
 
 # osier_library(libosier osier EXPORT osier MODULES …): the modules that are there, and what they depend on.
 function(osier_library target output)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dist/groups/groups.h"
+#include "dist/names/names.h"
 #include "dist/net/state.h"
 #include "lib/core/heap.h"
 
@@ -446,8 +447,9 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
 static osr_err make_services(osr_node *node)
 {
     osri_service *service;
+    osr_err err = osri_service_get(node, &osri_groups_ops, &service);
 
-    return osri_service_get(node, &osri_groups_ops, &service);
+    return err == OSR_OK ? osri_service_get(node, &osri_names_ops, &service) : err;
 }
 
 osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net **ret_net)

@@ -28,7 +28,7 @@ OSR_EXPORT(doer);
 
 osr_pid doer_on(cluster *world, uint32_t host, const char *name)
 {
-    doer_options options = {.name = osr_str_of(name)};
+    doer_options options = {.name = osr_str_of(name == NULL ? "" : name)};
 
     return cluster_spawn(world, host, &doer_osr_entry, &options, OSR_SPAWN(.name = name));
 }

@@ -17,7 +17,7 @@ typedef void doer_run(osr_self *self, void *argument);
 /* Sees what a doer receives; NULL: nobody looks. Set before anything runs. */
 extern void (*doer_heard)(osr_self *self, const osr_message *message);
 
-/* A doer on a host, registered under its name. */
+/* A doer on a host, registered under its name; NULL: under none. */
 osr_pid doer_on(cluster *world, uint32_t host, const char *name);
 
 /* Makes it run this, and lets everything that follows at once happen. */

@@ -11,6 +11,7 @@
 #include "osier/dynamic.h"
 #include "osier/env.h"
 #include "osier/err.h"
+#include "osier/global.h"
 #include "osier/group.h"
 #include "osier/info.h"
 #include "osier/log.h"

@@ -395,27 +395,53 @@ START_TEST(large_groups_are_told_in_pieces)
 }
 END_TEST
 
+/* Says to the first peer of node 0 that this process has joined "g", for the session that is given.
+ */
+static void say_joined(osr_pid pid, int64_t session)
+{
+    osr_node *node = world->nodes[0].node;
+    osri_service *service;
+    osri_peer peers[NODES];
+    char printed[OSR_PID_TEXT_BYTES], text[200], why[OSR_PARSE_TEXT_BYTES] = "";
+    osr_any *said;
+    ck_assert_uint_eq(osri_node_remote(node, NULL)->peers(world->nodes[0].net, peers, NODES), 3);
+    ck_assert_int_eq(osri_service_get(node, &osri_groups_ops, &service), OSR_OK);
+    osr_pid_print(pid, printed);
+    (void)snprintf(text, sizeof(text),
+                   "osri_groups_join{scope: \"default\", group: \"g\", pids: [%s]}", printed);
+    ck_assert_msg(osr_parse(node, text, &said, why) == OSR_OK, "%s", why);
+    peers[0].session += (uint64_t)session;
+    osri_service_send(service, &peers[0], osr_any_type(said), osr_any_body(said));
+    osr_any_free(&said);
+    run_ms(100);
+}
+
+static size_t sessions_of_first(void)
+{
+    osri_peer peers[NODES];
+    return osri_node_remote(world->nodes[0].node, NULL)->peers(world->nodes[0].net, peers, NODES);
+}
+
 /* A peer that speaks for the processes of another node loses its connection, and nothing else. */
 START_TEST(speaking_for_others_ends_the_session)
 {
     osr_pid there = doer_on(world, 1, "there");
-    osr_node *liar = world->nodes[0].node;
-    osri_service *service;
-    osri_peer peers[NODES];
-    char pid[OSR_PID_TEXT_BYTES], text[200], why[OSR_PARSE_TEXT_BYTES] = "";
-    osr_any *lie;
     connect_all();
-    ck_assert_uint_eq(osri_node_remote(liar, NULL)->peers(world->nodes[0].net, peers, NODES), 3);
-    ck_assert_int_eq(osri_service_get(liar, &osri_groups_ops, &service), OSR_OK);
-    osr_pid_print(there, pid);
-    (void)snprintf(text, sizeof(text),
-                   "osri_groups_join{scope: \"default\", group: \"g\", pids: [%s]}", pid);
-    ck_assert_msg(osr_parse(liar, text, &lie, why) == OSR_OK, "%s", why);
-    osri_service_send(service, &peers[0], osr_any_type(lie), osr_any_body(lie));
-    osr_any_free(&lie);
-    run_ms(100);
-    ck_assert_uint_eq(osri_node_remote(liar, NULL)->peers(world->nodes[0].net, peers, NODES), 2);
+    say_joined(there, 0);
+    ck_assert_uint_eq(sessions_of_first(), 2);
     ck_assert_uint_eq(members(there, "g"), 0);
+}
+END_TEST
+
+/* What was said for one session is not sent in another. */
+START_TEST(what_was_said_for_another_session_is_dropped)
+{
+    osr_pid here = doer_on(world, 0, "here"), there = doer_on(world, 1, "there");
+    connect_all();
+    say_joined(here, 1);
+    ck_assert_uint_eq(members(there, "g"), 0);
+    say_joined(here, 0);
+    ck_assert_uint_eq(members(there, "g"), 1);
 }
 END_TEST
 
@@ -547,6 +573,7 @@ int main(void)
     tcase_add_test(plain, restarted_node_has_only_its_new_members);
     tcase_add_test(plain, large_groups_are_told_in_pieces);
     tcase_add_test(plain, speaking_for_others_ends_the_session);
+    tcase_add_test(plain, what_was_said_for_another_session_is_dropped);
     suite_add_tcase(suite, plain);
     tcase_add_checked_fixture(random, setup, teardown);
     tcase_set_timeout(random, 60);
