@@ -41,6 +41,7 @@ typedef struct osri_command {
     osri_lane *lane; /* on which `given` bytes are counted for it; NULL: on none */
     uint64_t given;
     uint64_t from;    /* a node */
+    uint64_t ends;    /* SIGNAL: sessions that had ended when it was given */
     const char *name; /* NULL, or within text */
     const char *node; /* NULL, or within text */
     uint8_t key[OSRI_KEY_BYTES];

@@ -75,6 +75,7 @@ typedef struct osri_lane {
     /* writer: owner; readers: any thread */
     _Atomic(uint64_t) node; /* its incarnation that was connected last; 0: none */
     atomic_bool connected;
+    uint64_t ended; /* owner: of the sessions that have ended, which one this lane's last was */
     _Atomic(uint64_t) values[OSRI_LANE_VALUES];
 
     /* owner */

@@ -440,6 +440,7 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
     osri_list_init(&net->sessions);
     atomic_init(&net->has_owner, false);
     atomic_init(&net->has_left, false);
+    atomic_init(&net->ends, 0);
     return osri_net_members_init(net, seed);
 }
 

@@ -62,6 +62,8 @@ static void give(osri_net *net, const osri_route *route, osri_envelope **signal,
         command->signal = *signal;
         command->lane = lane;
         command->given = given;
+        /* relaxed: who has heard of an end, by a message, sees it */
+        command->ends = atomic_load_explicit(&net->ends, memory_order_relaxed);
         if (osri_command_push(&net->queue, &command, &wake)) {
             *signal = NULL;
             if (wake) {

@@ -318,9 +318,31 @@ static void route_to(osri_net *net, const char *name, osri_command *command)
     osri_party_wait(party, net, command);
 }
 
+/* Given while a session was up that has ended since: lost with it. It would be the next one's
+ * otherwise, and what waited in line behind it is not. */
+static bool is_of_ended(osri_net *net, const osri_command *command)
+{
+    const char *name = command->node;
+    const osri_lane *lane;
+
+    if (command->ends == atomic_load_explicit(&net->ends, memory_order_relaxed)) {
+        return false;
+    }
+    if (name == NULL) {
+        name = osri_directory_find(&net->directory, command->pid.node, NULL);
+    }
+    lane = name == NULL ? NULL : osri_lane_to(&net->lanes, name);
+    return lane != NULL && command->ends < lane->ended;
+}
+
 void osri_route_command(osri_net *net, osri_command *command)
 {
     const char *name = command->node;
+
+    if (is_of_ended(net, command)) {
+        osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        return;
+    }
     osri_session *near = name == NULL ? osri_net_near(net, command->pid.node) : NULL;
 
     if (near != NULL) {

@@ -347,11 +347,15 @@ static void go_down(osri_session *session, const osri_link_action *action)
     session->up = false;
     net->dead_count++;
     if (was_up) {
+        uint64_t ends = atomic_load_explicit(&net->ends, memory_order_relaxed) + 1;
+        /* relaxed: those who learn of the end do so by what is delivered below */
+        atomic_store_explicit(&net->ends, ends, memory_order_relaxed);
         net->up_count--;
         osri_directory_down(&net->directory, session->peer.node);
         if (session->lane != NULL) {
             osri_lane_add(session->lane, OSRI_LANE_LOST, action->lost_records);
             osri_lane_down(&net->lanes, session->lane);
+            session->lane->ended = ends;
         }
     } else if (!session->dialed) {
         net->setup_count--;

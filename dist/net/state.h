@@ -100,6 +100,7 @@ struct osri_net {
     osri_lanes lanes;
     atomic_bool has_owner; /* acquire, release: passes everything below from owner to owner */
     atomic_bool has_left;
+    _Atomic(uint64_t) ends; /* sessions that have ended; writer: owner */
 
     osri_map conns;   /* osri_conn -> osri_session */
     osri_map parties; /* name -> osri_party */

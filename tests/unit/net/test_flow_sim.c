@@ -339,6 +339,27 @@ START_TEST(end_of_the_session_lets_senders_go_on)
 }
 END_TEST
 
+/* What was given to a session that had ended unnoticed is lost with it, like what waited in line
+ * behind it: what arrives later has no hole. */
+START_TEST(end_of_the_session_leaves_no_hole)
+{
+    char line[32];
+    bool seen = false;
+
+    connect_to(a, "b", "n1@sim");
+    osri_sim_reset(world->network, A, B);
+    TELL(a, actor_pour, .to = b, .first = 1, .count = 20, .bytes = PIECE);
+    run_ms(2000);
+    for (unsigned i = 1; i <= 20; i++) {
+        (void)snprintf(line, sizeof(line), "b big %u of %u", i, PIECE);
+        seen = seen || actor_trace_count(line) > 0;
+        ck_assert_uint_eq(actor_trace_count(line), seen ? 1 : 0);
+    }
+    ck_assert(seen);
+    expect_counts_add_up(A);
+}
+END_TEST
+
 /* A send waits for no connection until 1 MiB is queued for it; then as on a busy link, and when the
  * dial succeeds everything arrives. */
 START_TEST(sender_waits_for_a_dial_above_one_mebibyte)
@@ -719,6 +740,7 @@ int main(void)
     tcase_add_test(tests, senders_go_on_in_the_order_in_which_they_came);
     tcase_add_test(tests, exit_signal_ends_the_wait);
     tcase_add_test(tests, end_of_the_session_lets_senders_go_on);
+    tcase_add_test(tests, end_of_the_session_leaves_no_hole);
     tcase_add_test(tests, sender_waits_for_a_dial_above_one_mebibyte);
     tcase_add_test(tests, sender_waits_at_most_for_the_setup_deadline);
     tcase_add_test(tests, control_signals_never_wait);
