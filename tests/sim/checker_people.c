@@ -94,6 +94,7 @@ static void on_heard(check *c, const event *e)
 
     broken(c, host == JOURNAL_HOST_UNKNOWN, "8: a message from a node that nobody knows");
     broken(c, (e->wrong & WRONG_RECEIVER) != 0, "9: a message for another incarnation");
+    broken(c, (e->wrong & WRONG_LOAD) != 0, "2: a message that is not what was sent");
     broken(c, from->told_end, "1: a message after the end of its sender");
     check_numbers(c, me, from, e, session);
     if (!local && host != JOURNAL_HOST_UNKNOWN) {
@@ -120,8 +121,11 @@ static void on_told(check *c, const event *e)
 
 static void on_waited(check *c, const event *e)
 {
+    const node_state *node = checker_node(c, e->who.node);
+    bool slept = node != NULL && node->paused_ns > e->now_ns - e->y;
+
     broken(c, e->z < FREE_BYTES, "5: a sender that waited though less than 1 MiB was queued");
-    broken(c, e->y > SETUP_NS && checker_session(c, e->who.node, e->x) == 0,
+    broken(c, e->y > SETUP_NS && !slept && checker_session(c, e->who.node, e->x) == 0,
            "5: a sender that waited for a connection longer than its setup may take");
 }
 

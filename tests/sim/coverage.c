@@ -185,6 +185,7 @@ void coverage_add(coverage *sum, const coverage *part)
     sum->signals += part->signals;
     sum->fragments += part->fragments;
     sum->links += part->links;
+    sum->waits += part->waits;
 }
 
 static bool print_line(const char *what, const char *text, uint64_t count)
@@ -218,8 +219,9 @@ bool coverage_print(const coverage *sum)
 
     (void)printf("%" PRIu64 " seeds: %" PRIu64 " processes, %" PRIu64 " signals, %" PRIu64
                  " fragmented messages, %" PRIu64 " links between nodes, %" PRIu64
-                 " events checked\n",
-                 sum->seeds, sum->born, sum->signals, sum->fragments, sum->links, sum->events);
+                 " waits of senders, %" PRIu64 " events checked\n",
+                 sum->seeds, sum->born, sum->signals, sum->fragments, sum->links, sum->waits,
+                 sum->events);
     for (size_t i = 0; i < FAULTS; i++) {
         all = print_line("fault:", faults[i], sum->faults[i]) && all;
     }

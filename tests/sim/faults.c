@@ -148,6 +148,10 @@ static void crash(faults *of, uint32_t host)
     bool loud = dice(of, 2) == 0;
 
     end_node(of, host, loud);
+    if (!loud) {
+        /* Whoever was dialing it waits for the dead one. */
+        plan(of, FAULT_SILENT_CRASH, host, host, SETUP_NS);
+    }
     happened(of, loud ? FAULT_CRASH : FAULT_SILENT_CRASH);
 }
 
@@ -278,7 +282,7 @@ static void disconnect(faults *of, uint32_t from, uint32_t to)
 static bool is_quiet(const faults *of)
 {
     for (int i = 0; i < UNDO_MAX; i++) {
-        if (of->undos[i].due) {
+        if (of->undos[i].due && of->undos[i].kind != FAULT_SKEW) {
             return false;
         }
     }
@@ -326,6 +330,7 @@ static void skew(faults *of, uint32_t host)
     if (!is_planned(of, FAULT_SKEW, host, host)) {
         cluster_set_clock(of->world, host, ppm, wall_ms);
         plan(of, FAULT_SKEW, host, host, some_ms(of, 500, year ? 3000 : 15000));
+        plan(of, FAULT_CALENDAR, host, host, year ? 5000 * MS : 0);
         happened(of, year ? FAULT_CALENDAR : FAULT_SKEW);
     }
 }

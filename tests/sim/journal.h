@@ -54,6 +54,7 @@ typedef enum event_kind {
 #define WRONG_RECEIVER 1u /* HEARD: it was for another pid */
 #define WRONG_NAME 2u     /* DOWN, EXITED: the dead one still had its name */
 #define WRONG_TIMER 4u    /* DOWN, EXITED: its timer still ran */
+#define WRONG_LOAD 8u     /* HEARD: it was not what had been sent */
 
 typedef struct event {
     uint64_t now_ns;

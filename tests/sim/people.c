@@ -14,6 +14,7 @@
 #define TIMER_MS (3600 * 1000) /* longer than any run */
 #define CHILD_TURNS 14         /* after which a child ends */
 #define BOX_MAX 4              /* messages that a box has room for */
+#define FEW_BYTES (256 * 1024) /* waiting for a node: nobody has to wait any more */
 #define WHOLE_BYTES 16384      /* longer messages travel in fragments */
 
 people everybody;
@@ -74,6 +75,16 @@ known *person_know(person *me, osr_pid pid)
     return &me->known[me->known_count++];
 }
 
+const uint8_t *person_pattern(size_t bytes, uint64_t number)
+{
+    static uint8_t pattern[PATTERN_BYTES + 256];
+
+    for (size_t i = 0; pattern[1] == 0 && i < sizeof(pattern); i++) {
+        pattern[i] = (uint8_t)(i * 2654435761u >> 13);
+    }
+    return pattern + (bytes + number) % 256;
+}
+
 const facts *person_facts(osr_pid pid)
 {
     return osri_map_get(&everybody.facts, &pid, sizeof(pid));
@@ -113,7 +124,8 @@ static uint32_t left_behind(person *me, osr_pid pid, uint64_t code)
 }
 
 /* The session that a message belongs to: the one that was up when it was sent, unless that ended at
- * the same moment, when the node might have taken it afterwards. 0: none was up. */
+ * the same moment, or its sender had to wait, when the node might have taken it afterwards. 0: none
+ * was up. */
 static uint64_t session_of(const person *me, osr_pid from, const person_talk *words)
 {
     uint32_t host = person_host_of_node(from.node);
@@ -121,17 +133,53 @@ static uint64_t session_of(const person *me, osr_pid from, const person_talk *wo
                                                 : cluster_session_end(&everybody.world->nodes[host],
                                                                       me->host, words->session);
 
-    return end_ns > words->sent_ns ? words->session : 0;
+    waited_key key = {.who = from, .began_ns = words->sent_ns};
+    bool waited = osri_map_get(&everybody.waited, &key, sizeof(key)) != NULL;
+
+    return end_ns > words->sent_ns && !waited ? words->session : 0;
+}
+
+static void set_queue(people_queue *queue, uint64_t bytes)
+{
+    queue->bytes = bytes;
+    queue->peak = bytes > queue->peak || bytes < FEW_BYTES ? bytes : queue->peak;
+}
+
+void people_queue_give(people_queue *queue, uint64_t bytes)
+{
+    bool now = queue->given_ns == everybody.world->now_ns;
+
+    queue->given = (now ? queue->given : 0) + bytes;
+    queue->given_ns = everybody.world->now_ns;
+    set_queue(queue, queue->bytes + bytes);
+}
+
+void people_queue_take(people_queue *queue, uint64_t bytes, uint64_t given_ns)
+{
+    if (given_ns < queue->lost_ns) {
+        return;
+    }
+    set_queue(queue, queue->bytes - (bytes < queue->bytes ? bytes : queue->bytes));
+}
+
+void people_queue_lose(people_queue *queue)
+{
+    queue->lost_ns = everybody.world->now_ns;
+    set_queue(queue,
+              queue->trying + (queue->given_ns == everybody.world->now_ns ? queue->given : 0));
+}
+
+uint64_t person_bytes(const person_talk *words)
+{
+    return 512 + osr_bin_size(words->load);
 }
 
 static void take_off_queue(const person *me, osr_pid from, const person_talk *words)
 {
     uint32_t host = person_host_of_node(from.node);
-    uint64_t bytes = 256 + osr_bin_size(words->load);
-    uint64_t *queued = host < CLUSTER_NODES_MAX ? &everybody.queued[host][me->host] : NULL;
 
-    if (queued != NULL) {
-        *queued -= bytes < *queued ? bytes : *queued;
+    if (host < CLUSTER_NODES_MAX) {
+        people_queue_take(&everybody.queues[host][me->host], person_bytes(words), words->sent_ns);
     }
     everybody.counts.fragments +=
         host != me->host && osr_bin_size(words->load) > WHOLE_BYTES ? 1 : 0;
@@ -139,7 +187,11 @@ static void take_off_queue(const person *me, osr_pid from, const person_talk *wo
 
 static void heard_talk(person *me, const osr_message *message, const person_talk *words)
 {
-    bool wrong = !osr_pid_is_none(words->to) && !osr_pid_equal(words->to, me->pid);
+    bool other = !osr_pid_is_none(words->to) && !osr_pid_equal(words->to, me->pid);
+    size_t bytes = osr_bin_size(words->load);
+    bool spoiled = bytes > 0 && (bytes > PATTERN_BYTES ||
+                                 memcmp(osr_bin_data(words->load),
+                                        person_pattern(bytes, words->pair), bytes) != 0);
 
     take_off_queue(me, message->from, words);
     people_note((event){.kind = EVENT_HEARD,
@@ -149,7 +201,7 @@ static void heard_talk(person *me, const osr_message *message, const person_talk
                         .y = words->by_pid,
                         .z = session_of(me, message->from, words),
                         .w = words->in_session,
-                        .wrong = wrong ? WRONG_RECEIVER : 0});
+                        .wrong = (other ? WRONG_RECEIVER : 0) | (spoiled ? WRONG_LOAD : 0)});
     (void)person_know(me, message->from);
 }
 
@@ -321,6 +373,7 @@ void people_begin(uint64_t seed)
     memset(&everybody, 0, sizeof(everybody));
     everybody.book.hash = seed;
     osri_map_init(&everybody.facts, seed);
+    osri_map_init(&everybody.waited, seed);
 }
 
 void people_end(void)
@@ -332,6 +385,7 @@ void people_end(void)
         osri_heap_free(at.value, sizeof(facts));
     }
     osri_map_fini(&everybody.facts);
+    osri_map_fini(&everybody.waited);
     journal_fini(&everybody.book);
 }
 

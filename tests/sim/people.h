@@ -18,8 +18,18 @@ typedef struct people_counts {
     uint64_t by_name;   /* messages */
     uint64_t by_alias;  /* messages */
     uint64_t links;     /* to another node */
+    uint64_t waits;     /* senders that had to */
     uint64_t fragments; /* messages of another node that are too long for one frame */
 } people_counts;
+
+/* Bytes that may wait on a node for another: at least as many as do. */
+typedef struct people_queue {
+    uint64_t bytes;
+    uint64_t peak;            /* since there were few */
+    uint64_t given_ns, given; /* at this moment: the net may not have them yet */
+    uint64_t trying;          /* of senders that have not come back: they may have been let in */
+    uint64_t lost_ns;         /* what was given before no longer counts */
+} people_queue;
 
 typedef struct people {
     cluster *world;
@@ -28,9 +38,11 @@ typedef struct people {
     bool calm;  /* nobody begins anything any more */
     bool dying; /* a node ends: what its people do meanwhile is nobody's experience */
     uint32_t children;
-    osr_pid last[CLUSTER_NODES_MAX][PEOPLE_SLOTS];         /* who has, or last had, each name */
-    uint64_t queued[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* bytes that may wait, from, to */
-    osri_map facts;                                        /* pid -> what all may know of it */
+    osr_pid last[CLUSTER_NODES_MAX][PEOPLE_SLOTS];             /* who has, or last had, each name */
+    people_queue queues[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* from, to */
+    osri_map facts;                                            /* pid -> what all may know of it */
+    osri_map
+        waited; /* sender and when it began to: the session of what it sent then is not known */
 } people;
 
 /* The one population of this program. */
@@ -43,6 +55,11 @@ void people_end(void);
 
 /* Writes down what happens now. */
 void people_note(event what);
+
+/* More was given to a node for another; less waits; the session has ended, what waited is gone. */
+void people_queue_give(people_queue *queue, uint64_t bytes);
+void people_queue_take(people_queue *queue, uint64_t bytes, uint64_t given_ns);
+void people_queue_lose(people_queue *queue);
 
 /* Starts those with a name that are missing on the nodes that are alive. */
 void people_fill(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#include <stdio.h>
+#include <string.h>
 
 #include "lib/process/body.h"
 #include "tests/sim/people_state.h"
@@ -26,34 +26,48 @@ static known *any_known(person *me)
 }
 
 /* Numbers the message to a pid, as a whole and within the session. */
-static void number(known *other, person_talk *words)
+static void number(const person *me, known *other, person_talk *words)
 {
+    uint32_t host = person_host_of_node(other->pid.node);
+
     if (other->session != words->session) {
         other->session = words->session;
         other->sent_in_session = 0;
     }
     words->by_pid = ++other->sent;
-    words->in_session = ++other->sent_in_session;
+    if (host == CLUSTER_NODES_MAX || words->session != me->unsure[host]) {
+        words->in_session = ++other->sent_in_session;
+    }
     words->to = other->pid;
 }
 
 static void send_words(person *me, osr_dest to, uint32_t host, const person_talk *words)
 {
     uint64_t before_ns = everybody.world->now_ns;
-    uint64_t *queued = host < CLUSTER_NODES_MAX ? &everybody.queued[me->host][host] : NULL;
-    uint64_t bytes = 256 + osr_bin_size(words->load);
+    uint64_t bytes = person_bytes(words);
+    people_queue *queue = host < CLUSTER_NODES_MAX ? &everybody.queues[me->host][host] : NULL;
+    uint64_t peak = queue == NULL ? 0 : queue->peak + bytes;
 
     everybody.counts.signals++;
-    (void)person_talk_send(me->self, to, words);
-    if (queued != NULL) {
-        *queued += bytes;
+    if (queue == NULL) {
+        /* somebody of an earlier life: how much waits for those is not known */
+        (void)person_talk_send(me->self, to, words);
+        return;
     }
+    people_queue_give(queue, bytes);
+    queue->trying += bytes;
+    (void)person_talk_send(me->self, to, words);
+    queue->trying -= bytes;
     if (everybody.world->now_ns > before_ns) {
+        waited_key key = {.who = me->pid, .began_ns = before_ns};
+        (void)!osri_map_put(&everybody.waited, &key, sizeof(key), &everybody, NULL);
+        everybody.counts.waits++;
+        me->unsure[host] = words->session;
         people_note((event){.kind = EVENT_WAITED,
                             .who = me->pid,
                             .x = host,
                             .y = everybody.world->now_ns - before_ns,
-                            .z = queued == NULL ? 0 : *queued});
+                            .z = peak});
     }
 }
 
@@ -66,22 +80,32 @@ static osr_dest address_of(person *me, osr_pid pid)
     return of != NULL ? osr_to_alias(of->alias) : osr_to(pid);
 }
 
-static void talk(person *me, uint32_t host, uint32_t slot, bool by_name)
+/* A load of so many bytes at most, or none. */
+static osr_bin *some_load(person *me, uint64_t number, size_t bytes_max)
+{
+    osr_bin *load = NULL;
+    uint8_t *at;
+    size_t bytes = bytes_max == 0 ? 0 : 20000 + dice(me, bytes_max - 20000);
+
+    if (bytes > 0 && osr_bin_alloc(bytes, &load, &at) == OSR_OK) {
+        memcpy(at, person_pattern(bytes, number), bytes);
+    }
+    return load;
+}
+
+static void talk(person *me, uint32_t host, uint32_t slot, bool by_name, size_t load_max)
 {
     osr_pid to = everybody.last[host][slot];
     known *other = by_name ? NULL : person_know(me, to);
     person_talk words = {.session = person_session(me, host), .sent_ns = everybody.world->now_ns};
-    uint8_t *load;
 
     if (!by_name && (other == NULL || person_host_of_node(to.node) != host)) {
         return; /* to an earlier incarnation: covered by those who still know it */
     }
-    if (dice(me, 40) == 0 && osr_bin_alloc(20000 + dice(me, 60000), &words.load, &load) != OSR_OK) {
-        return;
-    }
     words.pair = ++me->pairs[host][slot];
+    words.load = some_load(me, words.pair, load_max);
     if (other != NULL) {
-        number(other, &words);
+        number(me, other, &words);
     }
     everybody.counts.by_name += by_name ? 1 : 0;
     send_words(me,
@@ -89,6 +113,14 @@ static void talk(person *me, uint32_t host, uint32_t slot, bool by_name)
                        : address_of(me, to),
                host, &words);
     osr_bin_unref(&words.load);
+}
+
+/* More than a link takes at once: senders wait. */
+static void pour(person *me, uint32_t host, uint32_t slot)
+{
+    for (int i = 0; i < 24 && !everybody.calm; i++) {
+        talk(me, host, slot, i % 2 == 0, PATTERN_BYTES);
+    }
 }
 
 static void talk_to_known(person *me)
@@ -99,7 +131,7 @@ static void talk_to_known(person *me)
 
     if (other != NULL) {
         words.session = person_session(me, host);
-        number(other, &words);
+        number(me, other, &words);
         send_words(me, address_of(me, other->pid), host, &words);
     }
 }
@@ -252,6 +284,10 @@ void person_act(person *me)
         flood(me);
         return;
     }
+    if (dice(me, 300) == 0) {
+        pour(me, host, slot);
+        return;
+    }
     switch (dice(me, 16)) {
     case 0:
     case 1:
@@ -280,7 +316,7 @@ void person_act(person *me)
         break;
     default:
         for (uint64_t left = 1 + dice(me, 4); left > 0; left--) {
-            talk(me, host, slot, dice(me, 2) == 0);
+            talk(me, host, slot, dice(me, 2) == 0, dice(me, 40) == 0 ? 80000 : 0);
         }
         break;
     }

@@ -36,6 +36,8 @@ typedef struct person {
     uint32_t turns;
     uint64_t pairs[CLUSTER_NODES_MAX][PEOPLE_SLOTS];
     uint32_t next_up[CLUSTER_NODES_MAX]; /* index of the session whose nodeup comes next */
+    uint64_t unsure[CLUSTER_NODES_MAX];  /* a session in which one message may be missing: its
+                                            sender had to wait */
     known known[KNOWN_MAX];
     uint32_t known_count;
     osr_ref monitors[MONITORS_MAX];
@@ -61,6 +63,19 @@ known *person_know(person *me, osr_pid pid);
 
 /* NULL: nobody knows. */
 const facts *person_facts(osr_pid pid);
+
+/* What the load of a message is filled with: depends on its size and number. */
+const uint8_t *person_pattern(size_t bytes, uint64_t number);
+#define PATTERN_BYTES 100000 /* the longest load */
+
+/* A send that was begun then took its time. */
+typedef struct waited_key {
+    osr_pid who;
+    uint64_t began_ns;
+} waited_key;
+
+/* How much it counts for while it waits for its node: at least that much. */
+uint64_t person_bytes(const person_talk *words);
 
 /* Does something at random. */
 void person_act(person *me);

@@ -42,7 +42,7 @@ static void on_session(cluster_node *at, const cluster_node *peer, uint64_t numb
                         .z = peer->host,
                         .w = strncmp(reason, "protocol_error", 14) == 0});
     if (!up) {
-        everybody.queued[at->host][peer->host] = 0;
+        people_queue_lose(&everybody.queues[at->host][peer->host]);
     }
 }
 
@@ -126,6 +126,7 @@ static void count(const faults *of)
     covered.signals += counts->signals;
     covered.fragments += counts->fragments;
     covered.links += counts->links;
+    covered.waits += counts->waits;
 }
 
 /* What the seed has too little of, or "". */

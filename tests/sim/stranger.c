@@ -12,20 +12,38 @@
 #define HOST 1000
 #define PATIENCE_NS (14 * SECOND) /* the setup deadline, on a node that is paused meanwhile */
 
+/* It could be a member, if the cluster's secret were another. */
+static void make_identity(osri_identity *ret_identity)
+{
+    uint8_t secret[32] = {1};
+    osri_identity_request request = {
+        .secret = secret, .name = "n0@sim", .now_s = UINT64_C(1800000000), .creation = 7};
+
+    if (osri_identity_development(&request, ret_identity) != OSR_OK) {
+        abort();
+    }
+}
+
 void stranger_dial(stranger *who, cluster *world, uint32_t host)
 {
     const cluster_node *at = &world->nodes[host];
-    uint8_t key[OSRI_KEY_BYTES];
+    osri_identity identity;
     uint8_t node_key[OSRI_KEY_BYTES];
     char endpoint[OSRI_ENDPOINT_BYTES];
+    osr_err err;
 
     *who = (stranger){
         .host = host, .incarnation = at->incarnation, .began_ns = world->now_ns, .closed = false};
-    memset(key, 0x5a, sizeof(key));
+    make_identity(&identity);
     osri_identity_node_key_public(world->secret, at->name, node_key);
     (void)snprintf(endpoint, sizeof(endpoint), "sim://%u", host);
-    if (osri_sim_transport_new(world->network, HOST, key, NULL, NULL, &who->transport) != OSR_OK ||
-        who->transport->ops->dial(who->transport, endpoint, node_key, &who->conn) != OSR_OK) {
+    err = osri_sim_transport_new(world->network, HOST, identity.certificate.key, NULL, NULL,
+                                 &who->transport);
+    if (err == OSR_OK) {
+        err = who->transport->ops->dial(who->transport, endpoint, node_key, &who->conn);
+    }
+    osri_identity_wipe(&identity);
+    if (err != OSR_OK) {
         abort();
     }
 }
@@ -49,12 +67,9 @@ static size_t garbage(cluster *world, uint8_t *ret_bytes, size_t max)
 }
 
 /* A member's name, with a certificate of an authority of our own. */
-static size_t self_made_hello(cluster *world, uint8_t *ret_bytes)
+static size_t self_made_hello(uint8_t *ret_bytes)
 {
-    uint8_t secret[32] = {1};
     osri_identity identity;
-    osri_identity_request request = {
-        .secret = secret, .name = "n0@sim", .now_s = UINT64_C(1800000000), .creation = 7};
     osri_handshake hello = {.kind = OSRI_HANDSHAKE_HELLO,
                             .version_min = 1,
                             .version_max = 1,
@@ -65,10 +80,7 @@ static size_t self_made_hello(cluster *world, uint8_t *ret_bytes)
                             .tick_ms = 2000};
     size_t count;
 
-    (void)world;
-    if (osri_identity_development(&request, &identity) != OSR_OK) {
-        abort();
-    }
+    make_identity(&identity);
     hello.certificate = identity.certificate_signed;
     count = osri_handshake_encode(&hello, ret_bytes);
     osri_identity_wipe(&identity);
@@ -85,7 +97,7 @@ static void speak(stranger *who, cluster *world)
     case 0:
         return; /* silence */
     case 1:
-        count = self_made_hello(world, bytes);
+        count = self_made_hello(bytes);
         break;
     case 2:
         count = tap_hello(&hello); /* a member's, seen somewhere */
