@@ -57,7 +57,8 @@ static inline osri_limits *osri_limits_of(const osr_self *process)
 static inline bool osri_bound_is_on(const osr_self *process, uint32_t generation)
 {
     return atomic_load_explicit(&process->generation, memory_order_relaxed) == generation &&
-           atomic_load_explicit(&process->open_generation, memory_order_relaxed) != generation;
+           atomic_load_explicit(&process->open_generation, memory_order_relaxed) != generation &&
+           osri_limits_of(process) != NULL; /* a slot where nobody lives has none, perhaps */
 }
 
 /* Ids of message types that only the runtime and its behaviours use (osier/message.h); the lowest

@@ -566,6 +566,24 @@ START_TEST(who_asks_for_marks_may_end)
 }
 END_TEST
 
+static osr_err to_an_empty_slot(osr_self *self)
+{
+    osr_pid nobody = {osr_self_pid(self).node, 200, 1};
+    osr_message message;
+    CHECK_OK(self, note_send(self, osr_to(nobody), &(note){.n = 1}));
+    CHECK_OK(self,
+             osr_node_send(osr_self_node(self), osr_to(nobody), &note_osr_type, &(note){.n = 2}));
+    OSR_CHECK(self, osr_receive(self, 0, &message) == OSR_ETIMEDOUT);
+    return OSR_OK;
+}
+
+/* A message to the next life of a slot, where nobody lives yet, is dropped. */
+START_TEST(message_to_an_empty_slot_is_dropped)
+{
+    node_fixture_run(to_an_empty_slot);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_set_timeout(tests, 120);
@@ -585,6 +603,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_bound_ends_with_its_process);
     tcase_add_test(tests, long_mailboxes_are_told_of);
     tcase_add_test(tests, who_asks_for_marks_may_end);
+    tcase_add_test(tests, message_to_an_empty_slot_is_dropped);
 }
 
 int main(void)
