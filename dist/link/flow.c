@@ -64,7 +64,7 @@ static void emit_block(osri_link *link, osri_link_block *block, uint64_t now_ns,
     osri_link_block_push(&actions->blocks, block);
 }
 
-static bool may_emit(const osri_link *link)
+bool osri_flow_may_emit(const osri_link *link)
 {
     return (link->phase == OSRI_PHASE_UP || link->phase == OSRI_PHASE_LEAVING) && !link->blocked &&
            !link->goodbye_sent;
@@ -75,7 +75,7 @@ void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions
     bool wants_room = false;
     osri_link_block *block;
 
-    if (!may_emit(link)) {
+    if (!osri_flow_may_emit(link)) {
         return;
     }
     while (osri_actions_have_room(actions) &&
@@ -94,10 +94,10 @@ void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions
 
 void osri_flow_tick(osri_link *link, uint64_t now_ns, osri_link_actions *actions)
 {
-    if (may_emit(link) && now_ns - link->sent_ns >= link->tick_send_ns) {
+    if (osri_flow_may_emit(link) && now_ns - link->sent_ns >= link->tick_send_ns) {
         osri_flow_pump(link, now_ns, actions);
     }
-    if (may_emit(link) && now_ns - link->sent_ns >= link->tick_send_ns &&
+    if (osri_flow_may_emit(link) && now_ns - link->sent_ns >= link->tick_send_ns &&
         osri_actions_have_room(actions)) {
         emit_empty(link, now_ns, actions);
     }

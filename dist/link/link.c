@@ -137,6 +137,7 @@ void osri_link_violation(osri_link *link, osri_link_actions *actions, const char
 {
     char what[OSRI_LINK_TEXT_BYTES];
     char text[sizeof(what) + OSRI_NAME_BYTES + 32];
+    osri_link_end end = {.down = OSRI_DOWN_PROTOCOL_ERROR, .text = text};
     const char *name = link->peer.certificate.name;
     va_list arguments;
 
@@ -144,8 +145,11 @@ void osri_link_violation(osri_link *link, osri_link_actions *actions, const char
     (void)vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     (void)snprintf(text, sizeof(text), "link %s: %s; closing", name[0] == '\0' ? "?" : name, what);
-    osri_link_finish(link, &(osri_link_end){.down = OSRI_DOWN_PROTOCOL_ERROR, .text = text},
-                     actions);
+    if (osri_flow_may_emit(link)) { /* nothing follows it that would ask when it was sent */
+        osri_flow_goodbye(link, OSRI_DOWN_PROTOCOL_ERROR, what, link->sent_ns, actions);
+        end.linger_ms = LINGER_MS;
+    }
+    osri_link_finish(link, &end, actions);
 }
 
 static void on_closed(osri_link *link, const osri_link_event *event, osri_link_actions *actions)

@@ -68,7 +68,7 @@ typedef struct osri_link_end {
 /* Emits DOWN and CLOSE_TRANSPORT, gives back all memory. Nothing follows. */
 void osri_link_finish(osri_link *link, const osri_link_end *end, osri_link_actions *actions);
 
-/* The peer broke the protocol: `format` says how. */
+/* The peer broke the protocol: `format` says how, to it in a GOODBYE if the session was up. */
 void osri_link_violation(osri_link *link, osri_link_actions *actions, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -85,6 +85,7 @@ void osri_flow_frame(osri_link *link, const osri_link_event *event, osri_link_ac
 void osri_flow_pump(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
 void osri_time_set_ticks(osri_link *link); /* from our T and the peer's */
 void osri_flow_tick(osri_link *link, uint64_t now_ns, osri_link_actions *actions);
+bool osri_flow_may_emit(const osri_link *link); /* up, not blocked, GOODBYE not sent */
 void osri_flow_goodbye(osri_link *link, osri_down down, const char *text, uint64_t now_ns,
                        osri_link_actions *actions);
 void osri_flow_release(osri_link *link, osri_link_actions *actions);

@@ -167,7 +167,7 @@ static void execute_send(link_end *end, const osri_link_action *action)
     if (end->full) {
         note("%s holds back\n", end->name);
         ck_assert_int_eq(osri_link_take_back(end->link, action->bytes, action->bytes_count),
-                         OSR_OK);
+                         osri_link_is_down(end->link) ? OSR_ECLOSED : OSR_OK);
         return;
     }
     note_frame(end, action->bytes, action->bytes_count);

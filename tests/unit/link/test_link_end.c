@@ -56,7 +56,7 @@ static void expect_violation(const uint8_t *bytes, size_t bytes_count, const cha
     ck_assert_str_eq(world.b.down_text, text);
     ck_assert(world.b.closed);
     ck_assert_int_eq(world.b.downs, 1);
-    ck_assert_int_eq(world.a.down.down, OSRI_DOWN_CONNECTION_CLOSED);
+    ck_assert_int_eq(world.a.down.down, OSRI_DOWN_PROTOCOL_ERROR);
 }
 
 static const struct violation {
@@ -125,6 +125,8 @@ START_TEST(a_repeated_frame_ends_the_session)
     ck_assert_int_eq(world.b.delivers, 1);
     expect_violation(bytes, length, "link a@h1: frame 1 where 2 was due; closing");
     ck_assert_int_eq(world.b.delivers, 1);
+    ck_assert(world.a.down.by_peer && !world.b.down.by_peer);
+    ck_assert_ptr_nonnull(strstr(world.a.down_text, "frame 1 where 2 was due"));
 }
 END_TEST
 
