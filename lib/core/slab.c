@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* Invariants
  *   B1  a free block is in exactly one list: a thread's `hot` or `spare` of its class, or a batch
@@ -32,6 +33,16 @@ typedef struct depot_class {
 } depot_class;
 
 static depot_class depot[CLASSES];
+
+#define REGION_BYTES ((size_t)2 << 20)
+#define REGIONS_FROM ((size_t)32 << 20)
+
+static struct {
+    pthread_mutex_t mutex;
+    char *at;     /* guarded_by: mutex; what is left of the newest region */
+    size_t left;  /* guarded_by: mutex */
+    size_t given; /* guarded_by: mutex; bytes, so far */
+} region = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
@@ -94,13 +105,38 @@ static void know_thread(void)
     is_known = true;
 }
 
-/* New blocks of a class, at most BATCH, from malloc. */
+/* Memory for new blocks. Who has needed much is given huge pages from then on: a fault for each
+ * 4 KiB, and its entry in the page table, cost more than what is done with the messages in it. */
+static void *chunk_new(size_t bytes)
+{
+    char *chunk = NULL;
+    pthread_mutex_lock(&region.mutex);
+    region.given += bytes;
+    if (region.given > REGIONS_FROM) {
+        if (region.left < bytes) {
+            region.at = aligned_alloc(REGION_BYTES, REGION_BYTES);
+            region.left = region.at == NULL ? 0 : REGION_BYTES;
+            if (region.at != NULL) {
+                (void)madvise(region.at, REGION_BYTES, MADV_HUGEPAGE);
+            }
+        }
+        if (region.left >= bytes) {
+            chunk = region.at;
+            region.at += bytes;
+            region.left -= bytes;
+        }
+    }
+    pthread_mutex_unlock(&region.mutex);
+    return chunk != NULL ? chunk : malloc(bytes);
+}
+
+/* New blocks of a class, at most BATCH. */
 static block *carve(size_t class, uint32_t *ret_count)
 {
     size_t bytes = (class + 1) * OSRI_SLAB_CLASS_BYTES;
     size_t count = CHUNK_BYTES / bytes;
     count = count > BATCH ? BATCH : count;
-    char *chunk = malloc(count * bytes);
+    char *chunk = chunk_new(count * bytes);
     if (chunk == NULL) {
         return NULL;
     }

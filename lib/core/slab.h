@@ -12,7 +12,8 @@
  * has free lists of its own, and whole batches pass from one that frees to one that allocates. Used
  * by osri_heap_*(), which counts; not to be called otherwise.
  *
- * Memory stays with the OS process once it was needed. In builds with a sanitizer every block is
+ * Memory stays with the OS process once it was needed; from the 32nd MiB on in huge pages where the
+ * system gives them on request. In builds with a sanitizer every block is
  * malloc()'s, so that each access is judged. Threads: any. */
 
 #define OSRI_SLAB_BYTES_MAX 256

@@ -51,6 +51,7 @@ static inline void osri_trail_follow(const osri_envelope *message)
     uint64_t near = (uint64_t)(uintptr_t)message & ~OSRI_TRAIL_BITS;
     uint64_t address = near | (uint64_t)message->to_slot << OSRI_TRAIL_SHIFT;
     __builtin_prefetch((const void *)(uintptr_t)address);
+    __builtin_prefetch((const void *)(uintptr_t)(address + OSRI_ENVELOPE_BYTES)); /* its body */
 }
 
 /* A list of what was pushed, the other way round: oldest first. */

@@ -24,23 +24,23 @@ ERL_EPMD_PORT=$((20000 + $$ % 12000))
 ERL_EPMD_ADDRESS=127.0.0.1
 export ERL_EPMD_PORT ERL_EPMD_ADDRESS
 
-# Each run takes one half to three seconds on two cores, if all is well.
+# Each run takes a third of a second to six seconds on two cores, if all is well.
 local_sizes()
 {
     cat <<'END'
-ping_pong 4000000
-ring 5000000 100
-fan_in 5000000 10
-spawn_exit 1000000
-call 2000000
-call_backlog 2000000 10000
+ping_pong 8000000
+ring 10000000 100
+fan_in 10000000 10
+spawn_exit 2000000
+call 4000000
+call_backlog 4000000 10000
 skynet 1000000
 big 2000 1500
 timers 1000000
-restart 10000
+restart 30000
 idle_servers 300000
-receive_behind 5000000 0
-receive_behind 5000000 1000000
+receive_behind 20000000 0
+receive_behind 20000000 1000000
 idle_processes 200000
 END
 }
