@@ -71,6 +71,7 @@ static void on_downed(check *c, const event *e)
     broken(c, e->w != 0 && osri_map_get_u64(&c->forged, e->y) == NULL,
            "8: honest peers that called each other's frames malformed");
     session->up = false;
+    session->down_ns = e->now_ns;
 }
 
 /* What was under way is silent too: the last frame came before the cut. A clock may be off by a

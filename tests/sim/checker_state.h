@@ -13,6 +13,7 @@
 typedef struct session_state {
     uint64_t number;
     uint64_t up_ns;
+    uint64_t down_ns; /* 0: it has not ended */
     bool up;
 } session_state;
 

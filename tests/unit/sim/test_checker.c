@@ -358,8 +358,19 @@ END_TEST
 START_TEST(five_waited_too_long_for_a_connection)
 {
     lose_session();
+    now_ns += 9 * SECOND;
     ADD(.kind = EVENT_WAITED, .who = ann, .x = 1, .y = 8 * SECOND, .z = 2000000);
     expect("5: a sender that waited for a connection longer than its setup may take");
+}
+END_TEST
+
+/* It waited for a link that was busy until it ended. */
+START_TEST(five_waited_long_on_a_link_that_ended_then)
+{
+    now_ns += 9 * SECOND;
+    lose_session();
+    ADD(.kind = EVENT_WAITED, .who = ann, .x = 1, .y = 8 * SECOND, .z = 2000000);
+    expect(NULL);
 }
 END_TEST
 
@@ -554,6 +565,7 @@ int main(void)
     tcase_add_test(tests, four_short_silence_and_a_sleepers_silence_are_borne);
     tcase_add_test(tests, five_waited_with_room);
     tcase_add_test(tests, five_waited_too_long_for_a_connection);
+    tcase_add_test(tests, five_waited_long_on_a_link_that_ended_then);
     tcase_add_test(tests, six_message_after_nodedown);
     tcase_add_test(tests, six_nodeup_twice);
     tcase_add_test(tests, six_nodedown_twice);
