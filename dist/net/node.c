@@ -44,6 +44,7 @@ typedef struct assembly {
     osri_epmd_options epmd;
     osri_admission admission;
     osri_gate refusals;        /* of the key-checking thread */
+    osri_gate strangers;       /* of the net's thread */
     osri_transport *transport; /* until the net has it */
     osri_epmd_lease *lease;    /* until the resolvers have it */
     osri_contacts *contacts;
@@ -91,6 +92,28 @@ static bool admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *
                        address, (unsigned long long)suppressed);
     }
     return admitted;
+}
+
+static void tell_of_stranger(void *context, const char *address, uint64_t ms)
+{
+    assembly *all = context;
+    const osri_log *log = osri_node_log(all->node);
+    uint64_t suppressed = 0;
+    char more[48] = "";
+
+    if (log->level < OSR_LOG_INFO ||
+        !osri_gate_pass(&all->strangers, all->env->now_ns(all->env->context), &suppressed)) {
+        return;
+    }
+    if (suppressed > 0) {
+        (void)snprintf(more, sizeof(more), "; %llu more suppressed",
+                       (unsigned long long)suppressed);
+    }
+    osri_log_write(log, OSR_LOG_INFO,
+                   "net: %s: ended after %llu.%llu s, before its handshake was done (a scanner, or "
+                   "it has another key for us%s)",
+                   address, (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100),
+                   more);
 }
 
 static void serve(void *argument)
@@ -248,6 +271,7 @@ static osr_err open_transport(assembly *all, const osr_dist_options *options, ch
     const char *listen = options->listen == NULL ? OSR_LISTEN_DEFAULT : options->listen;
     osri_zmq_options zmq = {.admit = listen[0] == '\0' ? NULL : admit,
                             .admit_context = all,
+                            .stranger = tell_of_stranger,
                             .tick_ms = options->tick_ms == 0 ? TICK_MS_DEFAULT : options->tick_ms};
     osr_err err;
 

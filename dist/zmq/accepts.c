@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "dist/zmq/state.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -80,9 +81,41 @@ static bool stop_waiting(osri_zmq_transport *t, size_t fd)
     return true;
 }
 
+/* All zero where it is over already. */
+static struct in6_addr address_of_peer(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t bytes = sizeof address;
+    struct in6_addr peer = {0};
+    if (getpeername(fd, (struct sockaddr *)&address, &bytes) != 0) {
+        return peer;
+    }
+    if (address.ss_family == AF_INET6) {
+        return ((struct sockaddr_in6 *)&address)->sin6_addr;
+    }
+    peer.s6_addr[10] = peer.s6_addr[11] = 0xff;
+    memcpy(peer.s6_addr + 12, &((struct sockaddr_in *)&address)->sin_addr, 4);
+    return peer;
+}
+
+static void tell_of_stranger(const osri_zmq_transport *t, const osri_zmq_accept *accept)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    if (!t->stranger) {
+        return;
+    }
+    if (IN6_IS_ADDR_V4MAPPED(&accept->address)) {
+        inet_ntop(AF_INET, accept->address.s6_addr + 12, text, sizeof text);
+    } else if (!IN6_IS_ADDR_UNSPECIFIED(&accept->address)) {
+        inet_ntop(AF_INET6, &accept->address, text, sizeof text);
+    }
+    t->stranger(t->admit_context, text, osri_zmq_now_ms() - accept->begun_ms);
+}
+
 static void note_begin(osri_zmq_transport *t, int fd)
 {
     struct stat status;
+    uint64_t now_ms = osri_zmq_now_ms();
     stop_waiting(t, (size_t)fd);
     if (!osri_zmq_is_tcp_of_port(fd, t->port) || fstat(fd, &status) != 0) {
         return; /* over already */
@@ -90,8 +123,11 @@ static void note_begin(osri_zmq_transport *t, int fd)
     if ((size_t)fd >= t->accept_capacity && !grow(t, (size_t)fd)) {
         return; /* its first frame will find it unknown and end it */
     }
-    t->accepts[fd] =
-        (osri_zmq_accept){.inode = status.st_ino, .since_ms = osri_zmq_now_ms(), .waiting = true};
+    t->accepts[fd] = (osri_zmq_accept){.inode = status.st_ino,
+                                       .begun_ms = now_ms,
+                                       .since_ms = now_ms,
+                                       .address = address_of_peer(fd),
+                                       .waiting = true};
     t->accept_waiting++;
 }
 
@@ -124,8 +160,8 @@ static void note_end(osri_zmq_transport *t, int fd)
     if (conn) {
         conn->fd_over = true;
         osri_zmq_accepted_end(t, conn, "connection lost");
-    } else {
-        stop_waiting(t, (size_t)fd);
+    } else if (stop_waiting(t, (size_t)fd)) {
+        tell_of_stranger(t, &t->accepts[fd]);
     }
 }
 

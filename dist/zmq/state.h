@@ -3,6 +3,7 @@
 #ifndef OSR_DIST_ZMQ_STATE_H
 #define OSR_DIST_ZMQ_STATE_H
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 
@@ -61,7 +62,9 @@ typedef struct osri_zmq_conn {
 /* An accepted TCP connection that has not sent a frame yet. */
 typedef struct osri_zmq_accept {
     uint64_t inode;
-    uint64_t since_ms;
+    uint64_t begun_ms;
+    uint64_t since_ms;       /* begun, or cut off in vain */
+    struct in6_addr address; /* of IPv4 as ::ffff:a.b.c.d */
     bool waiting;
 } osri_zmq_accept;
 
@@ -77,6 +80,7 @@ typedef struct osri_zmq_transport {
     uint8_t key_secret[OSRI_KEY_BYTES];
     osri_transport_admit *admit;
     void *admit_context;
+    osri_zmq_stranger *stranger;
     uint32_t tick_ms, connect_ms, silent_ms;
     bool ipv6;
 

@@ -125,6 +125,7 @@ osr_err osri_zmq_transport_new(const osri_zmq_options *options, osri_transport *
     atomic_init(&t->handover, 0);
     t->admit = options->admit;
     t->admit_context = options->admit_context;
+    t->stranger = options->stranger;
     t->tick_ms = options->tick_ms;
     t->connect_ms = options->connect_ms ? options->connect_ms : CONNECT_MS;
     t->silent_ms = options->silent_ms ? options->silent_ms : SILENT_MS;

@@ -20,11 +20,17 @@
  *   - free() of a listening transport gives the port back and ends what it accepted;
  *   - close() of an accepted connection with a linger ends it in a poll() at that time. */
 
+/* An accepted TCP connection ended, after so long, and no frame of it was read: a scanner, somebody
+ * with another key for us, one that was not admitted. Many may come at once. Called in poll(), must
+ * not call back into the transport. */
+typedef void osri_zmq_stranger(void *context, const char *address, uint64_t ms);
+
 typedef struct osri_zmq_options {
     uint8_t key_public[OSRI_KEY_BYTES]; /* CURVE, ours; copied */
     uint8_t key_secret[OSRI_KEY_BYTES];
     osri_transport_admit *admit; /* runs on the key-checking thread; NULL: dials only */
     void *admit_context;         /* lives until free() returns */
+    osri_zmq_stranger *stranger; /* with admit_context; NULL: nobody is told */
     uint32_t tick_ms;    /* data unacknowledged for this long ends a connection; 0: system's */
     uint32_t connect_ms; /* from dial() to OPENED; 0: 7,000 */
     uint32_t silent_ms;  /* from TCP accept to the first frame; 0: 6,000 */

@@ -24,10 +24,25 @@
 static node a, b;
 static osri_conn at_a, at_b; /* a connection that has to stay alive through everything */
 
+/* What a was told of those that did not become connections. */
+static unsigned strangers;
+static char stranger_address[64];
+static uint64_t stranger_ms;
+
+static void count_stranger(void *context, const char *address, uint64_t ms)
+{
+    (void)context;
+    strangers++;
+    snprintf(stranger_address, sizeof stranger_address, "%s", address);
+    stranger_ms = ms;
+}
+
 static void start_two_joined(void)
 {
     a.only_key = b.only_key = NULL;
-    node_start_with(&a, own_ports(), (osri_zmq_options){.silent_ms = 500});
+    strangers = 0;
+    node_start_with(&a, own_ports(),
+                    (osri_zmq_options){.silent_ms = 500, .stranger = count_stranger});
     node_start(&b, NULL);
     at_b = join_nodes(&a, &b, &at_a);
 }
@@ -131,6 +146,26 @@ START_TEST(mute_stranger_is_cut_off)
     int fd = connect_raw();
     wait_for(&a, &b, is_closed(fd));
     close(fd);
+    wait_for(&a, &b, strangers == 1);
+    ck_assert_str_eq(stranger_address, "127.0.0.1");
+    ck_assert_uint_ge(stranger_ms, 500);
+}
+END_TEST
+
+/* Whoever dials with another key than ours never gets to the handshake: we are told, and so is it.
+ */
+START_TEST(dialer_with_another_key_is_told_of)
+{
+    uint8_t key[OSRI_KEY_BYTES], key_secret[OSRI_KEY_BYTES];
+    osri_conn conn;
+
+    crypto_box_keypair(key, key_secret);
+    ck_err(b.transport->ops->dial(b.transport, a.endpoint, key, &conn), OSR_OK);
+    wait_for(&a, &b, strangers == 1 && b.closed == 1);
+    ck_assert_str_eq(stranger_address, "127.0.0.1");
+    ck_assert_uint_eq(b.last_closed.conn, conn);
+    ck_assert_str_eq(b.closed_text, "peer closed during CURVE handshake");
+    b.closed = 0;
 }
 END_TEST
 
@@ -397,6 +432,7 @@ int main(void)
     tcase_add_test(all, announced_gigabyte_is_cut_off);
     tcase_add_test(all, garbage_is_cut_off);
     tcase_add_test(all, mute_stranger_is_cut_off);
+    tcase_add_test(all, dialer_with_another_key_is_told_of);
     tcase_add_test(all, mute_member_is_cut_off);
     tcase_add_test(all, strangers_do_not_stop_others);
     tcase_add_test(all, malformed_messages_end_their_connection);
