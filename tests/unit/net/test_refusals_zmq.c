@@ -384,6 +384,33 @@ START_TEST(refused_peer_is_told_and_others_live_on)
 }
 END_TEST
 
+/* Who may join and no more is refused a process, with a line that names its certificate; the link
+ * goes on. */
+START_TEST(peer_without_role_spawn_starts_nothing)
+{
+    char line[128];
+    uint64_t until = now_ms() + DEADLINE_MS;
+
+    start_acceptor_and_friend();
+    forge_by(&friendly.identity, &(osri_identity_request){.roles = OSRI_ROLE_JOIN});
+    join_friend();
+    ck_assert_int_eq(osr_node_send(friendly.node, osr_to(at_friend), &actor_start_osr_type,
+                                   &(actor_start){.node = osr_str_of(ACCEPTOR),
+                                                  .entry = osr_str_of("actor"),
+                                                  .name = osr_str_of("child")}),
+                     OSR_OK);
+    while (actor_trace_count("friend spawned EPERM") == 0) {
+        ck_assert_msg(now_ms() < until, "not refused:\n%s", actor_trace());
+        pause_shortly();
+    }
+    (void)snprintf(line, sizeof(line), "\"" FRIEND "\" (serial %llu) may not spawn \"actor\"",
+                   (unsigned long long)friendly.identity.certificate.serial);
+    await_line(&acceptor, line);
+    check_friend_untouched();
+    stop_all();
+}
+END_TEST
+
 /* ---- frames that do not do --------------------------------------------------------------- */
 
 typedef struct raw_peer {
@@ -598,6 +625,7 @@ int main(void)
     tcase_set_timeout(tests, 100);
     tcase_add_loop_test(tests, refused_peer_is_told_and_others_live_on, 0,
                         (int)(sizeof(rows) / sizeof(rows[0])));
+    tcase_add_test(tests, peer_without_role_spawn_starts_nothing);
     tcase_add_test(tests, other_version_is_refused);
     tcase_add_test(tests, malformed_handshake_is_refused);
     tcase_add_test(tests, gap_in_the_frames_ends_the_link);
