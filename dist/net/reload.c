@@ -47,12 +47,6 @@ osr_err osri_reload_init(osri_reload *reload, const osri_reload_options *options
     if (!ok) {
         return OSR_ENOMEM;
     }
-    if (files->revoked != NULL) {
-        (void)stat(files->revoked, &reload->revoked_seen);
-    }
-    if (files->certificate != NULL) {
-        (void)stat(files->certificate, &reload->certificate_seen);
-    }
     return OSR_OK;
 }
 
@@ -103,7 +97,8 @@ static osr_err load_revoked(const osri_reload *reload, osri_revocations *list, c
                          : osri_revocations_load(files->revoked, &authority, list, text, bytes);
 }
 
-static void read_revoked(const osri_reload *reload, osri_net *net)
+/* The first look reads what was read at the start once more: it may have been replaced between. */
+static void read_revoked(osri_reload *reload, osri_net *net)
 {
     const char *path = reload->options.files.revoked;
     char text[TEXT_BYTES];
@@ -121,6 +116,9 @@ static void read_revoked(const osri_reload *reload, osri_net *net)
     if (err != OSR_OK && err != OSR_ESTOPPED) {
         osri_log_write(reload->options.log, OSR_LOG_ERROR,
                        "net: %s; the list that was read before stays", text);
+    }
+    if (err == OSR_ENOMEM) {
+        memset(&reload->revoked_seen, 0, sizeof(reload->revoked_seen)); /* to be tried again */
     }
     osri_heap_free(list, sizeof(*list));
 }
@@ -147,6 +145,14 @@ static osr_err show(const osri_reload *reload, const osri_identity *made)
     return err;
 }
 
+static bool is_shown(const osri_identity *identity, const osri_signed_certificate *certificate)
+{
+    const osri_signed_certificate *shown = osri_identity_shown(identity);
+
+    return shown->body_bytes == certificate->body_bytes &&
+           memcmp(shown->body, certificate->body, shown->body_bytes) == 0;
+}
+
 static void read_certificate(const osri_reload *reload)
 {
     const osri_reload_options *options = &reload->options;
@@ -156,7 +162,13 @@ static void read_certificate(const osri_reload *reload)
     osr_err err = osri_identity_production(&options->files, ours->name, options->roles_needed,
                                            now_s(reload), NULL, &made, text, sizeof(text));
 
-    if (err == OSR_OK && sodium_memcmp(made.certificate.key, ours->key, sizeof(ours->key)) != 0) {
+    bool loaded = err == OSR_OK;
+
+    if (loaded && is_shown(options->identity, &made.certificate_signed)) {
+        osri_identity_wipe(&made);
+        return;
+    }
+    if (loaded && sodium_memcmp(made.certificate.key, ours->key, sizeof(ours->key)) != 0) {
         err = OSR_EPERM;
         (void)snprintf(text, sizeof(text),
                        "%s: is for a new key, which a running node cannot take; start it again",
@@ -165,6 +177,8 @@ static void read_certificate(const osri_reload *reload)
     if (err == OSR_OK) {
         err = show(reload, &made);
         (void)snprintf(text, sizeof(text), "%s: %s", options->files.certificate, osr_err_text(err));
+    }
+    if (loaded) {
         osri_identity_wipe(&made);
     }
     if (err != OSR_OK) {

@@ -35,8 +35,7 @@ typedef struct osri_reload {
     uint64_t issue_ns; /* not before */
 } osri_reload;
 
-/* What is there now counts as seen. End it with osri_reload_fini(), also after an error. Errors:
- * OSR_ENOMEM. */
+/* End it with osri_reload_fini(), also after an error. Errors: OSR_ENOMEM. */
 OSR_MUST_CHECK osr_err osri_reload_init(osri_reload *reload, const osri_reload_options *options);
 void osri_reload_fini(osri_reload *reload);
 

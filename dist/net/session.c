@@ -284,12 +284,23 @@ static void forget_near(osri_net *net)
     memset(net->near, 0, sizeof(net->near));
 }
 
+static bool is_revoked(const osri_session *session)
+{
+    const osri_revocations *list = session->net->options.revocations;
+
+    return list != NULL && osri_revocations_has(list, session->serial);
+}
+
 static void come_up(osri_session *session, const osri_link_action *action)
 {
     osri_net *net = session->net;
 
     forget_near(net);
     fill_peer(session, action->peer);
+    if (is_revoked(session)) { /* since its certificate was checked */
+        osri_session_fail(session, "its certificate is revoked");
+        return;
+    }
     end_others(session, action->verdict == OSRI_VERDICT_REPLACE);
     if (osri_directory_up(&net->directory, &session->peer) != OSR_OK) {
         osri_session_fail(session, "out of memory");
@@ -513,17 +524,21 @@ void osri_session_close(osri_session *session, osri_down down, const char *text)
     (void)osri_session_step(session, &event);
 }
 
+static void close_revoked(osri_session *session)
+{
+    osri_log_write(session->net->log, OSR_LOG_WARNING,
+                   "net: %s: its certificate (serial %llu) is revoked; closing", session->name,
+                   (unsigned long long)session->serial);
+    osri_session_close(session, OSRI_DOWN_REVOKED, "your certificate is revoked");
+}
+
 void osri_sessions_revoke(osri_net *net)
 {
     for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
          l = osri_list_next(&net->sessions, l)) {
         osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
-        if (!session->dead && session->up &&
-            osri_revocations_has(net->options.revocations, session->serial)) {
-            osri_log_write(net->log, OSR_LOG_WARNING,
-                           "net: %s: its certificate (serial %llu) is revoked; closing",
-                           session->name, (unsigned long long)session->serial);
-            osri_session_close(session, OSRI_DOWN_REVOKED, "your certificate is revoked");
+        if (!session->dead && session->up && is_revoked(session)) {
+            close_revoked(session);
         }
     }
 }

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/core/assert.h"
+
 /* From linux/membarrier.h, which older systems do not have. */
 #ifndef SYS_membarrier
 #define SYS_membarrier (-1)
@@ -35,6 +37,6 @@ void osri_barrier_heavy(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
     if (osri_barrier_is_expedited) {
-        (void)membarrier(COMMAND_PRIVATE_EXPEDITED);
+        OSR_ASSERT(membarrier(COMMAND_PRIVATE_EXPEDITED) == 0); /* else there is no order */
     }
 }

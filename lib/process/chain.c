@@ -49,14 +49,20 @@ void osri_chain_flush(osri_chain *chain)
     leave(chain);
 }
 
-void osri_chain_append(osri_chain *chain, osri_envelope *message)
+bool osri_chain_append(osri_chain *chain, osri_envelope *message)
 {
     enter(chain);
+    if (atomic_load_explicit(&chain->off, memory_order_relaxed)) {
+        leave(chain);
+        return false;
+    }
     osri_envelope *newest = atomic_load_explicit(&chain->newest, memory_order_relaxed);
     message->next = newest;
     osri_trail_leave_none(message);
     if (newest == NULL) {
         chain->oldest = message;
+        uint32_t begun = atomic_load_explicit(&chain->begun, memory_order_relaxed);
+        atomic_store_explicit(&chain->begun, begun + 1, memory_order_relaxed);
     }
     atomic_store_explicit(&chain->newest, message, memory_order_relaxed);
     chain->count += 1;
@@ -64,15 +70,22 @@ void osri_chain_append(osri_chain *chain, osri_envelope *message)
         push_all(chain);
     }
     leave(chain);
+    return true;
 }
 
-void osri_chain_watch(osri_chain *chain)
+void osri_chain_set_off(osri_chain *chain, bool off)
 {
-    const osri_envelope *newest = atomic_load_explicit(&chain->newest, memory_order_relaxed);
-    if (newest == NULL || newest != chain->seen) {
-        chain->seen = newest;
-        return;
+    /* relaxed: changed inside; who sees an old value here chains once less */
+    if (atomic_load_explicit(&chain->off, memory_order_relaxed) != off) {
+        enter(chain);
+        atomic_store_explicit(&chain->off, off, memory_order_relaxed);
+        leave(chain);
     }
+}
+
+/* Pushes what it holds, for its worker. */
+static void push_for(osri_chain *chain, bool off)
+{
     atomic_store_explicit(&chain->closed, true, memory_order_relaxed);
     osri_barrier_heavy(); /* from here on it is seen inside, or sees that it may not enter */
     while (atomic_load_explicit(&chain->inside, memory_order_acquire)) {
@@ -85,6 +98,23 @@ void osri_chain_watch(osri_chain *chain)
         /* release: pairs with acquire in osri_chain_is_empty: only now may the next signal go */
         atomic_store_explicit(&chain->newest, NULL, memory_order_release);
     }
+    if (off) {
+        atomic_store_explicit(&chain->off, true, memory_order_relaxed);
+    }
     atomic_store_explicit(&chain->closed, false, memory_order_release);
-    chain->seen = NULL;
+}
+
+void osri_chain_watch(osri_chain *chain)
+{
+    uint32_t begun = atomic_load_explicit(&chain->begun, memory_order_relaxed);
+    bool is_empty = atomic_load_explicit(&chain->newest, memory_order_relaxed) == NULL;
+    if (!is_empty && begun == chain->seen) {
+        push_for(chain, false);
+    }
+    chain->seen = begun;
+}
+
+void osri_chain_turn_off(osri_chain *chain)
+{
+    push_for(chain, true);
 }

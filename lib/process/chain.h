@@ -28,9 +28,11 @@ typedef struct osri_chain {
     _Atomic(osri_envelope *) newest; /* through next; NULL: empty. Writer: see C2 */
     osri_envelope *oldest;           /* see C2 */
     uint32_t count;                  /* see C2 */
+    atomic_bool off;                 /* nothing is chained: see osri_chain_turn_off(); see C2 */
+    _Atomic(uint32_t) begun;         /* how many have been begun; writer: the worker's thread */
     atomic_bool inside;              /* writer: the worker's thread */
     atomic_bool closed;              /* writer: the watch thread */
-    const osri_envelope *seen;       /* owner: the watch thread; the oldest when it last looked */
+    uint32_t seen;                   /* owner: the watch thread; begun, when it last looked */
 } osri_chain;
 
 static inline bool osri_chain_is_empty(const osri_chain *chain)
@@ -42,11 +44,19 @@ static inline bool osri_chain_is_empty(const osri_chain *chain)
 /* Pushes what it holds. Threads: the worker's. */
 void osri_chain_flush(osri_chain *chain);
 
-/* Appends a message for chain->to; it is pushed at once where there are enough. Threads: the
+/* Appends a message for chain->to; what it holds is pushed at once where it is enough. False: it is
+ * off and holds nothing. Threads: the worker's. */
+bool osri_chain_append(osri_chain *chain, osri_envelope *message);
+
+/* A worker that runs a process without a scheduler chains nothing: nobody watches it. Threads: the
  * worker's. */
-void osri_chain_append(osri_chain *chain, osri_envelope *message);
+void osri_chain_set_off(osri_chain *chain, bool off);
 
 /* Pushes what it held when it last looked. Threads: the watch thread. */
 void osri_chain_watch(osri_chain *chain);
+
+/* Its worker has lost its scheduler in the middle of a turn: pushes what it holds, and is off until
+ * the worker has another. Threads: the watch thread. */
+void osri_chain_turn_off(osri_chain *chain);
 
 #endif

@@ -129,12 +129,27 @@ void osri_process_push_chain(osr_self *process, osri_envelope *newest, osri_enve
     }
 }
 
+void osri_process_unchain(const osr_self *self)
+{
+    osri_chain *chain = &osri_worker_of_running(self)->chain;
+    if (!osri_chain_is_empty(chain)) {
+        osri_chain_flush(chain);
+    }
+    chain->to = NULL;
+}
+
+/* A message that it sends later goes by way of another thread, which cannot push what is chained
+ * here before it. */
+static bool sends_later(const osr_self *self)
+{
+    return self->relations != NULL && self->relations->timers != NULL;
+}
+
 bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope *signal)
 {
     osri_worker *worker = osri_worker_of_running(self);
     osri_chain *chain = &worker->chain;
-    if (chain->to == process) {
-        osri_chain_append(chain, signal);
+    if (chain->to == process && osri_chain_append(chain, signal)) {
         return true;
     }
     if (!osri_chain_is_empty(chain)) {
@@ -144,7 +159,7 @@ bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope
     if (!push(process, signal, true, &is_ours)) {
         return false;
     }
-    chain->to = is_ours || process == self ? NULL : process;
+    chain->to = is_ours || process == self || sends_later(self) ? NULL : process;
     if (is_ours) {
         osri_process_ready_by(self, process);
     }

@@ -230,6 +230,9 @@ bool osri_process_push_by(const osr_self *self, osr_self *process, osri_envelope
  * overtakes it. Threads: any. */
 void osri_process_flush(const osr_node *node);
 
+/* The same for a running process, which begins another chain only by another send. */
+void osri_process_unchain(const osr_self *self);
+
 /* Pushes a message that is not to be looked at here and now, also where the process is idle, and
  * only that. Nothing but a run queue's lock is taken. */
 bool osri_process_push_queued(osr_self *process, osri_envelope *message);

@@ -189,6 +189,7 @@ static osr_err start(osr_node *node, osr_self *self, const osri_plan *what, osr_
     osr_self *process;
     osr_err err = osri_spawn_prepare(node, what, &process);
     if (err == OSR_OK && self != NULL) {
+        osri_process_flush(node); /* the new one may tell others of what was sent before */
         err = relate(self, process, what->options);
         if (err != OSR_OK) {
             osri_spawn_undo(process);

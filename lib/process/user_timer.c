@@ -208,6 +208,7 @@ osr_err osri_send_at(osr_self *self, osr_dest to, const osr_type *type, const vo
     if (err != OSR_OK) {
         return err;
     }
+    osri_process_unchain(self); /* what was sent before goes before; and see sends_later() */
     err = start(self, at_ns, later, ret_timer);
     if (err != OSR_OK) {
         later_free(later);

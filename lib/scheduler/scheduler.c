@@ -13,6 +13,7 @@
  * to the thread), the shared queue, the queues of others. */
 
 #define TURNS_UNTIL_FAIR 64
+#define PASS_NS UINT64_C(2000000) /* how long a turn is passed on */
 #define TURNS_UNTIL_CLOCK 16
 
 static _Thread_local osri_worker *worker_here;
@@ -249,6 +250,8 @@ static inline void end_chain(osri_worker *worker)
 static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
     int32_t *budget = &process->stack->activation.budget;
+    worker->turn_ns = osri_node_coarse(worker->node);
+    osri_chain_set_off(&worker->chain, scheduler == NULL);
     if (scheduler == NULL) { /* a pinned process on a thread without one */
         *budget = OSRI_TURN_MESSAGES;
         osri_fiber_switch(&worker->fiber, &process->stack->fiber);
@@ -434,6 +437,13 @@ static osr_self *take_passable(osri_worker *worker, osri_scheduler *scheduler)
     return NULL;
 }
 
+/* A turn that is passed on for long, or while a timer is due, would keep the rest waiting. */
+static bool may_pass(const osri_worker *worker, osri_scheduler *scheduler)
+{
+    uint64_t now = osri_node_coarse(worker->node);
+    return now - worker->turn_ns < PASS_NS && osri_wheel_next_due(&scheduler->wheel) > now;
+}
+
 void osri_process_step_aside(osr_self *self)
 {
     osri_worker *worker = osri_worker_of_running(self);
@@ -443,7 +453,7 @@ void osri_process_step_aside(osr_self *self)
     osri_activation *activation = &self->stack->activation;
     activation->resumer = NULL;
     if (scheduler != NULL && self->home == NULL && activation->wait != OSRI_WAIT_TURN &&
-        activation->budget > 1) {
+        activation->budget > 1 && may_pass(worker, scheduler)) {
         process = take_passable(worker, scheduler);
     }
     if (process == NULL) {

@@ -55,6 +55,7 @@ struct osri_worker {
     osr_self *aside; /* owner: this thread; has passed it on and is to be parked; else NULL */
     osr_parker *parker;
     void *thread;
+    uint64_t turn_ns; /* owner: this thread; coarse time at which its turn began */
     osri_next_user next_user;
     osri_chain chain;
     osri_run_queue pinned;                  /* processes whose home this is */

@@ -394,6 +394,7 @@ static void hand_over(osri_scheduler *scheduler)
         return;
     }
     osri_run_queue_open_next(&scheduler->queue, &spare->next_user);
+    osri_chain_turn_off(&((osri_worker *)(holder & ~OSRI_IN_TURN))->chain);
     name_stuck(scheduler);
     osri_mutex_lock(&node->threads->mutex);
     spare->promised = false;

@@ -140,6 +140,99 @@ START_TEST(a_receiver_that_ends_drops_them)
 }
 END_TEST
 
+static atomic_bool receiver_waits;
+static int order[3];
+
+/* Waits for the first, is busy until told, takes three more. */
+OSR_ENTRY(takes_three, note)
+{
+    (void)argument;
+    osr_message message;
+    atomic_store(&receiver_waits, true);
+    CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
+    atomic_store(&receiver_is_busy, true);
+    wait_for(&all_are_sent);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
+        order[i] = (int)OSR_AS(note, &message)->n;
+        atomic_fetch_add(&seen, 1);
+    }
+    return OSR_OK;
+}
+
+static void compute_ms(const osr_self *self, uint64_t ms)
+{
+    uint64_t end_ns = osr_now(self) + ms * UINT64_C(1000000);
+    while (osr_now(self) < end_ns) {
+    }
+}
+
+/* The sender has computed so long that its scheduler goes on elsewhere, and has not given up its
+ * thread since; the receiver has taken one message and is busy. */
+static osr_pid begin_stuck(osr_self *self)
+{
+    osr_pid receiver;
+    atomic_store(&receiver_waits, false);
+    atomic_store(&receiver_is_busy, false);
+    atomic_store(&all_are_sent, false);
+    atomic_store(&seen, 0);
+    CHECK_OK(self, osr_spawn(self, &takes_three_osr_entry, &(note){0}, OSR_SPAWN(.monitor = true),
+                             &receiver));
+    while (!atomic_load(&receiver_waits)) {
+        CHECK_OK(self, osr_yield(self));
+    }
+    CHECK_OK(self, osr_sleep(self, 5));
+    compute_ms(self, 50);
+    CHECK_OK(self, note_send(self, osr_to(receiver), &(note){.n = 0}));
+    wait_for(&receiver_is_busy);
+    return receiver;
+}
+
+static osr_err sends_without_a_scheduler(osr_self *self)
+{
+    osr_pid receiver = begin_stuck(self);
+    for (int i = 1; i <= 3; i++) {
+        CHECK_OK(self, note_send(self, osr_to(receiver), &(note){.n = i}));
+    }
+    atomic_store(&all_are_sent, true);
+    while (atomic_load(&seen) != 3) { /* on and on, while everybody else sleeps */
+    }
+    (void)next_down(self);
+    return OSR_OK;
+}
+
+/* The watch thread sleeps when all schedulers do: it cannot push for one who runs without. */
+START_TEST(what_a_stuck_process_sends_arrives_while_it_computes)
+{
+    for (int i = 0; i < 5; i++) {
+        node_fixture_run(sends_without_a_scheduler);
+    }
+}
+END_TEST
+
+static osr_err sends_later(osr_self *self)
+{
+    osr_ref timer;
+    osr_pid receiver = begin_stuck(self);
+    CHECK_OK(self, note_send(self, osr_to(receiver), &(note){.n = 1}));
+    CHECK_OK(self, note_send(self, osr_to(receiver), &(note){.n = 2}));
+    CHECK_OK(self, note_send_after(self, osr_to(receiver), &(note){.n = 3}, 0, &timer));
+    atomic_store(&all_are_sent, true);
+    compute_ms(self, 50);
+    (void)next_down(self);
+    OSR_CHECK(self, order[0] == 1 && order[1] == 2 && order[2] == 3);
+    return OSR_OK;
+}
+
+/* It goes by way of whoever turns the timer's wheel. */
+START_TEST(a_message_sent_later_comes_behind_those_sent_before)
+{
+    for (int i = 0; i < 10; i++) {
+        node_fixture_run(sends_later);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("chain");
@@ -149,6 +242,8 @@ int main(void)
     tcase_add_test(tests, what_was_sent_arrives_while_its_sender_computes);
     tcase_add_test(tests, an_exit_signal_comes_behind_the_messages_sent_before_it);
     tcase_add_test(tests, a_receiver_that_ends_drops_them);
+    tcase_add_test(tests, what_a_stuck_process_sends_arrives_while_it_computes);
+    tcase_add_test(tests, a_message_sent_later_comes_behind_those_sent_before);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
