@@ -13,7 +13,7 @@
 
 #define DAY_S UINT64_C(86400)
 #define TEXT_BYTES 512
-#define ISSUE_AGAIN_NS UINT64_C(3600000000000) /* where it could not be done */
+#define ISSUE_LOOK_NS UINT64_C(3600000000000) /* development: whether ours ends soon */
 
 /* ---- files that are looked at ------------------------------------------------------------ */
 
@@ -265,9 +265,10 @@ void osri_reload_look(osri_reload *reload, osri_net *net)
     if (has_changed(reload->options.files.certificate, &reload->certificate_seen)) {
         read_certificate(reload);
     }
-    if (reload->options.files.authority == NULL && now_ns >= reload->issue_ns &&
-        ends_soon(reload)) {
-        reload->issue_ns = now_ns + ISSUE_AGAIN_NS;
-        issue_again(reload);
+    if (reload->options.files.authority == NULL && now_ns >= reload->issue_ns) {
+        reload->issue_ns = now_ns + ISSUE_LOOK_NS;
+        if (ends_soon(reload)) {
+            issue_again(reload);
+        }
     }
 }

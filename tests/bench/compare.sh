@@ -37,7 +37,7 @@ call_backlog 4000000 10000
 skynet 1000000
 big 2000 1500
 timers 1000000
-restart 30000
+restart 10000
 idle_servers 300000
 receive_behind 20000000 0
 receive_behind 20000000 1000000
