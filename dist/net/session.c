@@ -299,6 +299,7 @@ static void come_up(osri_session *session, const osri_link_action *action)
     fill_peer(session, action->peer);
     if (is_revoked(session)) { /* since its certificate was checked */
         osri_session_fail(session, "its certificate is revoked");
+        session->failure_down = OSRI_DOWN_REVOKED;
         return;
     }
     end_others(session, action->verdict == OSRI_VERDICT_REPLACE);
@@ -488,7 +489,7 @@ osr_err osri_session_step(osri_session *session, osri_link_event *event)
         return err;
     }
     if (session->failure != NULL) {
-        osri_session_close(session, OSRI_DOWN_PROTOCOL_ERROR, session->failure);
+        osri_session_close(session, session->failure_down, session->failure);
         return err;
     }
     if (session->lane != NULL && event->kind != OSRI_LINK_SEND) { /* a FLUSH follows */
@@ -511,6 +512,7 @@ void osri_session_fail(osri_session *session, const char *text)
 
     if (session->failure == NULL) {
         session->failure = text;
+        session->failure_down = OSRI_DOWN_PROTOCOL_ERROR;
         net->counters.malformed++;
         osri_net_say(net, &net->gate, OSR_LOG_ERROR, "net: %s: %s; closing", session->name, text);
     }

@@ -49,16 +49,17 @@ typedef struct osri_session {
     char address[64];
     bool dialed;
     bool up;
-    bool dirty;            /* in this turn records were given to the link */
-    bool blocked;          /* the transport took no more */
-    bool dead;             /* to be reaped */
-    const char *failure;   /* static; what was wrong with what the peer sent: it ends; else NULL */
-    osri_gate gate;        /* of what the peer does wrong and survives */
-    uint64_t retry_ns;     /* blocked: when to try again */
-    uint32_t tick_ms;      /* our T, as the peer was told it last */
-    uint64_t tick_due_ns;  /* when that holds here; UINT64_MAX: it does */
-    bool is_member;        /* neither side is hidden: members, and services, talk across it */
-    uint64_t members_told; /* the last change of the table that it has been told */
+    bool dirty;             /* in this turn records were given to the link */
+    bool blocked;           /* the transport took no more */
+    bool dead;              /* to be reaped */
+    const char *failure;    /* static; what was wrong with what the peer sent: it ends; else NULL */
+    osri_down failure_down; /* what it is told then */
+    osri_gate gate;         /* of what the peer does wrong and survives */
+    uint64_t retry_ns;      /* blocked: when to try again */
+    uint32_t tick_ms;       /* our T, as the peer was told it last */
+    uint64_t tick_due_ns;   /* when that holds here; UINT64_MAX: it does */
+    bool is_member;         /* neither side is hidden: members, and services, talk across it */
+    uint64_t members_told;  /* the last change of the table that it has been told */
     osri_members_writer *contested; /* what it is to be told of itself; NULL: nothing */
 } osri_session;
 
