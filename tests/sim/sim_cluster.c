@@ -17,11 +17,13 @@
  * virtual time, one a seed, shared among as many processes as there are cores. Each run is checked;
  * the first seed and every hundredth are run again by another process, elsewhere in memory, and
  * must be the same. SEEDS: $OSIER_SIM_SEEDS, or 200. --coverage: fails where something was not
- * reached. --expect-broken: succeeds once a run breaks that promise ("4:").
- * sim_cluster --one SEED prints the hash of one run. */
+ * reached by COVERED_FROM seeds or more. --expect-broken: succeeds once a run breaks that promise
+ * ("4:"). sim_cluster --one SEED prints the hash of one run. */
 
 #define WORKERS_MAX 64
 #define AGAIN_EVERY 100
+/* The rarest transition comes about once in a hundred seeds. */
+#define COVERED_FROM 1000
 
 /* Shared by all processes of a run. */
 typedef struct shared {
@@ -167,7 +169,7 @@ static int report(const order *what, const shared *all, uint64_t workers)
         return all->found != 0 ? 0 : 1;
     }
     reached = coverage_print(&sum);
-    if (!reached && what->needs_coverage) {
+    if (!reached && what->needs_coverage && what->seeds >= COVERED_FROM) {
         failed += failed < what->seeds ? 1 : 0;
         (void)printf("not everything was reached\n");
     }
