@@ -20,6 +20,7 @@
 #define CLASSES OSRI_SLAB_CLASSES
 #define BATCH OSRI_SLAB_BATCH
 #define CHUNK_BYTES (size_t)(64 * 1024)
+#define LINE_BYTES (size_t)64
 
 typedef osri_slab_block block;
 typedef osri_slab_list list;
@@ -127,7 +128,7 @@ static void *chunk_new(size_t bytes)
         }
     }
     pthread_mutex_unlock(&region.mutex);
-    return chunk != NULL ? chunk : malloc(bytes);
+    return chunk != NULL ? chunk : aligned_alloc(LINE_BYTES, bytes);
 }
 
 /* New blocks of a class, at most BATCH. */
@@ -136,7 +137,7 @@ static block *carve(size_t class, uint32_t *ret_count)
     size_t bytes = (class + 1) * OSRI_SLAB_CLASS_BYTES;
     size_t count = CHUNK_BYTES / bytes;
     count = count > BATCH ? BATCH : count;
-    char *chunk = chunk_new(count * bytes);
+    char *chunk = chunk_new((count * bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES);
     if (chunk == NULL) {
         return NULL;
     }

@@ -21,6 +21,10 @@
 #define OSRI_SLAB_CLASSES (OSRI_SLAB_BYTES_MAX / OSRI_SLAB_CLASS_BYTES)
 #define OSRI_SLAB_BATCH 128
 
+/* A block of 97 to 112 bytes, as an envelope with the body of a pid is, takes 128, two cache lines:
+ * of the smaller ones half would lie in three. */
+#define OSRI_SLAB_CLASS_SKIPPED 6
+
 /* A free block. Fields are private to slab.c and the two functions below. */
 typedef struct osri_slab_block {
     struct osri_slab_block *next;       /* in a list or batch */
@@ -45,7 +49,8 @@ void osri_slab_make_room(size_t class);
 
 static inline size_t osri_slab_class(size_t bytes)
 {
-    return bytes == 0 ? 0 : (bytes - 1) / OSRI_SLAB_CLASS_BYTES;
+    size_t class = bytes == 0 ? 0 : (bytes - 1) / OSRI_SLAB_CLASS_BYTES;
+    return class == OSRI_SLAB_CLASS_SKIPPED ? class + 1 : class;
 }
 
 #ifdef OSRI_SLAB_SANITIZED

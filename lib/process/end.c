@@ -148,10 +148,11 @@ void osri_process_clean(osr_self *self)
         self->ending && !self->untrapped) {
         self->ops->stop(self, self->state_block, osri_process_reason(self));
     }
-    while (self->defers != NULL) {
-        osri_defer defer = *self->defers;
-        osri_heap_free(self->defers, sizeof(defer));
-        self->defers = defer.next;
+    while (osri_process_has_defers(self)) {
+        osri_defer *last = self->relations->defers;
+        osri_defer defer = *last;
+        self->relations->defers = defer.next;
+        osri_heap_free(last, sizeof(defer));
         defer.clean(defer.argument); /* last: it may not return */
     }
 }
@@ -412,7 +413,8 @@ void osri_relations_trim(osr_self *process)
         osri_map_count(&relations->requests) == 0 && osri_map_count(&relations->spawns) == 0 &&
         osri_map_count(&relations->begun) == 0 && osri_map_count(&relations->aliases) == 0 &&
         relations->timers == NULL && relations->fd_watches == NULL && relations->building == NULL &&
-        relations->suspensions == NULL) {
+        relations->suspensions == NULL && relations->defers == NULL && relations->blocks == NULL &&
+        relations->kept == NULL && !process->pinned) {
         process->trims += 1;
         relations_free(process);
     }

@@ -14,7 +14,6 @@
 #include "lib/process/parts.h"
 #include "lib/process/process.h"
 #include "lib/process/service.h"
-#include "lib/process/trail.h"
 #include "lib/scheduler/run_queue.h"
 #include "lib/scheduler/stack.h"
 #include "lib/trace/counters.h"
@@ -50,7 +49,6 @@ typedef struct osri_table {
     atomic_bool closed;        /* no slot is given out any more */
     atomic_bool looking;       /* written under mutex: somebody reads what is constant in lives */
     _Atomic(uint64_t) spawned; /* births so far */
-    osri_trail *trails;        /* OSRI_TRAILS of them */
 } osri_table;
 
 typedef struct osri_scheduler osri_scheduler;

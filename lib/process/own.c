@@ -82,13 +82,14 @@ void *osr_alloc(osr_self *self, size_t bytes)
         return NULL;
     }
     check_limit(self, HEADER_BYTES + bytes);
-    osri_block *block = osri_heap_alloc(HEADER_BYTES + bytes);
+    osri_relations *relations = osri_process_relations(self);
+    osri_block *block = relations == NULL ? NULL : osri_heap_alloc(HEADER_BYTES + bytes);
     if (block == NULL) {
         return NULL;
     }
     block->bytes = HEADER_BYTES + bytes;
     block->kept = NULL;
-    own(self, &self->blocks, block);
+    own(self, &relations->blocks, block);
     return (char *)block + HEADER_BYTES;
 }
 
@@ -100,7 +101,8 @@ static void block_free(osri_block *block)
 
 static osri_block *block_of_kept(osr_self *self, const void *body)
 {
-    for (osri_block *block = self->kept; block != NULL; block = block->next) {
+    osri_block *first = self->relations == NULL ? NULL : self->relations->kept;
+    for (osri_block *block = first; block != NULL; block = block->next) {
         if (osri_envelope_body(block->kept) == body) {
             return block;
         }
@@ -115,10 +117,10 @@ void osr_free(osr_self *self, void *pointer)
     }
     osri_block *block = block_of_kept(self, pointer);
     if (block != NULL) {
-        disown(self, &self->kept, block);
+        disown(self, &self->relations->kept, block);
     } else {
         block = (osri_block *)(void *)((char *)pointer - HEADER_BYTES);
-        disown(self, &self->blocks, block);
+        disown(self, &self->relations->blocks, block);
     }
     block_free(block);
 }
@@ -136,21 +138,23 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
         return OSR_EINVAL;
     }
     check_limit(self, sizeof(osri_block) + sizeof(**place) + (*place)->size);
-    osri_block *block = osri_heap_alloc(sizeof(*block));
+    osri_relations *relations = osri_process_relations(self);
+    osri_block *block = relations == NULL ? NULL : osri_heap_alloc(sizeof(*block));
     if (block == NULL) {
         return OSR_ENOMEM;
     }
     block->bytes = sizeof(*block);
     block->kept = *place;
     *place = NULL;
-    own(self, &self->kept, block);
+    own(self, &relations->kept, block);
     *ret_body = message->body;
     return OSR_OK;
 }
 
 osr_err osri_memory_keep(osr_self *self, osri_envelope **envelope, const void **ret_body)
 {
-    osri_block *block = osri_heap_alloc(sizeof(*block));
+    osri_relations *relations = osri_process_relations(self);
+    osri_block *block = relations == NULL ? NULL : osri_heap_alloc(sizeof(*block));
     if (block == NULL) {
         osri_envelope_free(envelope);
         return OSR_ENOMEM;
@@ -158,7 +162,7 @@ osr_err osri_memory_keep(osr_self *self, osri_envelope **envelope, const void **
     block->bytes = sizeof(*block);
     block->kept = *envelope;
     *envelope = NULL;
-    own(self, &self->kept, block); /* first, so that it goes with a process that ends here */
+    own(self, &relations->kept, block); /* first, so that it goes with a process that ends here */
     check_limit(self, 0);
     *ret_body = osri_envelope_body(block->kept);
     return OSR_OK;
@@ -175,25 +179,30 @@ static void blocks_free(osri_block **first)
 
 void osri_memory_end_all(osr_self *process)
 {
-    blocks_free(&process->blocks);
-    blocks_free(&process->kept);
+    osri_relations *relations = process->relations;
+    if (relations == NULL) {
+        return;
+    }
+    blocks_free(&relations->blocks);
+    blocks_free(&relations->kept);
     osri_building_end_all(process);
-    while (process->defers != NULL) { /* of a process that had no stack left to run them on */
-        osri_defer *defer = process->defers;
-        process->defers = defer->next;
+    while (relations->defers != NULL) { /* of a process that had no stack left to run them on */
+        osri_defer *defer = relations->defers;
+        relations->defers = defer->next;
         osri_heap_free(defer, sizeof(*defer));
     }
 }
 
 osr_err osr_defer(osr_self *self, void (*clean)(void *argument), void *argument)
 {
-    osri_defer *defer = osri_heap_alloc(sizeof(*defer));
+    osri_relations *relations = osri_process_relations(self);
+    osri_defer *defer = relations == NULL ? NULL : osri_heap_alloc(sizeof(*defer));
     if (defer == NULL) {
         return OSR_ENOMEM;
     }
     defer->clean = clean;
     defer->argument = argument;
-    defer->next = self->defers;
-    self->defers = defer;
+    defer->next = relations->defers;
+    relations->defers = defer;
     return OSR_OK;
 }

@@ -43,7 +43,7 @@ static inline bool push(osr_self *process, osri_envelope *signal, bool may_be_di
         bool direct =
             may_be_direct && head == OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE;
         if (head != NULL && head != OSRI_INBOX_IDLE && signal->kind == OSRI_SIGNAL_MESSAGE) {
-            osri_trail_leave(&process->node->table.trails[process->slot % OSRI_TRAILS], signal);
+            osri_trail_leave(&process->trail, signal);
         }
         signal->next = head == OSRI_INBOX_IDLE ? NULL : head;
         /* release: the signal, for the owner's acquire in take_inbox; acquire: an idle process
@@ -117,7 +117,7 @@ void osri_process_push_chain(osr_self *process, osri_envelope *newest, osri_enve
             return;
         }
         oldest->next = head == OSRI_INBOX_IDLE ? NULL : head;
-        osri_trail_leave(&process->node->table.trails[process->slot % OSRI_TRAILS], newest);
+        osri_trail_leave(&process->trail, newest);
         /* as in push() */
         if (atomic_compare_exchange_weak_explicit(&process->inbox, &head, newest,
                                                   memory_order_acq_rel, memory_order_relaxed)) {
@@ -576,7 +576,7 @@ bool osri_process_is_ready(osr_self *process)
         return false;
     }
     if (process->exiting) {
-        return !process->clean && process->defers != NULL;
+        return !process->clean && osri_process_has_defers(process);
     }
     return !process->started || !osri_mailbox_is_empty(&process->mailbox) || is_idle_due(process);
 }

@@ -14,6 +14,7 @@
 #include "lib/process/signal.h"
 #include "lib/process/timer_table.h"
 #include "lib/process/timer_wheel.h"
+#include "lib/process/trail.h"
 #include "lib/scheduler/stack.h"
 #include "osier/info.h"
 
@@ -75,10 +76,14 @@ typedef struct osri_relations {
     osri_map aliases;  /* number -> osr_alias_mode, never 0 */
     osri_map begun;    /* number -> osri_request_entry: requests of ours, not yet awaited */
     osri_map spawns;   /* number -> osri_spawn_entry */
+    osri_defer *defers;
+    osri_block *blocks;      /* of osr_alloc() */
+    osri_block *kept;        /* of osr_keep() */
     osri_user_timer *timers; /* live or fired and not seen yet */
     struct osri_fd_watch *fd_watches;
     struct osri_suspensions *suspensions; /* of it, and its of others; NULL: none yet */
     osri_envelope *building;              /* messages not yet given away, newest first: build.c */
+    struct osri_worker *home; /* of a pinned process that has run: the thread it stays on */
 } osri_relations;
 
 /* A push that needs no allocation: wakes the process so that it looks at its deadline and flags.
@@ -100,11 +105,11 @@ typedef struct osri_idle {
  * holds a stack lies there: activation.h. */
 struct osr_self {
     /* The first cache line is the senders': what they write, and what of the rest they read and is
-     * seldom written; so they take none from the owner's hands. */
+     * seldom written; so they need no other, and take none from the owner's hands. */
 
     /* writers: any thread */
     alignas(64) _Atomic(osri_envelope *) inbox; /* newest first; see above */
-    osri_wake wake;
+    osri_trail trail;                           /* of what was pushed behind others */
 
     /* set at spawn, constant while the process lives */
     osr_node *node;
@@ -116,7 +121,6 @@ struct osr_self {
     uint8_t priority;                  /* osr_priority */
     bool pinned;
     bool reports_end; /* osr_node_wait() may ask for it */
-    osr_pid parent;
 
     /* owner */
     alignas(64) osri_stack *stack; /* lent; NULL between callbacks */
@@ -155,13 +159,9 @@ struct osr_self {
     void *state_block;
     osri_links *links; /* NULL: none */
     osri_relations *relations;
-    struct osri_worker *home; /* a pinned process that has run: the thread it stays on; else NULL */
     osri_idle *idle;
     osri_envelope *argument;
-    osri_defer *defers;
-    osri_block *blocks;    /* of osr_alloc() */
-    osri_block *kept;      /* of osr_keep() */
-    uint64_t owned_bytes;  /* of both */
+    uint64_t owned_bytes;  /* of what it has by osr_alloc() and osr_keep(), and its state */
     osri_envelope *reason; /* body osr_reason; NULL = normal */
     char *name;            /* guarded by the node's registry lock */
 
@@ -172,9 +172,24 @@ struct osr_self {
     char *label;              /* NULL: none */
     uint32_t stack_bytes;
     uint32_t exit_ms; /* see osri_process_leave() */
+    osr_pid parent;
+
+    osri_wake wake; /* writers: any thread */
 
     _Atomic(struct osri_limits *) limits; /* of the slot, in all its lives: bound.h; NULL: none */
 };
+
+/* The thread that it stays on; NULL: it is not pinned, or has not run yet. Owner. */
+static inline struct osri_worker *osri_process_home(const osr_self *process)
+{
+    return process->pinned ? process->relations->home : NULL;
+}
+
+/* Whether clean-ups are to be run. Owner. */
+static inline bool osri_process_has_defers(const osr_self *process)
+{
+    return process->relations != NULL && process->relations->defers != NULL;
+}
 
 /* What is to be done when a message comes to the mailbox of a process, or leaves it. */
 #define OSRI_MAILBOX_IDLE 0x1u  /* it has an idle time */

@@ -44,10 +44,7 @@ static void life_init(osr_self *process)
     process->idle = NULL;
     process->trims = 0;
     process->replies_came = false;
-    process->defers = NULL;
-    process->blocks = process->kept = NULL;
     process->owned_bytes = 0;
-    process->home = NULL;
     process->stack = NULL;
     process->messages_numbered = 0;
     process->started = process->exiting = process->ending = process->untrapped = false;
@@ -84,6 +81,9 @@ static osr_err furnish(osr_self *process, const osr_spawn_options *options)
         if (process->state_block == NULL) {
             return OSR_ENOMEM;
         }
+    }
+    if (options->pinned && osri_process_relations(process) == NULL) {
+        return OSR_ENOMEM;
     }
     osr_err err = label_set(process, options->label);
     if (err == OSR_OK && osri_bound_is_wanted(options)) {

@@ -34,8 +34,7 @@ osr_err osri_table_init(osr_node *node, uint32_t processes_max)
     table->slots_max = processes_max;
     table->page_count = (processes_max + OSRI_PAGE_SLOTS - 1) / OSRI_PAGE_SLOTS;
     table->pages = osri_heap_zalloc(table->page_count * sizeof(*table->pages));
-    table->trails = osri_heap_zalloc(OSRI_TRAILS * sizeof(*table->trails));
-    return table->pages == NULL || table->trails == NULL ? OSR_ENOMEM : OSR_OK;
+    return table->pages == NULL ? OSR_ENOMEM : OSR_OK;
 }
 
 void osri_table_fini(osr_node *node)
@@ -50,8 +49,6 @@ void osri_table_fini(osr_node *node)
     }
     osri_heap_free(table->pages, table->page_count * sizeof(*table->pages));
     table->pages = NULL;
-    osri_heap_free(table->trails, OSRI_TRAILS * sizeof(*table->trails));
-    table->trails = NULL;
     osri_mutex_fini(&table->mutex);
 }
 

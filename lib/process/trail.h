@@ -12,15 +12,14 @@
 /* Who turns a long inbox round goes from envelope to envelope, each a cache miss that has to be
  * waited for before the next can begin. So each push leaves in the envelope, once nobody needs its
  * to_slot any more, where the inbox's envelope OSRI_TRAIL_LENGTH pushes ago lies, for it to be
- * fetched early. Only a hint: rows are shared by processes and written without order, and a wrong
- * one costs a fetch of something else.
+ * fetched early. Only a hint: senders write the row without order, and a wrong one costs a fetch of
+ * something else.
  *
  * `./run bench big 2000 1500`: see lib/process/DESIGN.md. */
 
-#define OSRI_TRAILS 4096 /* rows of a node */
 #define OSRI_TRAIL_LENGTH 7
 
-/* Half a cache line. Threads: any; relaxed all over. */
+/* Half a cache line, beside the inbox. Threads: any; relaxed all over. */
 typedef struct osri_trail {
     _Atomic(uint32_t) at;
     _Atomic(uint32_t) recent[OSRI_TRAIL_LENGTH]; /* the lower bits of addresses, in units of 16 */

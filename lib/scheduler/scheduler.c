@@ -91,7 +91,7 @@ static void ready_at(osri_worker *worker, osri_scheduler *scheduler, osr_self *p
 {
     osr_node *node = process->node;
     osri_process_set_state(process, OSR_PROCESS_READY);
-    if (process->home != NULL) {
+    if (osri_process_home(process) != NULL) {
         osri_pinned_ready(process);
     } else if (scheduler != NULL) {
         bool was_busy = osri_run_queue_any(&scheduler->queue);
@@ -143,7 +143,7 @@ void osri_process_ready_later(osr_self *process)
 
 void osri_pinned_ready(osr_self *process)
 {
-    osri_worker *home = process->home;
+    osri_worker *home = osri_process_home(process);
     osr_node *node = process->node;
     osri_run_queue_push(&home->pinned, process);
     if (home != osri_worker_here() && home->parker != NULL) {
@@ -294,7 +294,7 @@ static bool run(osri_worker *worker, osri_scheduler *scheduler, osr_self **proce
         }
     }
     if (process->pinned) {
-        process->home = worker;
+        process->relations->home = worker;
     }
     worker->running = process;
     show_running(worker, scheduler, process);
@@ -333,7 +333,8 @@ static bool must_end(const osr_self *process)
     if (process->stack != NULL) {
         return false;
     }
-    return process->ending || (process->exiting && (process->clean || process->defers == NULL));
+    return process->ending ||
+           (process->exiting && (process->clean || !osri_process_has_defers(process)));
 }
 
 /* Nothing to do: gives it up. False: something came meanwhile, it is still ours. */
@@ -352,7 +353,7 @@ static void requeue(osri_scheduler *scheduler, osr_self *process)
 {
     osr_node *node = process->node;
     osri_process_set_state(process, OSR_PROCESS_READY);
-    if (process->home != NULL) {
+    if (osri_process_home(process) != NULL) {
         osri_pinned_ready(process);
     } else if (scheduler != NULL) {
         osri_run_queue_push(&scheduler->queue, process);
@@ -366,8 +367,8 @@ static void requeue(osri_scheduler *scheduler, osr_self *process)
 static bool may_run(const osri_worker *worker, const osri_scheduler *scheduler,
                     const osr_self *process)
 {
-    if (process->home != NULL) {
-        return process->home == worker && (scheduler == NULL || scheduler->budget > 0);
+    if (osri_process_home(process) != NULL) {
+        return osri_process_home(process) == worker && (scheduler == NULL || scheduler->budget > 0);
     }
     return scheduler != NULL && scheduler->budget > 0;
 }
@@ -414,7 +415,7 @@ static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_sel
 
 static bool is_passable(osr_self *process)
 {
-    if (process->stack == NULL || process->home != NULL || process->exiting) {
+    if (process->stack == NULL || osri_process_home(process) != NULL || process->exiting) {
         return false;
     }
     osri_wait wait = process->stack->activation.wait;
@@ -452,8 +453,9 @@ void osri_process_step_aside(osr_self *self)
     end_chain(worker);
     osri_activation *activation = &self->stack->activation;
     activation->resumer = NULL;
-    if (scheduler != NULL && self->home == NULL && activation->wait != OSRI_WAIT_TURN &&
-        activation->budget > 1 && may_pass(worker, scheduler)) {
+    if (scheduler != NULL && osri_process_home(self) == NULL &&
+        activation->wait != OSRI_WAIT_TURN && activation->budget > 1 &&
+        may_pass(worker, scheduler)) {
         process = take_passable(worker, scheduler);
     }
     if (process == NULL) {
