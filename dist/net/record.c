@@ -30,6 +30,8 @@ static const osr_type *body_type_of(uint32_t kind)
         return &osri_monitored_osr_type;
     case OSRI_SIGNAL_SPAWN:
         return &osri_spawn_request_osr_type;
+    case OSRI_SIGNAL_LEADER:
+        return &osri_leader_osr_type;
     case OSRI_SIGNAL_SPAWN_REPLY:
         return &osri_spawn_result_osr_type;
     default:
@@ -40,6 +42,12 @@ static const osr_type *body_type_of(uint32_t kind)
 static bool is_message(uint32_t kind)
 {
     return kind == OSRI_SIGNAL_MESSAGE || kind == OSRI_SIGNAL_REPLY;
+}
+
+/* Those between never leave a node. */
+static bool is_signal(uint32_t kind)
+{
+    return (kind >= OSRI_SIGNAL_MESSAGE && kind <= OSRI_SIGNAL_INFO) || kind == OSRI_SIGNAL_LEADER;
 }
 
 static uint64_t left_ms(uint64_t deadline_ns, uint64_t now_ns)
@@ -175,8 +183,7 @@ osr_err osri_record_read(const uint8_t *bytes, size_t size, osri_record *ret_rec
     osri_reader_init(&reader, bytes, size);
     fields = osri_read_array(&reader, SIGNAL_FIELDS);
     ret_record->kind = (uint32_t)osri_read_uint(&reader, UINT8_MAX);
-    if (fields == SIGNAL_FIELDS && ret_record->kind >= OSRI_SIGNAL_MESSAGE &&
-        ret_record->kind <= OSRI_SIGNAL_INFO) {
+    if (fields == SIGNAL_FIELDS && is_signal(ret_record->kind)) {
         read_signal(&reader, ret_record);
     } else if (fields == INTRODUCTION_FIELDS &&
                (ret_record->kind == OSRI_RECORD_TYPE || ret_record->kind == OSRI_RECORD_NODE)) {

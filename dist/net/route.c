@@ -122,6 +122,7 @@ static void introduce_argument(osri_session *session, const osri_spawn_request *
         (void)introduce_type(session, type, type->id);
     }
     introduce_nodes_of(session, request->argument);
+    introduce_node(session, request->origin.leader);
 }
 
 /* Returns whether the record can have pids in it. */
@@ -131,6 +132,10 @@ static bool introduce_types(osri_session *session, const osri_envelope *signal)
 
     if (signal->kind == OSRI_SIGNAL_SPAWN) {
         introduce_argument(session, osri_envelope_body(signal));
+        return false;
+    }
+    if (signal->kind == OSRI_SIGNAL_LEADER) {
+        introduce_node(session, ((const osri_leader *)osri_envelope_body(signal))->pid);
         return false;
     }
     if (osri_is_rpc(signal)) {
@@ -268,6 +273,7 @@ static bool is_worth_dialing(const osri_envelope *signal)
     case OSRI_SIGNAL_MONITOR:
     case OSRI_SIGNAL_SPAWN:
     case OSRI_SIGNAL_INFO:
+    case OSRI_SIGNAL_LEADER:
         return true;
     case OSRI_SIGNAL_REPLY:
         return (signal->ref & OSRI_ALIAS_BIT) != 0;
@@ -446,7 +452,7 @@ static void deliver_spawn(osri_session *session, osri_envelope *signal)
     osri_heard heard = osri_introductions_heard(&session->introductions, request->argument_type);
     osri_spawn_result refused = {.error = heard == OSRI_HEARD_BAD ? OSR_ETYPE : OSR_EPERM};
     bool allowed = may_start(session, request->entry,
-                             request->supervised ? OSRI_ROLE_SUPERVISE : OSRI_ROLE_SPAWN);
+                             request->origin.supervised ? OSRI_ROLE_SUPERVISE : OSRI_ROLE_SPAWN);
 
     if (allowed && heard != OSRI_HEARD_BAD) {
         osri_node_spawn_requested(net->node, &signal);

@@ -414,7 +414,7 @@ void osri_relations_trim(osr_self *process)
         osri_map_count(&relations->begun) == 0 && osri_map_count(&relations->aliases) == 0 &&
         relations->timers == NULL && relations->fd_watches == NULL && relations->building == NULL &&
         relations->suspensions == NULL && relations->defers == NULL && relations->blocks == NULL &&
-        relations->kept == NULL && !process->pinned) {
+        relations->kept == NULL && !process->pinned && osr_pid_is_none(relations->leader)) {
         process->trims += 1;
         relations_free(process);
     }

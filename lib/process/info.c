@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/process/leader.h"
 #include "lib/process/node.h"
 
 /* What tools learn of a process: by snapshot, from outside and without its help; by signal, from
@@ -162,6 +163,7 @@ static void fill_relations(const osri_relations *relations, pid_list lists[3],
     }
     ret->monitor_count = collect(&relations->monitors, COLLECT_MONITORS, &lists[1]);
     ret->watcher_count = collect(&relations->watchers, COLLECT_WATCHERS, &lists[2]);
+    ret->group_leader = relations->leader;
     ret->monitors.at = lists[1].pids;
     ret->monitors.count = lists[1].count;
     ret->watchers.at = lists[2].pids;

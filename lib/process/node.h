@@ -65,6 +65,8 @@ struct osr_node {
     uint64_t creation;
     const osr_env *env;
     osri_log log;
+    osr_output *output; /* of its group leader; NULL: standard output */
+    void *output_context;
     uint64_t started_ns;
 
     osri_table table;

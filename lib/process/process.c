@@ -8,6 +8,7 @@
 #include "lib/core/heap.h"
 #include "lib/process/alias.h"
 #include "lib/process/bound.h"
+#include "lib/process/leader.h"
 #include "lib/process/node.h"
 #include "lib/scheduler/scheduler.h"
 
@@ -450,6 +451,9 @@ static void signal_arrived(osr_self *process, osri_envelope *signal)
     case OSRI_SIGNAL_SUSPEND:
     case OSRI_SIGNAL_RESUME:
         osri_suspension_signal(process, signal);
+        break;
+    case OSRI_SIGNAL_LEADER:
+        osri_leader_signal(process, signal);
         break;
     case OSRI_SIGNAL_TIMEOUT:
         osri_timer_fired(process, signal);

@@ -84,6 +84,7 @@ typedef struct osri_relations {
     struct osri_suspensions *suspensions; /* of it, and its of others; NULL: none yet */
     osri_envelope *building;              /* messages not yet given away, newest first: build.c */
     struct osri_worker *home; /* of a pinned process that has run: the thread it stays on */
+    osr_pid leader;           /* its group leader; none: that of the node */
 } osri_relations;
 
 /* A push that needs no allocation: wakes the process so that it looks at its deadline and flags.

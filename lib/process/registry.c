@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/core/heap.h"
+#include "lib/process/leader.h"
 #include "lib/process/node.h"
 
 /* Names of this node: one name a process, one process a name. A name is gone before anyone can
@@ -14,11 +15,20 @@ static osr_pid pid_of_name_locked(const osr_node *node, const char *name)
     return process == NULL ? OSR_PID_NONE : osri_process_pid(process);
 }
 
-osr_pid osri_node_whereis(osr_node *node, const char *name)
+osr_pid osri_node_registered(osr_node *node, const char *name)
 {
     osri_mutex_lock(&node->registry_mutex);
     osr_pid pid = pid_of_name_locked(node, name);
     osri_mutex_unlock(&node->registry_mutex);
+    return pid;
+}
+
+osr_pid osri_node_whereis(osr_node *node, const char *name)
+{
+    osr_pid pid = osri_node_registered(node, name);
+    if (osr_pid_is_none(pid) && strcmp(name, OSR_OUTPUT_NAME) == 0) {
+        pid = osri_output_start(node);
+    }
     return pid;
 }
 

@@ -91,7 +91,7 @@ static osr_err answer_of(osr_self *self, osri_envelope *answer, osr_message *ret
     return OSR_OK;
 }
 
-static osr_err resolve(osr_self *self, osr_dest to, osri_route *ret_route)
+osr_err osri_request_resolve(osr_self *self, osr_dest to, osri_route *ret_route)
 {
     ret_route->pid = to.pid;
     ret_route->name = to.name;
@@ -148,7 +148,7 @@ osr_err osri_request(osr_self *self, osr_dest to, const osr_type *type, const vo
         return osri_process_leave(self);
     }
     osri_route route;
-    osr_err err = resolve(self, to, &route);
+    osr_err err = osri_request_resolve(self, to, &route);
     if (err != OSR_OK) {
         return err;
     }
@@ -228,7 +228,7 @@ osr_err osri_request_begin_until(osr_self *self, osr_dest to, const osr_type *ty
 {
     OSRI_ASSERT_SELF(self);
     osri_route route;
-    osr_err err = self->exiting ? OSR_EEXIT : resolve(self, to, &route);
+    osr_err err = self->exiting ? OSR_EEXIT : osri_request_resolve(self, to, &route);
     if (err != OSR_OK) {
         return err;
     }

@@ -5,6 +5,10 @@
 
 #include "lib/process/process.h"
 
+/* Whom a request to `to` goes to: a name of this node is looked up. Errors: OSR_ENOPROC nobody has
+ * the name; OSR_ESELF. */
+OSR_MUST_CHECK osr_err osri_request_resolve(osr_self *self, osr_dest to, osri_route *ret_route);
+
 /* Begins a request along a route that has been resolved; osr_await() takes the answer, or
  * osr_abandon() gives it up. Past the deadline it is not worth being served: it is dropped where it
  * is. On its own stack; not a suspension point. Errors: OSR_ENOMEM; OSR_EINVAL. */

@@ -6,6 +6,7 @@
 
 #include "lib/core/assert.h"
 #include "lib/message/codec.h"
+#include "lib/process/leader.h"
 #include "lib/process/request.h"
 #include "lib/process/spawn.h"
 
@@ -99,8 +100,11 @@ osr_err osri_rpc_prepare(osr_node *node, const osri_envelope *signal, osr_self *
     const osri_rpc_call *call = osri_envelope_body(signal);
     const osr_entry *entry = osri_map_get(&node->entries, call->function.at, call->function.size);
     osr_spawn_options options = {.size = sizeof(options)};
-    osri_plan plan = {
-        .ops = &rpc_ops, .configuration = entry, .options = &options, .parent = signal->from};
+    osri_plan plan = {.ops = &rpc_ops,
+                      .configuration = entry,
+                      .options = &options,
+                      .parent = signal->from,
+                      .leader = call->leader};
     osr_self *process = NULL;
     osr_err err;
 
@@ -191,6 +195,9 @@ static osr_err begin(osr_self *self, const char *node, const char *function, con
     }
     if (node == NULL || strcmp(node, self->node->name) == 0) {
         route = (osri_route){.pid = osri_pid_of_node(self->node->id)};
+        call.leader = osri_leader_here(self);
+    } else {
+        call.leader = osri_leader_abroad(self);
     }
     err = encode(type, request, &call.request);
     if (err == OSR_OK) {

@@ -11,7 +11,8 @@
  * started for it, or by the DOWN of that process. */
 
 OSR_MESSAGE(osri_rpc_call, 0x20, (1, str, function), (2, u32, type_id), (3, str, type_name),
-            (4, bin, request)); /* encoded; "" and none where there is no argument */
+            (4, bin, request), /* encoded; "" and none where there is no argument */
+            (5, pid, leader)); /* the caller's group leader; none: that of the node */
 OSR_MESSAGE(osri_rpc_refused, 0x21, (1, i32, error));
 
 static inline bool osri_is_rpc(const osri_envelope *signal)

@@ -39,6 +39,7 @@ typedef enum osri_signal_kind {
     OSRI_SIGNAL_WAKE = 16, /* an osr_blocking() is done. Never leaves the node */
     OSRI_SIGNAL_SUSPEND = 17, /* ref: answer to, once it is held. Never leaves the node */
     OSRI_SIGNAL_RESUME = 18,  /* ref: how often. Never leaves the node */
+    OSRI_SIGNAL_LEADER = 19,  /* osr_set_group_leader(). body: osri_leader */
 } osri_signal_kind;
 
 /* The number of a link that only the other side has made. */
@@ -63,12 +64,15 @@ OSR_STRUCT(osri_monitored, (1, str, name), (2, str, node)); /* "" when monitored
 OSR_STRUCT(osri_spawn_mailbox, (1, u64, messages_max), (2, u64, bytes_max), (3, u32, policy),
            (4, u32, otherwise), (5, pid, overflow), (6, u32, wait_ms), (7, u64, mark_high),
            (8, u64, mark_low));
+OSR_STRUCT(osri_spawn_origin, (1, bool, supervised), /* asked for by a supervisor */
+           (2, pid, leader)); /* group leader; none: that of the node it starts on */
 OSR_STRUCT(osri_spawn_request, (1, str, entry), (2, u32, argument_type), (3, bin, argument),
            (4, bool, link), (5, bool, monitor), (6, str, name), (7, str, label),
            (8, u32, stack_bytes), (9, u32, exit_ms), (10, u32, priority), (11, bool, pinned),
            (12, u64, monitor_ref), (13, u32, memory_max), (14, u32, mailbox_max),
-           (15, opt(of(osri_spawn_mailbox)), mailbox), (16, bool, supervised));
+           (15, opt(of(osri_spawn_mailbox)), mailbox), (16, of(osri_spawn_origin), origin));
 OSR_STRUCT(osri_spawn_result, (1, i32, error), (2, pid, pid));
+OSR_STRUCT(osri_leader, (1, pid, pid));   /* none: that of the node */
 OSR_STRUCT(osri_alive, (1, bool, asked)); /* of an INFO that asks no more; never leaves the node */
 
 /* Whether it leads to this node, as far as one can see without looking a name up. */
@@ -96,8 +100,12 @@ osr_err osri_signal_send(osr_node *node, const osri_route *route, osri_envelope 
  * OSR_EFULL a message that was rejected. */
 osr_err osri_signal_deliver(osr_node *node, osr_pid to, const char *name, osri_envelope **signal);
 
-/* By registered name, or OSR_PID_NONE. Threads: any. */
+/* By registered name, or OSR_PID_NONE; the node's group leader is made if there is none. Threads:
+ * any. */
 osr_pid osri_node_whereis(osr_node *node, const char *name);
+
+/* The same, and nothing is made. Threads: any. */
+osr_pid osri_node_registered(osr_node *node, const char *name);
 
 /* Ends a signal that cannot arrive: whoever waits for something hears it — a LINK is answered by
  * LINK_EXIT, MONITOR, INFO and a request by DOWN, SPAWN by SPAWN_REPLY, UNLINK by UNLINK_ACK, all

@@ -5,6 +5,7 @@
 
 #include "lib/core/heap.h"
 #include "lib/process/bound.h"
+#include "lib/process/leader.h"
 #include "lib/process/spawn.h"
 
 /* Starting processes on this node. */
@@ -73,8 +74,9 @@ static osr_err label_set(osr_self *process, const char *label)
     return process->label == NULL ? OSR_ENOMEM : OSR_OK;
 }
 
-static osr_err furnish(osr_self *process, const osr_spawn_options *options)
+static osr_err furnish(osr_self *process, const osri_plan *plan)
 {
+    const osr_spawn_options *options = plan->options;
     size_t state_bytes = osri_process_state_bytes(process);
     if (state_bytes != 0) {
         process->state_block = osri_heap_zalloc(state_bytes);
@@ -86,6 +88,9 @@ static osr_err furnish(osr_self *process, const osr_spawn_options *options)
         return OSR_ENOMEM;
     }
     osr_err err = label_set(process, options->label);
+    if (err == OSR_OK && !osr_pid_is_none(plan->leader)) {
+        err = osri_leader_set(process, plan->leader);
+    }
     if (err == OSR_OK && osri_bound_is_wanted(options)) {
         err = osri_bound_begin(process, options);
     }
@@ -113,7 +118,7 @@ osr_err osri_spawn_prepare(osr_node *node, const osri_plan *plan, osr_self **ret
     identity_init(process, plan);
     life_init(process);
     process->argument = argument;
-    err = furnish(process, plan->options);
+    err = furnish(process, plan);
     if (err != OSR_OK) {
         osri_spawn_undo(process);
         return err;
@@ -232,6 +237,7 @@ osr_err osri_spawn_body(osr_node *node, osr_self *self, const osri_spawn *spawn,
                       .configuration = spawn->configuration,
                       .options = spawn->options == NULL ? &osri_spawn_no_options : spawn->options,
                       .parent = spawn->parent,
+                      .leader = self == NULL ? OSR_PID_NONE : osri_leader_here(self),
                       .reports_end = self == NULL};
     if (osr_pid_is_none(what.parent) && self != NULL) {
         what.parent = osri_process_pid(self);
@@ -273,7 +279,8 @@ osr_err osr_spawn(osr_self *self, const osr_entry *entry, const void *argument,
     }
     osri_plan what = {.entry = entry,
                       .options = options == NULL ? &osri_spawn_no_options : options,
-                      .parent = osri_process_pid(self)};
+                      .parent = osri_process_pid(self),
+                      .leader = osri_leader_here(self)};
     osr_err err = entry_argument(entry, argument, &what.argument);
     return err != OSR_OK ? err : start(self->node, self, &what, ret_pid);
 }

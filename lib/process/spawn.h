@@ -16,6 +16,7 @@ typedef struct osri_plan {
     osri_envelope *argument;          /* given; NULL = none */
     const osr_spawn_options *options; /* never NULL */
     osr_pid parent;
+    osr_pid leader; /* none: that of the node */
     bool reports_end;
 } osri_plan;
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
 #include "lib/core/heap.h"
 #include "lib/message/codec.h"
+#include "lib/process/leader.h"
 #include "lib/process/spawn.h"
 #include "osier/mailbox.h"
 
@@ -93,6 +96,11 @@ static osri_spawn_request request_of(const char *entry, const osr_type *type, os
     return request;
 }
 
+static osr_pid leader_for(osr_self *self, bool is_remote)
+{
+    return is_remote ? osri_leader_abroad(self) : osri_leader_here(self);
+}
+
 osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_type *argument_type,
                                  const void *argument, const osr_spawn_options *options,
                                  osr_ref *ret_request)
@@ -112,7 +120,8 @@ osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_ty
     if (err == OSR_OK) {
         osri_spawn_request body =
             request_of(entry, argument_type, encoded, options, waiting->monitor);
-        body.supervised = true;
+        body.origin.supervised = true;
+        body.origin.leader = leader_for(self, osri_spawn_is_remote(self, options));
         err = osri_signal_new(OSRI_SIGNAL_SPAWN, osri_process_pid(self), number,
                               &osri_spawn_request_osr_type, &body, &signal);
         if (err != OSR_OK) {
@@ -170,6 +179,7 @@ osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argum
         return err;
     }
     osri_spawn_request body = request_of(entry, argument_type, encoded, options, waiting->monitor);
+    body.origin.leader = leader_for(self, strcmp(node, self->node->name) != 0);
     osri_route route = {.node = node};
     osri_envelope *answer = NULL;
     err = osri_request_kind(self, OSRI_SIGNAL_SPAWN, &route, &osri_spawn_request_osr_type, &body,
@@ -303,7 +313,10 @@ static osr_err start_requested(osr_node *node, const osri_envelope *signal, osr_
                                  .pinned = request->pinned};
     osr_mailbox_options mailbox = mailbox_of(&request->mailbox.value);
     options.mailbox = request->mailbox.is_set ? &mailbox : NULL;
-    osri_plan what = {.entry = entry, .options = &options, .parent = signal->from};
+    osri_plan what = {.entry = entry,
+                      .options = &options,
+                      .parent = signal->from,
+                      .leader = request->origin.leader};
     osr_err err = decode_argument(entry, request, &what.argument);
     osr_self *process;
     if (err == OSR_OK) {

@@ -93,6 +93,8 @@ static void base_init(osr_node *node, const osr_node_options *options)
     node->id = osri_node_id(node->name, node->creation);
     node->started_ns = osri_node_tick(node);
     osri_log_init(&node->log, node->name, options->log_level, NULL, NULL);
+    node->output = options->output;
+    node->output_context = options->output_context;
     node->names_max = options->names_max != 0 ? options->names_max : OSRI_PROCESSES_DEFAULT;
     node->relations_max =
         options->relations_max != 0 ? options->relations_max : OSRI_PROCESSES_DEFAULT;
@@ -107,8 +109,11 @@ static void base_init(osr_node *node, const osr_node_options *options)
 
 osr_err osr_node_new(const osr_node_options *options_, osr_node **ret_node)
 {
-    static const osr_node_options defaults = {.size = sizeof(osr_node_options)};
-    const osr_node_options *options = options_ != NULL ? options_ : &defaults;
+    osr_node_options given = {.size = sizeof(given)};
+    const osr_node_options *options = &given;
+    if (options_ != NULL) { /* of a program that knows fewer, perhaps */
+        memcpy(&given, options_, options_->size < sizeof(given) ? options_->size : sizeof(given));
+    }
     osr_node *node = osri_heap_zalloc(sizeof(*node));
     if (node == NULL) {
         return OSR_ENOMEM;

@@ -46,7 +46,8 @@ OSR_BEGIN_DECLS
     X(ENOTSUP, 20, "not supported here")                                                           \
     X(ESTOPPED, 21, "the node is stopped")                                                         \
     X(EFAILED, 22, "failed")                                                                       \
-    X(ECHECK, 23, "a check of the process failed")
+    X(ECHECK, 23, "a check of the process failed")                                                 \
+    X(ETERMINATED, 24, "the group leader has ended, or its node is lost")
 
 typedef enum osr_err {
 #define X(name, value, text) OSR_##name = value,

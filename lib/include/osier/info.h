@@ -59,7 +59,8 @@ OSR_STRUCT(osr_process_work, (1, u64, handled), /* messages taken since it start
 OSR_STRUCT(osr_process_relations, (1, list(pid), links),
            (2, list(pid), monitors), /* whom it monitors; none: by name on another node */
            (3, list(pid), watchers), /* who monitors it */
-           (4, u32, link_count), (5, u32, monitor_count), (6, u32, watcher_count));
+           (4, u32, link_count), (5, u32, monitor_count), (6, u32, watcher_count),
+           (7, pid, group_leader)); /* none: that of its node */
 
 /* What a process says of itself. Texts are "" where there is none. */
 OSR_MESSAGE(osr_process_info, 0x09, (1, pid, pid), (2, pid, parent), (3, str, name),

@@ -14,6 +14,11 @@ OSR_BEGIN_DECLS
 
 typedef struct osr_node osr_node;
 
+/* Takes what the node's group leader (osier/output.h) has to write; lent for the call. One call at
+ * a time, on a helper thread (osr_blocking(); of a stepped node, on the thread that steps it), so
+ * it may block. Errors: any; who prints is told. */
+typedef osr_err osr_output(void *context, const char *text, size_t bytes);
+
 typedef struct osr_node_options {
     size_t size;            /* set by OSR_NODE() */
     const char *name;       /* "store@host"; NULL = "nonode@nohost" */
@@ -29,6 +34,8 @@ typedef struct osr_node_options {
     osr_log_level log_level; /* what it writes to standard error */
     const char *flight;      /* file for the flight record after a fault (osier/trace.h); copied;
                                 NULL = standard error, its newest events */
+    osr_output *output;      /* NULL = standard output */
+    void *output_context;
 } osr_node_options;
 
 #define OSR_NODE(...) (&(const osr_node_options){.size = sizeof(osr_node_options), __VA_ARGS__})

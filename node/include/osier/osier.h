@@ -20,6 +20,7 @@
 #include "osier/message.h"
 #include "osier/node.h"
 #include "osier/nodes.h"
+#include "osier/output.h"
 #include "osier/process.h"
 #include "osier/reason.h"
 #include "osier/rpc.h"
