@@ -245,7 +245,8 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
                     .creation = theirs->creation,
                     .os_pid = theirs->os_pid,
                     .hidden = theirs->hidden && (theirs->certificate.roles & OSRI_ROLE_HIDDEN) != 0,
-                    .roles = theirs->certificate.roles};
+                    .roles = theirs->certificate.roles,
+                    .spawns_listed = theirs->certificate.spawn_count != 0};
     (void)snprintf(peer->name, sizeof(peer->name), "%s", theirs->certificate.name);
     (void)snprintf(session->name, sizeof(session->name), "%s", theirs->certificate.name);
     for (uint32_t i = 0; i < theirs->label_count; i++) {

@@ -126,9 +126,10 @@ typedef struct osri_peer {
     uint64_t os_pid;
     uint64_t connection; /* a number that this connection has on both sides, and no other */
     bool hidden;
-    uint32_t roles;   /* role bits of its certificate (DESIGN.md D12) */
-    char labels[256]; /* each followed by a newline */
-    uint64_t session; /* a number that this connection has, and no other */
+    uint32_t roles;     /* role bits of its certificate (DESIGN.md D12) */
+    bool spawns_listed; /* role spawn is for the entries only that its certificate names */
+    char labels[256];   /* each followed by a newline */
+    uint64_t session;   /* a number that this connection has, and no other */
 } osri_peer;
 
 typedef enum osri_sender_state {

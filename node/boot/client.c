@@ -95,7 +95,9 @@ int osr_client_open(const osr_client_options *options, osr_node **ret_node, char
         return fail(&node, OSR_STATUS_CONFIG, ret_text, text_bytes, err);
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    err = osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level), &node);
+    err = osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level,
+                                .output = o.output, .output_context = o.output_context),
+                       &node);
     if (err == OSR_OK) {
         err = osr_node_start(node);
     }

@@ -133,7 +133,8 @@ int osri_arguments_refuse(const char *command, const char *text, const char *usa
     return OSR_STATUS_USAGE;
 }
 
-int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_node **ret_node)
+int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_output *output,
+                          void *output_context, osr_node **ret_node)
 {
     char text[TEXT_BYTES] = "";
     int status = osr_client_open(
@@ -142,7 +143,8 @@ int osri_arguments_client(const osri_arguments *arguments, const char *what, osr
                    .join = arguments->join, .authority = arguments->authority,
                    .key = arguments->key, .certificate = arguments->certificate,
                    .mapper_certificate = arguments->mapper_certificate,
-                   .contact_certificate = arguments->contact_certificate),
+                   .contact_certificate = arguments->contact_certificate, .output = output,
+                   .output_context = output_context),
         ret_node, text, sizeof(text));
     if (status != OSR_STATUS_OK) {
         (void)fprintf(stderr, "osier %s: %s\n", what, text);

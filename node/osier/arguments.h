@@ -48,7 +48,8 @@ bool osri_arguments_parse(int argc, char **argv, osri_arguments *ret_arguments, 
 int osri_arguments_refuse(const char *command, const char *text, const char *usage);
 
 /* Opens a hidden node; on an error prints why and returns its status. */
-int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_node **ret_node);
+int osri_arguments_client(const osri_arguments *arguments, const char *what, osr_output *output,
+                          void *output_context, osr_node **ret_node);
 
 osri_epmd_options osri_arguments_mapper(const osri_arguments *arguments);
 

@@ -10,6 +10,7 @@
 #include "lib/core/heap.h"
 #include "node/shell/protocol.h"
 #include "node/shell/text.h"
+#include "osier/output.h"
 
 /* An ask belongs to two: the thread that waits for it and the process that asks; the last one
  * frees it. */
@@ -68,7 +69,9 @@ static void finish(void *argument)
 
 static osr_err request(osr_self *self, osri_ask *ask)
 {
-    osr_shell_command command = {.version = OSRI_SHELL_VERSION, .line = osr_str_of(ask->line)};
+    osr_shell_command command = {.version = OSRI_SHELL_VERSION,
+                                 .line = osr_str_of(ask->line),
+                                 .leader = osr_group_leader(self)};
     const osr_shell_output *output = NULL;
     osr_err err = osr_shell_command_request(self, osr_name(OSRI_SHELL_NAME, ask->target), &command,
                                             ask->timeout_ms, &output);

@@ -23,10 +23,13 @@
  * nowhere. */
 
 #define LINE_ROOM_MIN 256
+#define CLEAR_LINE "\r\033[K"
 
 struct osri_editor {
     const char *prompt;
     int wake_fd;
+    osri_editor_woken *woken;
+    void *context;
     bool is_terminal;
     bool is_woken;
     EditLine *edit;   /* NULL: plain */
@@ -46,9 +49,11 @@ static bool wait_for_input(osri_editor *e)
 {
     struct pollfd fds[] = {{.fd = e->wake_fd, .events = POLLIN},
                            {.fd = STDIN_FILENO, .events = POLLIN}};
-    while (poll(fds, 2, -1) < 0 && errno == EINTR) {
-    }
-    e->is_woken = fds[0].revents != 0;
+    do {
+        while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+        }
+        e->is_woken = fds[0].revents != 0 && !e->woken(e->context);
+    } while (!e->is_woken && fds[1].revents == 0);
     return !e->is_woken;
 }
 
@@ -245,7 +250,8 @@ static osri_input read_plain(osri_editor *e, size_t line_bytes_max, char **ret_l
 
 /* ---- both ------------------------------------------------------------------------------ */
 
-osri_editor *osri_editor_new(const char *prompt, int wake_fd)
+osri_editor *osri_editor_new(const char *prompt, int wake_fd, osri_editor_woken *woken,
+                             void *context)
 {
     osri_editor *e = osri_heap_zalloc(sizeof(*e));
     if (e == NULL) {
@@ -254,6 +260,8 @@ osri_editor *osri_editor_new(const char *prompt, int wake_fd)
     const char *terminal = getenv("TERM");
     e->prompt = prompt;
     e->wake_fd = wake_fd;
+    e->woken = woken;
+    e->context = context;
     e->is_terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
     if (e->is_terminal && terminal != NULL && terminal[0] != '\0' &&
         strcmp(terminal, "dumb") != 0) {
@@ -280,6 +288,26 @@ void osri_editor_free(osri_editor **editor)
     free(e->line);
     osri_heap_free(e, sizeof(*e));
     *editor = NULL;
+}
+
+void osri_editor_clear(osri_editor *editor)
+{
+    if (editor->edit != NULL) {
+        (void)fputs(CLEAR_LINE, stdout);
+    } else if (editor->is_terminal) {
+        (void)fputs("\n", stdout);
+    }
+}
+
+void osri_editor_restore(osri_editor *editor)
+{
+    if (editor->edit != NULL) {
+        (void)fflush(stdout);
+        (void)el_set(editor->edit, EL_REFRESH);
+    } else if (editor->is_terminal) {
+        (void)fputs(editor->prompt, stdout);
+        (void)fflush(stdout);
+    }
 }
 
 bool osri_editor_is_terminal(const osri_editor *editor)

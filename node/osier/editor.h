@@ -17,11 +17,21 @@ typedef enum osri_input {
     OSRI_INPUT_WOKEN, /* wake_fd has something to read; what was being typed is dropped */
 } osri_input;
 
+/* wake_fd has something to read, and it is for the callee to read it: true, nothing that ends the
+ * line. Around what it prints it calls osri_editor_clear() and osri_editor_restore(). */
+typedef bool osri_editor_woken(void *context);
+
 /* prompt is lent for the editor's life. The terminal is as it was whenever osri_editor_read() is
  * not at work.
  * Ownership: free with osri_editor_free(). NULL: no memory. */
-osri_editor *osri_editor_new(const char *prompt, int wake_fd);
+osri_editor *osri_editor_new(const char *prompt, int wake_fd, osri_editor_woken *woken,
+                             void *context);
 void osri_editor_free(osri_editor **editor);
+
+/* Takes the line that is being typed off the screen, and puts it back below what was printed since.
+ * From osri_editor_woken() only. */
+void osri_editor_clear(osri_editor *editor);
+void osri_editor_restore(osri_editor *editor);
 
 /* Whether a person types: prompts, and news between the answers, make sense. */
 bool osri_editor_is_terminal(const osri_editor *editor);

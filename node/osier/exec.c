@@ -34,7 +34,7 @@ static int ask(const osri_arguments *arguments, const char *target, const char *
     osr_node *node = NULL;
     int status = osri_target_check(arguments, "exec", target);
     if (status == OSR_STATUS_OK) {
-        status = osri_arguments_client(arguments, "exec", &node);
+        status = osri_arguments_client(arguments, "exec", osri_show_output, NULL, &node);
     }
     if (status != OSR_STATUS_OK) {
         return status;

@@ -133,7 +133,7 @@ static int check_all(const osri_arguments *arguments, const osri_epmd_record *re
                      uint32_t count)
 {
     osr_node *node = NULL;
-    int status = osri_arguments_client(arguments, "nodes", &node);
+    int status = osri_arguments_client(arguments, "nodes", NULL, NULL, &node);
     if (status != OSR_STATUS_OK) {
         return status;
     }
@@ -163,7 +163,7 @@ static int ask_contact(const osri_arguments *arguments)
 {
     const char *name = arguments->contact.name;
     osr_node *node = NULL;
-    int status = osri_arguments_client(arguments, "nodes", &node);
+    int status = osri_arguments_client(arguments, "nodes", NULL, NULL, &node);
     if (status != OSR_STATUS_OK) {
         return status;
     }
@@ -227,7 +227,7 @@ static int links_of(const osri_arguments *arguments)
     }
     int status = osri_target_check(arguments, "nodes", target);
     if (status == OSR_STATUS_OK) {
-        status = osri_arguments_client(arguments, "nodes", &node);
+        status = osri_arguments_client(arguments, "nodes", NULL, NULL, &node);
     }
     if (status != OSR_STATUS_OK) {
         return status;

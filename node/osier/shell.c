@@ -16,11 +16,13 @@
 #include "node/osier/show.h"
 #include "node/osier/target.h"
 #include "node/shell/protocol.h"
+#include "node/shell/text.h"
 
 /* osier shell: lines to a node, answers from it. The node never knows of the terminal.
  *
  * One pipe tells the main thread what happens beside the typing: 'D' an answer is there, 'L' the
- * connection is lost, 'I' Ctrl-C, 'T' and 'H' SIGTERM and SIGHUP. Signals are taken by the main
+ * connection is lost, 'O' processes have printed, 'I' Ctrl-C, 'T' and 'H' SIGTERM and
+ * SIGHUP. Signals are taken by the main
  * thread alone. */
 
 #define TEXT_BYTES 256
@@ -33,7 +35,16 @@ static const char usage[] =
     "A shell in a node: ps, info, call and others; help lists them. NODE is NAME or NAME@HOST.\n"
     "quit, exit or the end of input leaves it; the node is not touched.\n" OSRI_ARGUMENTS_HELP;
 
-typedef enum event { EVENT_NONE, EVENT_DONE, EVENT_LOST, EVENT_INTERRUPT, EVENT_END } event;
+#define PRINTED_BYTES_MAX (1024 * 1024) /* and not yet shown; who prints more is told */
+
+typedef enum event {
+    EVENT_NONE,
+    EVENT_DONE,
+    EVENT_LOST,
+    EVENT_PRINTED,
+    EVENT_INTERRUPT,
+    EVENT_END,
+} event;
 
 typedef struct shell {
     osr_node *node;
@@ -44,6 +55,9 @@ typedef struct shell {
     int signal; /* that ends it; 0: none */
     bool lost;
     int status; /* of the last command */
+    char read;  /* from events, and not yet looked at; 0: nothing */
+    pthread_mutex_t mutex;
+    osri_text printed; /* by processes, to be shown; guarded_by: mutex */
 } shell;
 
 static int event_fd = -1; /* the pipe's end to write: for the signal handler */
@@ -74,6 +88,8 @@ static event event_of(shell *s, char what)
     case 'L':
         s->lost = true;
         return EVENT_LOST;
+    case 'O':
+        return EVENT_PRINTED;
     case 'I':
         s->signal = osri_editor_is_terminal(s->editor) ? 0 : SIGINT;
         return s->signal == 0 ? EVENT_INTERRUPT : EVENT_END;
@@ -87,15 +103,17 @@ static event event_of(shell *s, char what)
 static event next_event(shell *s, int timeout_ms)
 {
     struct pollfd fd = {.fd = s->events, .events = POLLIN};
-    char what;
+    char what = s->read;
     int ready;
+    if (what != 0) {
+        s->read = 0;
+        return event_of(s, what);
+    }
     do {
         ready = poll(&fd, 1, timeout_ms);
     } while (ready < 0 && errno == EINTR);
     return ready == 1 && read(s->events, &what, 1) == 1 ? event_of(s, what) : EVENT_NONE;
 }
-
-/* ---- a line ---------------------------------------------------------------------------- */
 
 static void say(const shell *s, const char *text)
 {
@@ -105,11 +123,69 @@ static void say(const shell *s, const char *text)
     }
 }
 
+/* ---- what processes print ---------------------------------------------------------------- */
+
+/* osr_output, on a thread of the node: the main thread shows it when no line is in its way. */
+static osr_err keep_printed(void *context, const char *text, size_t bytes)
+{
+    shell *s = context;
+    (void)pthread_mutex_lock(&s->mutex);
+    bool fits = s->printed.bytes + bytes <= PRINTED_BYTES_MAX;
+    if (fits) {
+        osri_text_add_bytes(&s->printed, text, bytes);
+    }
+    (void)pthread_mutex_unlock(&s->mutex);
+    ssize_t written = write(event_fd, "O", 1);
+    (void)written; /* the pipe is full of wake-ups already */
+    return fits ? OSR_OK : OSR_EFULL;
+}
+
+/* Shows what was printed. at_prompt: the line being typed is in its way. */
+static void show_printed(shell *s, bool at_prompt)
+{
+    (void)pthread_mutex_lock(&s->mutex);
+    osri_text taken = s->printed;
+    osri_text_init(&s->printed, PRINTED_BYTES_MAX + 1);
+    (void)pthread_mutex_unlock(&s->mutex);
+    if (taken.bytes > 0) {
+        if (at_prompt) {
+            osri_editor_clear(s->editor);
+        }
+        (void)osri_show_output(NULL, osri_text_get(&taken), taken.bytes);
+        if (at_prompt && taken.at[taken.bytes - 1] != '\n') {
+            say(s, "");
+        }
+        if (at_prompt) {
+            osri_editor_restore(s->editor);
+        }
+    }
+    osri_text_fini(&taken);
+}
+
+/* osri_editor_woken */
+static bool show_at_prompt(void *context)
+{
+    shell *s = context;
+    char what;
+    if (read(s->events, &what, 1) != 1) {
+        return true;
+    }
+    if (what == 'O') {
+        show_printed(s, true);
+        return true;
+    }
+    s->read = what;
+    return false;
+}
+
+/* ---- a line ---------------------------------------------------------------------------- */
+
 /* Waits for the answer; false: it does not come, and s says why. */
 static bool await_answer(shell *s, const osri_ask *ask)
 {
     while (!osri_ask_is_done(ask)) {
         event e = next_event(s, -1);
+        show_printed(s, false);
         if (e == EVENT_INTERRUPT) {
             say(s, "\nnot waited for any more; the node may still be at it");
             return false;
@@ -134,6 +210,7 @@ static void run_line(shell *s, const char *line)
     if (result.err == OSR_OK) {
         osri_ask_wait(ask, &result);
     }
+    show_printed(s, false); /* it came before the answer */
     s->lost = s->lost || result.err == OSR_ENOCONNECTION;
     if (result.err != OSR_ENOCONNECTION) {
         s->status = osri_show(&result, "osier shell", s->target, ANSWER_MS);
@@ -153,6 +230,7 @@ static bool is_word(const char *line, const char *word)
 static void heed_events(shell *s)
 {
     for (event e = next_event(s, 0); e != EVENT_NONE && s->signal == 0; e = next_event(s, 0)) {
+        show_printed(s, false);
         if (e == EVENT_INTERRUPT) {
             say(s, "");
         }
@@ -208,7 +286,7 @@ static bool greet(shell *s)
 
 static int converse(shell *s)
 {
-    s->editor = osri_editor_new(s->prompt, s->events);
+    s->editor = osri_editor_new(s->prompt, s->events, show_at_prompt, s);
     if (s->editor == NULL || osri_ask_watch(s->node, s->target, event_fd) != OSR_OK) {
         (void)fputs("osier shell: out of memory\n", stderr);
         osri_editor_free(&s->editor);
@@ -246,7 +324,7 @@ static int run(shell *s, const osri_arguments *arguments)
         return status;
     }
     block_signals(SIG_BLOCK); /* of the node's threads */
-    status = osri_arguments_client(arguments, "shell", &s->node);
+    status = osri_arguments_client(arguments, "shell", keep_printed, s, &s->node);
     set_signals(on_signal);
     block_signals(SIG_UNBLOCK);
     if (status != OSR_STATUS_OK) {
@@ -255,6 +333,7 @@ static int run(shell *s, const osri_arguments *arguments)
     status = converse(s);
     osr_node_stop(s->node, STOP_MS);
     osr_node_free(&s->node);
+    show_printed(s, false);
     return status;
 }
 
@@ -298,5 +377,10 @@ int osri_osier_shell(int argc, char **argv)
         return osri_arguments_refuse("shell", text, usage);
     }
     (void)snprintf(s.prompt, sizeof(s.prompt), "%s> ", s.target);
-    return open_and_run(&s, &arguments);
+    (void)pthread_mutex_init(&s.mutex, NULL);
+    osri_text_init(&s.printed, PRINTED_BYTES_MAX + 1);
+    int status = open_and_run(&s, &arguments);
+    osri_text_fini(&s.printed);
+    (void)pthread_mutex_destroy(&s.mutex);
+    return status;
 }

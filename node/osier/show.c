@@ -21,6 +21,12 @@ static bool print(FILE *stream, const char *from, size_t bytes)
     return whole;
 }
 
+osr_err osri_show_output(void *context, const char *text, size_t bytes)
+{
+    (void)context;
+    return print(stdout, text, bytes) ? OSR_OK : OSR_EIO;
+}
+
 int osri_show(const osri_ask_result *result, const char *command, const char *target,
               uint32_t timeout_ms)
 {

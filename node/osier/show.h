@@ -11,4 +11,7 @@
 int osri_show(const osri_ask_result *result, const char *command, const char *target,
               uint32_t timeout_ms);
 
+/* Prints what processes print, likewise (osr_output). Threads: any. */
+osr_err osri_show_output(void *context, const char *text, size_t bytes);
+
 #endif

@@ -19,7 +19,7 @@
 
 /* ---- call and send --------------------------------------------------------------------- */
 
-static bool parse_message(osri_command_context *context, const char *text, osr_any **ret_message)
+bool osri_command_message(osri_command_context *context, const char *text, osr_any **ret_message)
 {
     char error[OSR_PARSE_TEXT_BYTES] = "";
     osr_err err = osr_parse(osr_self_node(context->self), text, ret_message, error);
@@ -63,7 +63,7 @@ static void complain_no_reply(osri_command_context *context, const char *word, o
     }
 }
 
-static void print_message(osri_command_context *context, const osr_message *message)
+void osri_command_print(osri_command_context *context, const osr_message *message)
 {
     char *text = osri_heap_alloc(PRINT_BYTES);
     if (text == NULL) {
@@ -90,7 +90,7 @@ static void call(osri_command_context *context, const char *word, osr_pid pid,
     osr_err err = osri_request(context->self, osr_to(pid), type, osr_any_body(request), CALL_MS,
                                &reply, NULL);
     if (err == OSR_OK) {
-        print_message(context, &reply);
+        osri_command_print(context, &reply);
     } else {
         complain_no_reply(context, word, pid, type, err);
     }
@@ -102,7 +102,7 @@ void osri_command_call(osri_command_context *context, char *const *arguments, un
     osr_pid pid;
     osr_any *message = NULL;
     if (osri_command_process(context, arguments[0], &pid) &&
-        parse_message(context, arguments[1], &message) &&
+        osri_command_message(context, arguments[1], &message) &&
         may_be_sent(context, osr_any_type(message))) {
         call(context, arguments[0], pid, message);
     }
@@ -115,7 +115,7 @@ void osri_command_send(osri_command_context *context, char *const *arguments, un
     osr_pid pid;
     osr_any *message = NULL;
     if (osri_command_process(context, arguments[0], &pid) &&
-        parse_message(context, arguments[1], &message) &&
+        osri_command_message(context, arguments[1], &message) &&
         may_be_sent(context, osr_any_type(message))) {
         osr_err err = osr_any_send(context->self, osr_to(pid), &message);
         if (err != OSR_OK) {

@@ -4,6 +4,7 @@
 #define OSR_SHELL_COMMAND_H
 
 #include "node/shell/text.h"
+#include "osier/dynamic.h"
 #include "osier/process.h"
 
 /* The shell's commands: one line in, text out. They run in a process of their own in the node that
@@ -14,6 +15,8 @@
 typedef struct osri_command_context {
     osr_self *self;
     bool may_write; /* the asker has role SHELL_WRITE */
+    bool may_start; /* ... and may start whatever is exported: role SPAWN */
+    osr_pid leader; /* the asker's group leader; none: what is started prints to the node's */
     int status;     /* osr_status */
     osri_text out;
     osri_text complaint;
@@ -56,6 +59,12 @@ void osri_command_complain(osri_command_context *context, int status, const char
  * made. */
 bool osri_command_process(osri_command_context *context, const char *word, osr_pid *ret_pid);
 
+/* A message that a person types, to be freed; false: the complaint has been made. */
+bool osri_command_message(osri_command_context *context, const char *text, osr_any **ret_message);
+
+/* Prints a message. */
+void osri_command_print(osri_command_context *context, const osr_message *message);
+
 /* ---- look.c ---- */
 void osri_command_ps(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_info(osri_command_context *context, char *const *arguments, unsigned count);
@@ -72,5 +81,9 @@ void osri_command_send(osri_command_context *context, char *const *arguments, un
 void osri_command_exit(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_kill(osri_command_context *context, char *const *arguments, unsigned count);
 void osri_command_drain(osri_command_context *context, char *const *arguments, unsigned count);
+
+/* ---- start.c ---- */
+void osri_command_run_entry(osri_command_context *context, char *const *arguments, unsigned count);
+void osri_command_spawn(osri_command_context *context, char *const *arguments, unsigned count);
 
 #endif

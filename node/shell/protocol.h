@@ -15,11 +15,14 @@
 #define OSRI_SHELL_OUTPUT_BYTES_MAX (1024 * 1024)
 #define OSRI_SHELL_ROWS_MAX 10000
 
-/* status: as a program's (osr_status); text for standard output, complaint for standard error. A
+/* leader: what is started prints there; none: to the node's (osier/output.h).
+ *
+ * status: as a program's (osr_status); text for standard output, complaint for standard error. A
  * service that does not speak the version asked for answers with its own, and a complaint. */
 OSR_MESSAGE(osr_shell_output, 0x31, (1, u32, version), (2, i32, status), (3, str, text),
             (4, str, complaint));
-OSR_REQUEST(osr_shell_command, 0x30, osr_shell_output, (1, u32, version), (2, str, line));
+OSR_REQUEST(osr_shell_command, 0x30, osr_shell_output, (1, u32, version), (2, str, line),
+            (3, pid, leader));
 
 /* The processes of a node, at most OSRI_SHELL_ROWS_MAX; `total` is how many there are. */
 OSR_STRUCT(osri_shell_row, (1, pid, pid), (2, pid, parent), (3, str, name), (4, str, label),
@@ -31,7 +34,8 @@ OSR_REQUEST(osri_shell_list, 0x32, osri_shell_rows, (1, u32, version));
 
 /* Inside a node: what the process of one command is to do, and what it learns from its helpers. */
 OSR_MESSAGE(osri_shell_task, 0x34, (1, pid, caller), (2, u64, ref), (3, str, line),
-            (4, bool, may_write));
+            (4, bool, may_write), (5, bool, may_start), (6, pid, leader));
+OSR_MESSAGE(osri_shell_client, 0x37, (1, pid, leader));
 OSR_MESSAGE(osri_shell_question, 0x35, (1, pid, asker), (2, str, node), (3, u32, timeout_ms));
 OSR_MESSAGE(osri_shell_answer, 0x36, (1, str, node), (2, i32, error), (3, u64, total),
             (4, list(of(osri_shell_row)), rows));

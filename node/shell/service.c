@@ -53,6 +53,7 @@ static const char *text_of(osr_str text)
 typedef struct asker {
     char name[160];
     uint32_t roles;
+    bool spawns_listed;
 } asker;
 
 static asker asker_of(osr_self *self)
@@ -68,6 +69,7 @@ static asker asker_of(osr_self *self)
         (void)snprintf(a.name, sizeof(a.name), "%s of this node", text);
     } else if (osri_peer_of(node, pid.node, &peer) == OSR_OK) {
         a.roles = peer.roles;
+        a.spawns_listed = peer.spawns_listed;
         (void)snprintf(a.name, sizeof(a.name), "%s", peer.name);
     } else {
         (void)snprintf(a.name, sizeof(a.name), "%s, which is gone", text);
@@ -110,6 +112,8 @@ static osr_err command_prepare(osr_self *self, const osri_shell_task *task,
     }
     memory->context.self = self;
     memory->context.may_write = task->may_write;
+    memory->context.may_start = task->may_start;
+    memory->context.leader = task->leader;
     osri_text_init(&memory->context.out, OSRI_SHELL_OUTPUT_BYTES_MAX);
     osri_text_init(&memory->context.complaint, OSRI_SHELL_LINE_BYTES_MAX);
     osr_err err = osr_defer(self, command_forget, memory);
@@ -185,11 +189,15 @@ static bool is_refused(osri_shell_service *state, const asker *a, const osr_shel
 }
 
 static osr_err begin(osr_self *self, osri_shell_service *state, const osr_shell_command *request,
-                     bool may_write)
+                     const asker *a)
 {
     osr_caller caller = osr_current_caller(self);
-    osri_shell_task task = {
-        .caller = caller.pid, .ref = caller.ref, .line = request->line, .may_write = may_write};
+    osri_shell_task task = {.caller = caller.pid,
+                            .ref = caller.ref,
+                            .line = request->line,
+                            .may_write = (a->roles & OSRI_ROLE_SHELL_WRITE) != 0,
+                            .may_start = (a->roles & OSRI_ROLE_SPAWN) != 0 && !a->spawns_listed,
+                            .leader = request->leader};
     osr_ref monitor;
     osr_pid runner;
     osr_err err = osri_shell_runner_spawn(self, &task,
@@ -213,7 +221,7 @@ OSR_ON_CALL(osri_shell_service, osr_shell_command, osr_shell_output)
         return refuse(state, reply, status);
     }
     audit(self, &a, line, NULL);
-    osr_err err = begin(self, state, request, (a.roles & OSRI_ROLE_SHELL_WRITE) != 0);
+    osr_err err = begin(self, state, request, &a);
     if (err != OSR_OK) {
         (void)snprintf(state->complaint, COMPLAINT_BYTES, "the node cannot run the command: %s\n",
                        osr_err_text(err));

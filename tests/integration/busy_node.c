@@ -18,6 +18,7 @@ OSR_ON_CALL(counter, counter_add, counter_value)
 OSR_ON_INFO(counter, counter_reset)
 {
     state->n = 0;
+    (void)osr_printf(self, "counter is reset\n");
     return OSR_NOREPLY;
 }
 OSR_SERVER(counter, OSR_CALL(counter_add), OSR_INFO(counter_reset));
@@ -60,6 +61,37 @@ OSR_ON_CALL(painted, painted_ask, painted_text)
     return OSR_REPLY;
 }
 OSR_SERVER(painted, OSR_CALL(painted_ask));
+
+/* Prints so often, the first time after so long. */
+OSR_MESSAGE(greeting, 0x0140, (1, str, name), (2, u32, times), (3, u32, later_ms), (4, str, node));
+OSR_ENTRY(greeter, greeting)
+{
+    osr_err err = argument->later_ms == 0 ? OSR_OK : osr_sleep(self, argument->later_ms);
+    for (uint32_t i = 1; i <= argument->times && err == OSR_OK; i++) {
+        err = osr_printf(self, "hello %s %u on %s\n", argument->name.at, (unsigned)i,
+                         osr_self_node_name(self));
+    }
+    return err;
+}
+OSR_EXPORT(greeter);
+
+/* Starts a greeter on another node, and ends when that does. */
+OSR_ENTRY(relay, greeting)
+{
+    osr_pid pid;
+    osr_message down;
+    osr_err err =
+        greeter_spawn(self, argument, OSR_SPAWN(.node = argument->node.at, .monitor = true), &pid);
+    return err != OSR_OK ? err : osr_receive(self, 10000, &down);
+}
+OSR_EXPORT(relay);
+
+OSR_FUNCTION(doubled, counter_add, counter_value)
+{
+    reply->value = 2 * request->by;
+    return osr_printf(self, "doubling %d\n", (int)request->by);
+}
+OSR_EXPORT(doubled);
 
 int main(int argc, char **argv)
 {

@@ -72,6 +72,14 @@ keys 'version' Enter
 see "Ctrl-C drops a line" '^store@localhost> version'
 see "and the next one is answered" '^store@localhost: osier.*protocol 1$'
 prompted 'store@localhost>'
+keys 'spawn greeter greeting{name: "tmux", times: 1, later_ms: 700}' Enter
+prompted 'store@localhost>'
+keys 'vers'
+see "what a process prints meanwhile is shown" '^hello tmux 1 on store@localhost$'
+prompted 'store@localhost> vers'
+keys 'ion' Enter
+see "and the line goes on below it" '^store@localhost> version'
+prompted 'store@localhost>'
 keys 'call mute mute_ask' Enter
 ok "a slow command is sent" until_true 10 grep -q 'call mute mute_ask' "$world/store.log"
 keys C-c

@@ -43,6 +43,9 @@ typedef struct osr_client_options {
     const char *certificate;
     const char *mapper_certificate;
     const char *contact_certificate; /* node.cert of the contact in `join` */
+    osr_output *output; /* what its processes, and what they start elsewhere, print; see
+                           osr_node_options. NULL: standard output */
+    void *output_context;
 } osr_client_options;
 
 #define OSR_CLIENT(...)                                                                            \

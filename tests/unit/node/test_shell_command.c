@@ -92,14 +92,15 @@ START_TEST(an_unknown_command_is_quoted_safely)
 }
 END_TEST
 
-/* Exactly call, send, exit, kill and drain need the right to write. */
+/* Exactly call, send, run, spawn, exit, kill and drain need the right to write. */
 START_TEST(commands_that_change_something_are_marked)
 {
     for (size_t i = 0; osri_command_at(i) != NULL; i++) {
         const char *name = osri_command_at(i)->name;
         bool changes = strcmp(name, "call") == 0 || strcmp(name, "send") == 0 ||
                        strcmp(name, "exit") == 0 || strcmp(name, "kill") == 0 ||
-                       strcmp(name, "drain") == 0;
+                       strcmp(name, "drain") == 0 || strcmp(name, "run") == 0 ||
+                       strcmp(name, "spawn") == 0;
         ck_assert_msg(osri_command_at(i)->writes == changes, "%s", name);
     }
 }
