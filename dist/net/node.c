@@ -112,8 +112,8 @@ static void tell_of_stranger(void *context, const char *address, uint64_t ms)
     osri_log_write(log, OSR_LOG_INFO,
                    "net: %s: ended after %llu.%llu s, before its handshake was done (a scanner, or "
                    "it has another key for us%s)",
-                   address, (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100),
-                   more);
+                   address[0] == '\0' ? "somebody" : address, (unsigned long long)(ms / 1000),
+                   (unsigned long long)(ms % 1000 / 100), more);
 }
 
 static void serve(void *argument)

@@ -294,6 +294,7 @@ static bool finish_message(osri_zmq_transport *t, zmq_msg_t *payload)
 static void settle(osri_zmq_transport *t)
 {
     uint64_t now = osri_zmq_now_ms();
+    osri_zmq_strangers_tell(t, true);
     for (uint32_t i = 0; t->pending_count > 0 && i < t->slot_capacity; i++) {
         osri_zmq_conn *conn = t->slots[i];
         if (!conn || conn->dialed) {

@@ -2,7 +2,6 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "dist/zmq/state.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -81,53 +80,21 @@ static bool stop_waiting(osri_zmq_transport *t, size_t fd)
     return true;
 }
 
-/* All zero where it is over already. */
-static struct in6_addr address_of_peer(int fd)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t bytes = sizeof address;
-    struct in6_addr peer = {0};
-    if (getpeername(fd, (struct sockaddr *)&address, &bytes) != 0) {
-        return peer;
-    }
-    if (address.ss_family == AF_INET6) {
-        return ((struct sockaddr_in6 *)&address)->sin6_addr;
-    }
-    peer.s6_addr[10] = peer.s6_addr[11] = 0xff;
-    memcpy(peer.s6_addr + 12, &((struct sockaddr_in *)&address)->sin_addr, 4);
-    return peer;
-}
-
-static void tell_of_stranger(const osri_zmq_transport *t, const osri_zmq_accept *accept)
-{
-    char text[INET6_ADDRSTRLEN] = "?";
-    if (!t->stranger) {
-        return;
-    }
-    if (IN6_IS_ADDR_V4MAPPED(&accept->address)) {
-        inet_ntop(AF_INET, accept->address.s6_addr + 12, text, sizeof text);
-    } else if (!IN6_IS_ADDR_UNSPECIFIED(&accept->address)) {
-        inet_ntop(AF_INET6, &accept->address, text, sizeof text);
-    }
-    t->stranger(t->admit_context, text, osri_zmq_now_ms() - accept->begun_ms);
-}
-
 static void note_begin(osri_zmq_transport *t, int fd)
 {
     struct stat status;
     uint64_t now_ms = osri_zmq_now_ms();
+    osri_zmq_accept accept = {
+        .begun_ms = now_ms, .since_ms = now_ms, .look = t->looks, .waiting = true};
     stop_waiting(t, (size_t)fd);
-    if (!osri_zmq_is_tcp_of_port(fd, t->port) || fstat(fd, &status) != 0) {
-        return; /* over already */
-    }
     if ((size_t)fd >= t->accept_capacity && !grow(t, (size_t)fd)) {
         return; /* its first frame will find it unknown and end it */
     }
-    t->accepts[fd] = (osri_zmq_accept){.inode = status.st_ino,
-                                       .begun_ms = now_ms,
-                                       .since_ms = now_ms,
-                                       .address = address_of_peer(fd),
-                                       .waiting = true};
+    if (osri_zmq_is_tcp_of_port(fd, t->port) && fstat(fd, &status) == 0) {
+        accept.inode = status.st_ino;
+        accept.address = osri_zmq_address_of_peer(fd);
+    } /* else it is over already: its end comes next, there is nothing to cut off */
+    t->accepts[fd] = accept;
     t->accept_waiting++;
 }
 
@@ -149,7 +116,7 @@ void osri_zmq_accepted_end(osri_zmq_transport *t, osri_zmq_conn *conn, const cha
     if (conn->state == OSRI_ZMQ_OPEN) {
         conn->text = text;
         osri_zmq_conn_set_state(t, conn, OSRI_ZMQ_ENDING);
-        conn->reads_last = t->router_reads + 65 * ((uint64_t)t->conn_count + t->accept_waiting + 1);
+        conn->reads_last = OSRI_ZMQ_READS_TO_END(t);
         t->router_readable = true;
     }
 }
@@ -161,7 +128,7 @@ static void note_end(osri_zmq_transport *t, int fd)
         conn->fd_over = true;
         osri_zmq_accepted_end(t, conn, "connection lost");
     } else if (stop_waiting(t, (size_t)fd)) {
-        tell_of_stranger(t, &t->accepts[fd]);
+        osri_zmq_stranger_ended(t, fd, &t->accepts[fd]);
     }
 }
 
@@ -169,6 +136,7 @@ void osri_zmq_accepts_watch(osri_zmq_transport *t)
 {
     uint16_t event;
     uint32_t value;
+    t->looks++;
     while (osri_zmq_monitor_read(t->router_monitor, &event, &value)) {
         if ((int)value < 0) {
             continue;
@@ -195,6 +163,7 @@ bool osri_zmq_accepts_claim(osri_zmq_transport *t, osri_zmq_conn *conn)
         return true;
     }
     conn->fd_over = true;
+    osri_zmq_stranger_spoke(t, fd);
     if (other && (int32_t)(conn->routing_id - other->routing_id) > 0) { /* F2 */
         other->fd_over = true;
         conn->fd_over = false;

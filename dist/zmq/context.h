@@ -36,7 +36,7 @@ OSR_MUST_CHECK osr_err osri_zap_register(const char *domain, osri_transport_admi
 void osri_zap_unregister(const char *domain);
 
 /* Proves, by asking it as libzmq does, that the key check answers in this process, knows domain,
- * and refuses what it must refuse. Waits at most 2 s. The caller holds a reference to the context.
+ * and refuses what it must refuse. Waits at most 10 s. The caller holds a reference to the context.
  * Threads:   any.
  * Errors:    OSR_EPERM it is not so. */
 OSR_MUST_CHECK osr_err osri_zap_verify(const char *domain);

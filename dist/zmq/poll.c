@@ -95,6 +95,7 @@ static void sweep(osri_zmq_transport *t, uint64_t now_ms)
 {
     t->swept_ms = now_ms;
     osri_zmq_accepts_sweep(t, now_ms);
+    osri_zmq_strangers_tell(t, false);
     for (uint32_t i = 0; t->pending_count > 0 && i < t->slot_capacity; i++) {
         osri_zmq_conn *conn = t->slots[i];
         if (conn && conn->dialed) {
@@ -107,7 +108,7 @@ static void sweep(osri_zmq_transport *t, uint64_t now_ms)
 
 static bool has_deadlines(const osri_zmq_transport *t)
 {
-    return t->pending_count > 0 || t->accept_waiting > 0;
+    return t->pending_count > 0 || t->accept_waiting > 0 || t->gone_count > 0;
 }
 
 static void note_readiness(osri_zmq_transport *t)

@@ -64,9 +64,25 @@ typedef struct osri_zmq_accept {
     uint64_t inode;
     uint64_t begun_ms;
     uint64_t since_ms;       /* begun, or cut off in vain */
-    struct in6_addr address; /* of IPv4 as ::ffff:a.b.c.d */
+    uint64_t look;           /* which saw its begin */
+    struct in6_addr address; /* of IPv4 as ::ffff:a.b.c.d; all zero: not known */
     bool waiting;
 } osri_zmq_accept;
+
+/* One whose end was seen, and no frame of it so far. */
+typedef struct osri_zmq_gone {
+    int fd;
+    struct in6_addr address;
+    uint64_t ms;         /* that it lasted */
+    uint64_t reads_last; /* by this read of the ROUTER all of its frames were delivered */
+} osri_zmq_gone;
+
+#define OSRI_ZMQ_GONE_MAX 64
+
+/* After so many reads of the ROUTER whatever had arrived by now was delivered: it takes turns
+ * between its peers, which hold 64 frames each at most. */
+#define OSRI_ZMQ_READS_TO_END(t)                                                                   \
+    ((t)->router_reads + 65 * ((uint64_t)(t)->conn_count + (t)->accept_waiting + 1))
 
 #define OSRI_ZMQ_BUCKETS 256
 
@@ -103,6 +119,9 @@ typedef struct osri_zmq_transport {
     uint64_t router_reads;
     osri_zmq_accept *accepts; /* by descriptor */
     size_t accept_capacity, accept_waiting;
+    uint64_t looks;                        /* at the ROUTER's monitor */
+    osri_zmq_gone gone[OSRI_ZMQ_GONE_MAX]; /* oldest first */
+    uint32_t gone_count;
 
     /* poll */
     struct pollfd *items;
@@ -164,6 +183,13 @@ void osri_zmq_accepts_reject(osri_zmq_transport *transport, int fd);
 void osri_zmq_accepted_end(osri_zmq_transport *transport, osri_zmq_conn *conn, const char *text);
 bool osri_zmq_is_tcp_of_port(int fd, uint16_t port);
 bool osri_zmq_kick(int fd, uint64_t inode); /* false: that TCP connection is over already */
+
+/* strangers.c. Accepts that end before a frame of them was read are told of once no such frame can
+ * be left; spoke(): one was read after all; all: the ROUTER was read empty. */
+struct in6_addr osri_zmq_address_of_peer(int fd); /* all zero where it is not known */
+void osri_zmq_stranger_ended(osri_zmq_transport *transport, int fd, const osri_zmq_accept *accept);
+void osri_zmq_stranger_spoke(osri_zmq_transport *transport, int fd);
+void osri_zmq_strangers_tell(osri_zmq_transport *transport, bool all);
 
 /* backlog.c */
 uint64_t osri_zmq_received_bytes(int fd); /* so far; 0: the kernel does not say */

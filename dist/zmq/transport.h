@@ -21,8 +21,8 @@
  *   - close() of an accepted connection with a linger ends it in a poll() at that time. */
 
 /* An accepted TCP connection ended, after so long, and no frame of it was read: a scanner, somebody
- * with another key for us, one that was not admitted. Many may come at once. Called in poll(), must
- * not call back into the transport. */
+ * with another key for us, one that was not admitted. Its address is "" where begin and end were
+ * seen at once. Many may come at once. Called in poll(), must not call back into the transport. */
 typedef void osri_zmq_stranger(void *context, const char *address, uint64_t ms);
 
 typedef struct osri_zmq_options {

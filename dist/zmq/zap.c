@@ -29,7 +29,7 @@
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 #define VERIFY_ID "osier-verify"
-#define VERIFY_TIMEOUT_MS 2000
+#define VERIFY_TIMEOUT_MS 10000 /* a machine may be busy; nothing but a fault waits that long */
 #define TEXT_BYTES 256
 #define PARTS_WANTED 7
 
