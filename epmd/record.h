@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 
 /* What a port mapper knows of a node. An answer is a hint: whoever dials verifies the certificate.
  */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 #include "osier/err.h"
 
 /* A certificate binds a node's name to its CURVE key, signed by the cluster's authority

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 #include "dist/transport.h"
 #include "osier/err.h"
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 #include "dist/transport.h"
 #include "osier/err.h"
 

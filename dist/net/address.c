@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 
 #define SCHEME "tcp://"
 

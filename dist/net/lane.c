@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 #include "lib/core/heap.h"
 
 /* Lanes: admission of messages to what waits for a node.

@@ -106,6 +106,7 @@ struct osr_node {
     uint32_t scheduler_count;
     osri_run_queue injected; /* made ready by threads that are not workers */
     osri_threads *threads;   /* NULL: stepped */
+    bool stopped;            /* osr_node_stop() was called; owner: who starts and stops it */
     osri_worker *stepper;    /* the worker of osr_node_step() */
     osri_blocking_pool *blocking;
     osri_recorder recorder;

@@ -5,6 +5,7 @@
 
 #include "lib/core/barrier.h"
 #include "lib/core/heap.h"
+#include "lib/core/name.h"
 #include "lib/scheduler/scheduler.h"
 
 /* The node as a whole: made, started, stepped, freed. */
@@ -114,11 +115,15 @@ osr_err osr_node_new(const osr_node_options *options_, osr_node **ret_node)
     if (options_ != NULL) { /* of a program that knows fewer, perhaps */
         memcpy(&given, options_, options_->size < sizeof(given) ? options_->size : sizeof(given));
     }
+    const char *name = options->name != NULL ? options->name : NAME_DEFAULT;
+    if (osri_node_name_check(name, strlen(name)) != OSR_OK) {
+        return OSR_EINVAL;
+    }
     osr_node *node = osri_heap_zalloc(sizeof(*node));
     if (node == NULL) {
         return OSR_ENOMEM;
     }
-    node->name = osri_heap_strdup(options->name != NULL ? options->name : NAME_DEFAULT);
+    node->name = osri_heap_strdup(name);
     if (node->name == NULL) {
         osri_heap_free(node, sizeof(*node));
         return OSR_ENOMEM;
@@ -213,7 +218,7 @@ void osr_node_free(osr_node **node_)
 
 osr_err osr_node_start(osr_node *node)
 {
-    return osri_threads_start(node);
+    return node->stopped ? OSR_EINVAL : osri_threads_start(node);
 }
 
 bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns)

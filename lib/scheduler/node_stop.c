@@ -121,6 +121,7 @@ static bool end_processes(osr_node *node, osr_parker *parker, uint32_t timeout_m
 
 void osr_node_stop(osr_node *node, uint32_t timeout_ms)
 {
+    node->stopped = true;
     osr_parker *parker = NULL; /* without one we look all the time */
     (void)!node->env->parker_new(node->env->context, &parker);
     bool gone = end_processes(node, parker, timeout_ms);

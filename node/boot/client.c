@@ -8,26 +8,25 @@
 
 #include "dist/identity/node_files.h"
 #include "dist/membership/contact.h"
+#include "lib/core/name.h"
 #include "node/boot/status.h"
 #include "osier/main.h"
 
 /* Nodes of programs that connect, do something and leave. */
 
-#define NAME_BYTES 129
-
 /* The name has to differ from that of every other client a node may see, also from other
  * machines. */
-static void name_client(const char *what, char ret_name[NAME_BYTES])
+static void name_client(const char *what, char ret_name[OSRI_NAME_BYTES])
 {
     uint32_t number = 0;
     ssize_t got = getrandom(&number, sizeof(number), 0);
     (void)got; /* then the OS process alone has to do */
-    (void)snprintf(ret_name, NAME_BYTES, "%.64s-%ld-%08x@localhost", what == NULL ? "client" : what,
-                   (long)getpid(), (unsigned)number);
+    (void)snprintf(ret_name, OSRI_NAME_BYTES, "%.64s-%ld-%08x@localhost",
+                   what == NULL ? "client" : what, (long)getpid(), (unsigned)number);
 }
 
 /* In production the certificate says it. */
-static osr_err name_certified(const char *path, char ret_name[NAME_BYTES], char *ret_text,
+static osr_err name_certified(const char *path, char ret_name[OSRI_NAME_BYTES], char *ret_text,
                               size_t text_bytes)
 {
     osri_signed_certificate signed_;
@@ -37,7 +36,7 @@ static osr_err name_certified(const char *path, char ret_name[NAME_BYTES], char 
         err = osri_certificate_decode(&signed_, &certificate);
     }
     if (err == OSR_OK) {
-        (void)snprintf(ret_name, NAME_BYTES, "%s", certificate.name);
+        (void)snprintf(ret_name, OSRI_NAME_BYTES, "%s", certificate.name);
     }
     return err;
 }
@@ -84,7 +83,7 @@ int osr_client_open(const osr_client_options *options, osr_node **ret_node, char
     if (text_bytes > 0) {
         ret_text[0] = '\0';
     }
-    char name[NAME_BYTES];
+    char name[OSRI_NAME_BYTES];
     osr_node *node = NULL;
     osr_err err = OSR_OK;
     name_client(o.what, name);
@@ -98,6 +97,11 @@ int osr_client_open(const osr_client_options *options, osr_node **ret_node, char
     err = osr_node_new(OSR_NODE(.name = name, .schedulers = 1, .log_level = o.log_level,
                                 .output = o.output, .output_context = o.output_context),
                        &node);
+    if (err == OSR_EINVAL && text_bytes > 0) {
+        (void)snprintf(ret_text, text_bytes,
+                       "\"%s\" is no name for a client; set .what to letters, digits, _, - and .",
+                       o.what == NULL ? "" : o.what);
+    }
     if (err == OSR_OK) {
         err = osr_node_start(node);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dist/membership/contact.h"
+#include "lib/core/name.h"
 
 /* A table of flags; each has a value or stands alone. --flag value and --flag=value mean the
  * same. */
@@ -42,8 +43,8 @@ static bool set_name(parse *p, const char *value)
     const char *at = strchr(value, '@');
     int length = snprintf(p->flags->name, sizeof(p->flags->name), "%s%s%s", value,
                           at == NULL ? "@" : "", at == NULL ? p->host : "");
-    return length > 0 && (size_t)length < sizeof(p->flags->name) && value[0] != '@' &&
-           value[0] != '\0';
+    return length > 0 && (size_t)length < sizeof(p->flags->name) &&
+           osri_node_name_check(p->flags->name, (size_t)length) == OSR_OK;
 }
 
 static bool set_listen(parse *p, const char *value)
@@ -204,7 +205,8 @@ static bool set_version(parse *p, const char *value)
 }
 
 static const flag flags[] = {
-    {"--name", "a node's name, such as store or store@host", set_name},
+    {"--name", "a node's name of letters, digits, _, - and ., such as store or store@host",
+     set_name},
     {"--listen", "an address such as tcp://0.0.0.0:9100 or tcp://127.0.0.1:9100-9199", set_listen},
     {"--join", "a node such as store@host or store@host:9100, or a host (at most 16)", set_join},
     {"--label", "a word, or a word=value (at most 16)", set_label},
@@ -312,8 +314,10 @@ osr_err osri_flags_parse(int argc, char **argv, const char *program, const char 
         i += taken;
     }
     if (ret_flags->name[0] == '\0' && !set_name(&p, program)) {
-        (void)snprintf(ret_text, text_bytes, "\"%s\" is no name for a node; type --name NAME",
-                       program);
+        (void)snprintf(
+            ret_text, text_bytes,
+            "\"%s\" is no name for a node; type --name NAME, of letters, digits, _, - and .",
+            program);
         return OSR_EINVAL;
     }
     return OSR_OK;

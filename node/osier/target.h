@@ -3,7 +3,7 @@
 #ifndef OSR_OSIER_TARGET_H
 #define OSR_OSIER_TARGET_H
 
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 #include "node/osier/arguments.h"
 
 /* The node that a person means. */

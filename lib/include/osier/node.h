@@ -21,7 +21,8 @@ typedef osr_err osr_output(void *context, const char *text, size_t bytes);
 
 typedef struct osr_node_options {
     size_t size;            /* set by OSR_NODE() */
-    const char *name;       /* "store@host"; NULL = "nonode@nohost" */
+    const char *name;       /* "store@host": letters, digits, '_', '-' and '.', one '@' with
+                               something on both sides, at most 128; NULL = "nonode@nohost" */
     uint64_t creation;      /* 0 = 64 random bits */
     uint32_t schedulers;    /* 0 = one a core the process may use */
     uint32_t processes_max; /* 0 = 1,048,576; more: osr_spawn() gives OSR_ELIMIT */
@@ -48,7 +49,7 @@ typedef struct osr_node_options {
 OSR_API OSR_MUST_CHECK osr_err osr_node_new(const osr_node_options *options, osr_node **ret_node);
 
 /* Starts the scheduler threads. Errors: OSR_ENOMEM, OSR_EIO no threads; OSR_ENOTSUP an env without
- * threads; OSR_EINVAL it has been started before. */
+ * threads; OSR_EINVAL it has been started or stopped before. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start(osr_node *node);
 
 /* Runs one scheduler turn without any thread, for simulators and embedders. Returns whether

@@ -31,7 +31,7 @@ OSR_API int osr_main(int argc, char **argv, const osr_app *app);
  * certificate at once the later one takes the connections. Zero is the default of each field. */
 typedef struct osr_client_options {
     size_t size;      /* set by OSR_CLIENT() */
-    const char *what; /* NULL: "client" */
+    const char *what; /* letters, digits, _, - and .; cut to 64; NULL: "client" */
     const char *cluster;
     const char *secret; /* a file */
     uint32_t mapper_port;

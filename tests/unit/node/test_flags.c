@@ -102,7 +102,8 @@ START_TEST(what_is_wrong_is_named)
         {"--schedulers -1", "0 to 256"},    {"--tick 99", "100 to 3600000"},
         {"--mapper-port 0", "a port"},      {"--mapper-port 65536", "a port"},
         {"--log loud", "notice"},           {"--hidden=yes", "no value"},
-        {"--name=", "--name wants"},
+        {"--name=", "--name wants"},        {"--name a@b@c", "store@host, not \"a@b@c\""},
+        {"--name a/b", "letters, digits"},  {"--name a@", "--name wants"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         ck_assert_msg(parse(wrong[i][0]) == OSR_EINVAL, "%s is taken", wrong[i][0]);

@@ -61,6 +61,47 @@ START_TEST(a_start_that_fails_leaves_nothing)
 }
 END_TEST
 
+/* A node starts once: not after it was stopped, nor one that was stopped before it started. */
+START_TEST(a_stopped_node_does_not_start)
+{
+    osr_node *node = node_new(1, OSR_LOG_ERROR);
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    osr_node_stop(node, 100);
+    ck_assert_int_eq(osr_node_start(node), OSR_EINVAL);
+    osr_node_free(&node);
+    node = node_new(1, OSR_LOG_ERROR);
+    osr_node_stop(node, 100);
+    ck_assert_int_eq(osr_node_start(node), OSR_EINVAL);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+END_TEST
+
+/* A name that the distribution and the port mapper would refuse is no node's: nothing is made. */
+START_TEST(a_bad_name_makes_no_node)
+{
+    static const char *const bad[] = {"",      "@",          "nohost", "a@",   "@h",
+                                      "a@b@c", "a b@c",      "\n@x",   "a@h ", "a/b@h",
+                                      "a:b@h", "\xc3\xa4@h", NULL};
+    char longest[130];
+    memset(longest, 'n', sizeof(longest));
+    longest[1] = '@';
+    longest[129] = '\0';
+    blocks_before = osri_heap_live_blocks();
+    osr_node *node = NULL;
+    for (size_t i = 0; bad[i] != NULL; i++) {
+        ck_assert_msg(osr_node_new(OSR_NODE(.name = bad[i]), &node) == OSR_EINVAL, "\"%s\"",
+                      bad[i]);
+    }
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = longest), &node), OSR_EINVAL);
+    ck_assert_ptr_null(node);
+    longest[128] = '\0';
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = longest), &node), OSR_OK);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+END_TEST
+
 static atomic_bool spinning;
 
 OSR_ENTRY(spins, note)
@@ -293,6 +334,8 @@ int main(void)
     TCase *tests = tcase_create("threads");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_start_that_fails_leaves_nothing);
+    tcase_add_test(tests, a_stopped_node_does_not_start);
+    tcase_add_test(tests, a_bad_name_makes_no_node);
     tcase_add_test(tests, a_hundred_starts_and_stops_leave_nothing);
     tcase_add_test(tests, spares_that_could_not_be_made_are_tried_again);
     tcase_add_test(tests, stop_returns_although_a_handler_does_not);

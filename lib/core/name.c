@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#include "dist/identity/name.h"
+#include "lib/core/name.h"
 
 #include <stdbool.h>
 #include <string.h>

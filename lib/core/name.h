@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#ifndef OSR_DIST_NAME_H
-#define OSR_DIST_NAME_H
+#ifndef OSR_CORE_NAME_H
+#define OSR_CORE_NAME_H
 
 #include <stddef.h>
 #include <stdint.h>
