@@ -124,6 +124,11 @@ void osri_bound_push(osr_self *process, osr_pid to, osri_envelope *signal)
     osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
 }
 
+static uint32_t policy_of(const osri_limits *limits)
+{
+    return atomic_load_explicit(&limits->policy, memory_order_relaxed);
+}
+
 static osri_limits *overflow_of(osr_node *node, const osri_limits *limits, osr_pid *ret_to,
                                 osr_self **ret_process)
 {
@@ -146,7 +151,7 @@ static void forward(osr_node *node, const osri_limits *limits, osri_envelope *si
         signal->ref = 0;
     }
     if (next != NULL && !osri_bound_count_in(next, signal)) {
-        if (atomic_load_explicit(&next->policy, memory_order_relaxed) != OSR_MAILBOX_DROP_OLD) {
+        if (policy_of(next) != OSR_MAILBOX_DROP_OLD) {
             osri_bound_drop(process, signal, true);
             return;
         }
@@ -160,10 +165,11 @@ static void forward(osr_node *node, const osri_limits *limits, osri_envelope *si
     }
 }
 
-/* There is no room, and nobody waits. */
-static osr_err surplus(osr_self *process, osr_pid to, osri_limits *limits, osri_envelope *signal)
+/* There is no room, and nobody waits. The owner may change its policy meanwhile: who has acted on
+ * one says which. */
+static osr_err surplus(osr_self *process, osr_pid to, osri_limits *limits, uint32_t policy,
+                       osri_envelope *signal)
 {
-    uint32_t policy = atomic_load_explicit(&limits->policy, memory_order_relaxed);
     bool is_request = signal->kind == OSRI_SIGNAL_MESSAGE && signal->ref != 0;
     if (policy == OSR_MAILBOX_SUSPEND) {
         policy = atomic_load_explicit(&limits->otherwise, memory_order_relaxed);
@@ -197,9 +203,9 @@ osr_err osri_bound_put(osr_self *process, osr_pid to, osri_envelope **signal_)
     if (osri_bound_count_in(limits, signal)) {
         osri_bound_push(process, to, signal);
     } else {
-        err = surplus(process, to, limits, signal);
+        err = surplus(process, to, limits, policy_of(limits), signal);
     }
-    if (atomic_load_explicit(&limits->policy, memory_order_relaxed) == OSR_MAILBOX_SUSPEND) {
+    if (policy_of(limits) == OSR_MAILBOX_SUSPEND) {
         tell_if_full(process, limits, to, from);
     }
     return err;
@@ -209,7 +215,7 @@ osr_err osri_bound_send(osr_self *self, osr_self *process, osr_pid to, osri_enve
                         uint64_t deadline_ns)
 {
     osri_limits *limits = osri_limits_of(process);
-    if (atomic_load_explicit(&limits->policy, memory_order_relaxed) != OSR_MAILBOX_SUSPEND) {
+    if (policy_of(limits) != OSR_MAILBOX_SUSPEND) {
         return osri_bound_put(process, to, signal);
     }
     osri_envelope *message = *signal;
@@ -230,7 +236,7 @@ osr_err osri_bound_send(osr_self *self, osr_self *process, osr_pid to, osri_enve
 osr_err osri_bound_try(osr_self *process, osr_pid to, osri_envelope **signal)
 {
     osri_limits *limits = osri_limits_of(process);
-    uint32_t policy = atomic_load_explicit(&limits->policy, memory_order_relaxed);
+    uint32_t policy = policy_of(limits);
     /* seq_cst: B3 */
     bool is_in = atomic_load_explicit(&limits->waiting, memory_order_seq_cst) == 0 &&
                  osri_bound_count_in(limits, *signal);
@@ -242,7 +248,7 @@ osr_err osri_bound_try(osr_self *process, osr_pid to, osri_envelope **signal)
     osri_count(process->node, OSRI_COUNT_SENT);
     OSRI_TRACED(process->node, osri_event_sent(process->node, to, message));
     if (!is_in) {
-        return surplus(process, to, limits, message);
+        return surplus(process, to, limits, policy, message);
     }
     osri_bound_push(process, to, message);
     return OSR_OK;
@@ -277,7 +283,7 @@ static void check_memory(osr_self *process, const osri_limits *limits)
 
 static bool drops_old(const osri_limits *limits)
 {
-    uint32_t policy = atomic_load_explicit(&limits->policy, memory_order_relaxed);
+    uint32_t policy = policy_of(limits);
     return policy == OSR_MAILBOX_DROP_OLD ||
            (policy == OSR_MAILBOX_SUSPEND &&
             atomic_load_explicit(&limits->otherwise, memory_order_relaxed) == OSR_MAILBOX_DROP_OLD);

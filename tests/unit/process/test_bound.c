@@ -94,6 +94,50 @@ START_TEST(a_message_that_is_tried_stays)
 }
 END_TEST
 
+/* Full for ever, and never of one mind about what is too much. */
+OSR_ENTRY(fickle, note)
+{
+    const osr_type *types[] = {&other_note_osr_type};
+    osr_message message;
+    (void)argument;
+    do {
+        bound_self(self, (osr_mailbox_options){.messages_max = 1});
+        bound_self(self, (osr_mailbox_options){.messages_max = 1, .policy = OSR_MAILBOX_REJECT});
+    } while (osr_receive_of(self, types, 1, 0, &message) == OSR_ETIMEDOUT);
+    return OSR_OK;
+}
+
+static osr_err tries_the_fickle(osr_self *self)
+{
+    osr_pid pid;
+    note *kept;
+    int64_t in = 0;
+    CHECK_OK(self, fickle_spawn(self, &(note){.n = 0}, OSR_SPAWN(.mailbox_max = 1), &pid));
+    uint64_t before = counts(self).messages_sent;
+    for (int64_t i = 0; i < 30000; i++) {
+        CHECK_OK(self, note_new(self, 0, &kept));
+        osr_err err = note_try_give(self, osr_to(pid), &kept);
+        OSR_CHECK(self, err == OSR_OK || err == OSR_EFULL);
+        OSR_CHECK(self, (err == OSR_OK) == (kept == NULL));
+        in += err == OSR_OK;
+        note_drop(self, &kept);
+        CHECK_OK(self, osr_yield(self));
+    }
+    OSR_CHECK(self, counts(self).messages_sent - before == (uint64_t)in);
+    watch(self, pid);
+    send_exit(self, pid, OSR_REASON_KILL);
+    OSR_CHECK(self, next_down(self) == OSR_REASON_KILLED);
+    return OSR_OK;
+}
+
+/* What is told to be left is left, whatever the receiver thinks of meanwhile: it has not been
+ * counted as sent, and can be dropped. */
+START_TEST(a_message_that_is_tried_stays_while_the_policy_changes)
+{
+    node_fixture_run(tries_the_fickle);
+}
+END_TEST
+
 /* ---- drop old ------------------------------------------------------------------------------- */
 
 static osr_err drops_old(osr_self *self)
@@ -589,6 +633,7 @@ static void add_tests(TCase *tests)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_full_mailbox_rejects);
     tcase_add_test(tests, a_message_that_is_tried_stays);
+    tcase_add_test(tests, a_message_that_is_tried_stays_while_the_policy_changes);
     tcase_add_test(tests, a_full_mailbox_drops_the_oldest);
     tcase_add_test(tests, the_oldest_is_dropped_from_under_a_receive);
     tcase_add_test(tests, a_full_mailbox_forwards);
