@@ -78,6 +78,7 @@ static osr_err later_new(osr_self *self, osr_dest to, const osr_type *type, cons
         return err;
     }
     later->message->counter = ++self->messages_numbered;
+    OSRI_TRACED(self->node, osri_event_caused(self, later->message));
     *ret_later = later;
     return OSR_OK;
 }

@@ -139,22 +139,29 @@ static void record_message(osr_node *node, osr_event_kind kind, osr_pid about, o
     osri_event(node, &event);
 }
 
-/* That of the message in whose handling it is sent, or a new one. */
-static void give_trace(osr_node *node, osri_envelope *message)
+/* A running process sends it: it has the trace of the message in whose handling that is. */
+void osri_event_caused(const osr_self *sender, osri_envelope *message)
 {
-    const osri_worker *worker = osri_worker_of(node);
-    const osr_self *sender = worker == NULL ? NULL : worker->running;
-    const osri_envelope *cause = NULL;
-    if (message->trace != 0) {
-        return; /* from another node */
-    }
-    if (sender != NULL && osr_pid_equal(osri_process_pid(sender), message->from)) {
-        cause = sender->current;
-    }
+    const osri_envelope *cause = sender->current;
     if (cause != NULL && cause->trace != 0) {
         message->trace = cause->trace;
         message->span = cause->counter;
-    } else {
+    }
+}
+
+/* That of its cause, or a new one. What others send in a process's name has no cause here: it may
+ * run on another thread. */
+static void give_trace(osr_node *node, osri_envelope *message)
+{
+    const osri_worker *worker = osri_worker_of(node);
+    const osr_self *sender = worker == NULL ? NULL : worker->fault->process;
+    if (message->trace != 0) {
+        return; /* from another node, or it was for later */
+    }
+    if (sender != NULL && osr_pid_equal(osri_process_pid(sender), message->from)) {
+        osri_event_caused(sender, message);
+    }
+    if (message->trace == 0) {
         message->trace = node->id + osri_reference_next(node);
     }
 }

@@ -44,6 +44,9 @@ void osri_event_named(osr_node *node, osr_event_kind kind, osr_pid about, const 
  * ENQUEUE come of this. */
 void osri_event_sent(osr_node *node, osr_pid to, osri_envelope *message);
 
+/* While a trace runs: a running process gives away what somebody else will send for it. */
+void osri_event_caused(const osr_self *sender, osri_envelope *message);
+
 /* While a trace runs: about has received it. */
 void osri_event_received(osr_node *node, osr_pid about, const osri_envelope *message);
 

@@ -107,6 +107,39 @@ START_TEST(a_trace_is_passed_on)
 }
 END_TEST
 
+static osr_err sends_later(osr_self *self)
+{
+    osr_pid me = osr_self_pid(self);
+    osr_pid there = a_relay(self);
+    osr_message message;
+    osr_ref timer;
+    note mine = {.n = 1, .from = me};
+    osr_trace *trace = begin(self, OSR_TRACE(.limit = 100));
+    CHECK_OK(self, note_send(self, osr_to(there), &mine));
+    CHECK_OK(self, osr_receive(self, 10000, &message)); /* the cause */
+    CHECK_OK(self, note_send_after(self, osr_to(me), &mine, 3, &timer));
+    CHECK_OK(self, osr_receive(self, 10000, &message)); /* the cause is gone meanwhile */
+    CHECK_OK(self, note_send_after(self, osr_to(me), &mine, 3, &timer));
+    OSR_CHECK(self, osr_sleep(self, 20) == OSR_OK); /* while the second is in work */
+    CHECK_OK(self, osr_receive(self, 10000, &message));
+    end(trace);
+    const osr_event *first = event_of(OSR_EVENT_SEND, me, 0);
+    OSR_CHECK(self, first != NULL && first->trace != 0);
+    for (size_t i = 1; i < 3; i++) {
+        OSR_CHECK(self, event_of(OSR_EVENT_SEND, me, i)->trace == first->trace);
+        OSR_CHECK(self, event_of(OSR_EVENT_RECEIVE, me, i)->trace == first->trace);
+    }
+    return OSR_OK;
+}
+
+/* What is sent for later while a message is handled has the trace of that message, which may be
+ * gone when it is sent. */
+START_TEST(a_trace_is_passed_on_later)
+{
+    node_fixture_run(sends_later);
+}
+END_TEST
+
 static osr_err on_demand(osr_self *self)
 {
     osr_pid me = osr_self_pid(self);
@@ -294,6 +327,7 @@ static void add_tests(TCase *tests)
 {
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_trace_is_passed_on);
+    tcase_add_test(tests, a_trace_is_passed_on_later);
     tcase_add_test(tests, calls_timers_and_arrivals_are_traced_on_demand);
     tcase_add_test(tests, blocking_code_is_traced);
     tcase_add_test(tests, nodes_lines_and_states_leave_events);

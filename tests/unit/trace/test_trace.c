@@ -219,6 +219,59 @@ START_TEST(a_long_turn_is_named_while_it_lasts)
 }
 END_TEST
 
+/* Sends itself something for later, and wakes another, which may be on any thread. */
+OSR_ENTRY(busy, note)
+{
+    osr_message message;
+    osr_ref timer;
+    osr_err err = OSR_OK;
+    osr_pid me = osr_self_pid(self);
+    while (err != OSR_EEXIT) {
+        CHECK_OK(self, note_send_after(self, osr_to(me), argument, 1, &timer));
+        (void)note_send(self, osr_to(argument->from), argument);
+        for (int i = 0; i < 3 && err != OSR_EEXIT; i++) {
+            err = osr_receive(self, i == 2, &message);
+        }
+    }
+    return err;
+}
+
+static osr_err traces_the_busy(osr_self *self)
+{
+    osr_pid pids[8];
+    for (size_t i = 0; i < 8; i++) {
+        osr_pid last = i == 0 ? OSR_PID_NONE : pids[i - 1];
+        CHECK_OK(self, busy_spawn(self, &(note){.from = last}, NULL, &pids[i]));
+    }
+    for (int i = 0; i < 40; i++) {
+        osr_trace *trace = begin(self, OSR_TRACE(.limit_ms = 10000));
+        size_t sent = 0;
+        while (sent < 20) {
+            OSR_CHECK(self, osr_sleep(self, 1) == OSR_OK);
+            size_t count = osr_trace_read(trace, events, EVENTS_MAX);
+            sent += count_of(count, OSR_EVENT_SEND, OSR_PID_NONE);
+            for (size_t k = 0; k < count; k++) {
+                OSR_CHECK(self, events[k].kind != OSR_EVENT_SEND || events[k].trace != 0);
+            }
+        }
+        osr_trace_stop(&trace);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        watch(self, pids[i]);
+        send_exit(self, pids[i], OSR_REASON_KILL);
+        OSR_CHECK(self, next_down(self) == OSR_REASON_KILLED);
+    }
+    return OSR_OK;
+}
+
+/* A trace may begin and end at any moment, and what a process has sent for later is sent by
+ * whichever thread the timer is on while the process runs on another. */
+START_TEST(a_trace_runs_while_messages_are_sent_later)
+{
+    node_fixture_run(traces_the_busy);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_set_timeout(tests, 60);
@@ -238,6 +291,7 @@ int main(void)
     tcase_add_checked_fixture(threads, node_fixture_threaded, node_fixture_end);
     tcase_set_timeout(threads, 60);
     tcase_add_test(threads, a_long_turn_is_named_while_it_lasts);
+    tcase_add_test(threads, a_trace_runs_while_messages_are_sent_later);
     suite_add_tcase(suite, threads);
     return run_suite(suite);
 }
