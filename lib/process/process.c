@@ -491,8 +491,10 @@ static void arm(osri_alarm *alarm, uint64_t due_ns)
     if (alarm->armed_ns <= due_ns) {
         return; /* fires before, and is armed anew then */
     }
-    if (alarm->armed_ns != UINT64_MAX) {
-        osri_alarm_end(alarm); /* or its wake, which is still to come, is taken for the new one's */
+    if (alarm->timer.wheel != NULL) {
+        /* Its wake, if still to come, would be taken for the new one's. And that it has fired may
+         * have been seen while it was still at it, if another woke us: the lock ends that. */
+        osri_alarm_end(alarm);
     }
     alarm->armed_ns = due_ns;
     osri_node_timer(alarm->process->node, &alarm->timer, due_ns);
