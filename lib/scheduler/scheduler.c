@@ -254,7 +254,9 @@ static void switch_to(osri_worker *worker, osri_scheduler *scheduler, osr_self *
     osri_chain_set_off(&worker->chain, scheduler == NULL);
     if (scheduler == NULL) { /* a pinned process on a thread without one */
         *budget = OSRI_TURN_MESSAGES;
+        osri_threads_run_alone(worker, process);
         osri_fiber_switch(&worker->fiber, &process->stack->fiber);
+        osri_threads_run_alone(worker, NULL);
         return;
     }
     *budget = scheduler->budget;

@@ -45,6 +45,13 @@ struct osri_scheduler {
     atomic_bool sleeping; /* its worker sleeps or is about to: whoever clears it must unpark */
 };
 
+/* What the watch thread, its owner, knows of a turn. */
+typedef struct osri_watched {
+    uint64_t turns; /* where it was at its last look */
+    uint32_t looks; /* in the same turn */
+    bool is_named;
+} osri_watched;
+
 struct osri_worker {
     osr_node *node;
     _Atomic(osri_scheduler *) scheduler; /* NULL: a spare, or it lost it; written by
@@ -58,14 +65,17 @@ struct osri_worker {
     uint64_t turn_ns; /* owner: this thread; coarse time at which its turn began */
     osri_next_user next_user;
     osri_chain chain;
-    osri_run_queue pinned;                  /* processes whose home this is */
-    bool was_pinned;                        /* owner: this thread; the last turn was one of these */
-    osri_stack_cache stacks;                /* owner: this thread */
-    osri_slot_cache slots;                  /* owner: this thread */
-    uint32_t poll_pause;                    /* owner: this thread; sleeps to come without polling */
-    uint32_t poll_penalty;                  /* owner: this thread; grows while polling is in vain */
-    osri_counters counters;                 /* writer: this thread */
-    osri_ring *ring;                        /* writer: this thread; the recorder's; or NULL */
+    osri_run_queue pinned;         /* processes whose home this is */
+    _Atomic(osr_self *) alone;     /* writer: this thread; runs pinned here, without a scheduler */
+    _Atomic(uint64_t) alone_turns; /* writer: this thread */
+    osri_watched alone_watched;    /* owner: watch thread */
+    bool was_pinned;               /* owner: this thread; the last turn was one of these */
+    osri_stack_cache stacks;       /* owner: this thread */
+    osri_slot_cache slots;         /* owner: this thread */
+    uint32_t poll_pause;           /* owner: this thread; sleeps to come without polling */
+    uint32_t poll_penalty;         /* owner: this thread; grows while polling is in vain */
+    osri_counters counters;        /* writer: this thread */
+    osri_ring *ring;               /* writer: this thread; the recorder's; or NULL */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */
     bool is_spare; /* guarded_by: threads->mutex; waits for a scheduler and may be given one */
@@ -103,6 +113,9 @@ void osri_worker_set_here(osri_worker *worker);
 
 /* Wakes a scheduler that sleeps, if there is one, to take from another's queue. */
 void osri_threads_wake_one(osr_node *node);
+
+/* A worker without a scheduler begins to run a pinned process, or (NULL) has done so. */
+void osri_threads_run_alone(osri_worker *worker, osr_self *process);
 
 /* Wakes this one, if it sleeps. */
 void osri_threads_wake(osri_scheduler *scheduler);

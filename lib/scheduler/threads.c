@@ -33,8 +33,8 @@ struct osri_threads {
     atomic_bool watch_asleep;
     osr_parker *watch_parker;
     void *watch_thread;
-    uint64_t *watched_turns; /* owner: watch thread */
-    uint32_t *watched_looks; /* owner: watch thread */
+    _Atomic(uint32_t) alone; /* workers that run a pinned process without a scheduler */
+    osri_watched *watched;   /* of each scheduler; owner: watch thread */
 };
 
 /* ---- sleeping and waking --------------------------------------------------------------- */
@@ -354,26 +354,37 @@ static void spare_give_back(osr_node *node, osri_worker *spare)
     node->env->unpark(node->env->context, spare->parker); /* it may have something pinned to run */
 }
 
-static void name_stuck(osri_scheduler *scheduler)
+/* It is named once a turn. */
+static void name_stuck(osr_node *node, osri_watched *watched, const osr_self *process,
+                       osr_log_level level, const char *and_so)
 {
-    osr_self *process = atomic_load_explicit(&scheduler->running, memory_order_relaxed);
     char pid[OSR_PID_TEXT_BYTES];
+    if (watched->is_named) {
+        return;
+    }
+    watched->is_named = true;
     osr_pid_print(osri_process_pid(process), pid);
     const osr_type *type = atomic_load_explicit(&process->handling, memory_order_relaxed);
     osr_event event = {.kind = OSR_EVENT_LONG_SCHEDULE,
                        .slot = process->slot,
                        .generation = osri_process_pid(process).generation,
                        .what = type == NULL ? NULL : type->name};
-    osri_event(scheduler->node, &event);
-    osri_log_write(
-        &scheduler->node->log, OSR_LOG_INFO,
-        "long_schedule: process %s runs for over %u ms%s%s; its scheduler goes on elsewhere", pid,
-        (unsigned)(STUCK_LOOKS * WATCH_NS / OSRI_TICK_NS),
-        type == NULL ? "" : " in the handler of ", type == NULL ? "" : type->name);
+    osri_event(node, &event);
+    osri_log_write(&node->log, level, "long_schedule: process %s runs for over %u ms%s%s; %s", pid,
+                   (unsigned)(STUCK_LOOKS * WATCH_NS / OSRI_TICK_NS),
+                   type == NULL ? "" : " in the handler of ", type == NULL ? "" : type->name,
+                   and_so);
+}
+
+static void name_running(osri_scheduler *scheduler, osri_watched *watched, osr_log_level level,
+                         const char *and_so)
+{
+    name_stuck(scheduler->node, watched,
+               atomic_load_explicit(&scheduler->running, memory_order_relaxed), level, and_so);
 }
 
 /* Takes the scheduler from a worker that is in a turn, unless the turn ends first. */
-static void hand_over(osri_scheduler *scheduler)
+static void hand_over(osri_scheduler *scheduler, osri_watched *watched)
 {
     uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_acquire);
     if ((holder & OSRI_IN_TURN) == 0) {
@@ -382,6 +393,9 @@ static void hand_over(osri_scheduler *scheduler)
     osr_node *node = scheduler->node;
     osri_worker *spare = spare_take(node);
     if (spare == NULL) {
+        name_running(scheduler, watched, OSR_LOG_WARNING,
+                     "there is no thread that its scheduler could go on with, so what waits for "
+                     "that waits until it returns");
         return;
     }
     osri_next_user *user = osri_run_queue_close_next(&scheduler->queue);
@@ -395,7 +409,7 @@ static void hand_over(osri_scheduler *scheduler)
     }
     osri_run_queue_open_next(&scheduler->queue, &spare->next_user);
     osri_chain_turn_off(&((osri_worker *)(holder & ~OSRI_IN_TURN))->chain);
-    name_stuck(scheduler);
+    name_running(scheduler, watched, OSR_LOG_INFO, "its scheduler goes on elsewhere");
     osri_mutex_lock(&node->threads->mutex);
     spare->promised = false;
     /* release: pairs with acquire in wait_for_scheduler */
@@ -418,38 +432,80 @@ static void share_next(osri_scheduler *scheduler)
     osri_threads_wake_one(scheduler->node);
 }
 
+/* Whether it is time to do something about a turn that lasts, again and again while it does. */
+static bool is_stuck(osri_watched *watched)
+{
+    watched->looks = watched->looks + 1 < STUCK_LOOKS ? watched->looks + 1 : 0;
+    return watched->looks == 0;
+}
+
+/* Whether it is in the same turn as when we looked before. */
+static bool lasts(osri_watched *watched, uint64_t turns, bool in_turn)
+{
+    if (in_turn && turns == watched->turns) {
+        return true;
+    }
+    *watched = (osri_watched){.turns = turns};
+    return false;
+}
+
 static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
 {
-    uint32_t i = scheduler->index;
+    osri_watched *watched = &threads->watched[scheduler->index];
     uint64_t turns = atomic_load_explicit(&scheduler->turns, memory_order_relaxed);
     uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_relaxed);
-    if (turns != threads->watched_turns[i] || (holder & OSRI_IN_TURN) == 0) {
-        threads->watched_turns[i] = turns;
-        threads->watched_looks[i] = 0;
+    if (!lasts(watched, turns, (holder & OSRI_IN_TURN) != 0)) {
         return;
     }
-    threads->watched_looks[i] += 1;
     share_next(scheduler);
-    if (threads->watched_looks[i] >= STUCK_LOOKS) {
-        threads->watched_looks[i] = 0;
-        hand_over(scheduler);
+    if (is_stuck(watched)) {
+        hand_over(scheduler, watched);
     }
 }
 
-static void watch_chains(osri_threads *threads)
+/* What is pinned keeps its thread, so all that can be done is to say so. */
+static void watch_alone(osri_worker *worker)
+{
+    const osr_self *process = atomic_load_explicit(&worker->alone, memory_order_relaxed);
+    uint64_t turns = atomic_load_explicit(&worker->alone_turns, memory_order_relaxed);
+    if (lasts(&worker->alone_watched, turns, process != NULL) && is_stuck(&worker->alone_watched)) {
+        name_stuck(worker->node, &worker->alone_watched, process, OSR_LOG_INFO,
+                   "what is pinned to the same thread waits until it returns");
+    }
+}
+
+static void watch_workers(osri_threads *threads)
 {
     osri_mutex_lock(&threads->mutex);
     osri_worker *worker = threads->workers; /* they stay as long as this thread */
     osri_mutex_unlock(&threads->mutex);
     for (; worker != NULL; worker = worker->next) {
         osri_chain_watch(&worker->chain);
+        watch_alone(worker);
     }
+}
+
+void osri_threads_run_alone(osri_worker *worker, osr_self *process)
+{
+    osri_threads *threads = worker->node->threads;
+    /* relaxed: hints for the watch thread */
+    atomic_store_explicit(&worker->alone, process, memory_order_relaxed);
+    if (process == NULL) {
+        atomic_fetch_sub_explicit(&threads->alone, 1, memory_order_seq_cst);
+        return;
+    }
+    uint64_t turns = atomic_load_explicit(&worker->alone_turns, memory_order_relaxed);
+    atomic_store_explicit(&worker->alone_turns, turns + 1, memory_order_relaxed);
+    /* seq_cst: the watch thread sees it before it sleeps, or we see its mark */
+    atomic_fetch_add_explicit(&threads->alone, 1, memory_order_seq_cst);
+    wake_watch(worker->node);
 }
 
 static bool all_asleep(const osr_node *node)
 {
     return atomic_load_explicit(&node->threads->asleep, memory_order_seq_cst) ==
-           node->scheduler_count;
+               node->scheduler_count &&
+           atomic_load_explicit(&node->threads->alone, memory_order_seq_cst) == 0;
 }
 
 static void watch_main(void *argument)
@@ -471,7 +527,7 @@ static void watch_main(void *argument)
         for (uint32_t i = 0; i < node->scheduler_count; i++) {
             watch_scheduler(threads, &node->schedulers[i]);
         }
-        watch_chains(threads);
+        watch_workers(threads);
     }
 }
 
@@ -482,8 +538,7 @@ static void threads_free(osr_node *node)
     osri_threads *threads = node->threads;
     node->threads = NULL;
     node->env->parker_free(node->env->context, threads->watch_parker);
-    osri_heap_free(threads->watched_turns, node->scheduler_count * sizeof(uint64_t));
-    osri_heap_free(threads->watched_looks, node->scheduler_count * sizeof(uint32_t));
+    osri_heap_free(threads->watched, node->scheduler_count * sizeof(osri_watched));
     osri_mutex_fini(&threads->mutex);
     osri_heap_free(threads, sizeof(*threads));
 }
@@ -496,9 +551,8 @@ static osr_err threads_new(osr_node *node)
     }
     osri_mutex_init(&threads->mutex, OSRI_RANK_NODE);
     node->threads = threads;
-    threads->watched_turns = osri_heap_zalloc(node->scheduler_count * sizeof(uint64_t));
-    threads->watched_looks = osri_heap_zalloc(node->scheduler_count * sizeof(uint32_t));
-    if (threads->watched_turns == NULL || threads->watched_looks == NULL ||
+    threads->watched = osri_heap_zalloc(node->scheduler_count * sizeof(osri_watched));
+    if (threads->watched == NULL ||
         node->env->parker_new(node->env->context, &threads->watch_parker) != OSR_OK) {
         threads_free(node);
         return OSR_ENOMEM;

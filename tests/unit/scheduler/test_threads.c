@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
 #include <dirent.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "lib/core/heap.h"
+#include "osier/trace.h"
 #include "tests/unit/process/process_kit.h"
 
 /* Starting and stopping a node's threads. */
@@ -130,6 +132,111 @@ START_TEST(spares_that_could_not_be_made_are_tried_again)
     ck_assert_int_eq(osr_node_wait(node, pid, 300, NULL), OSR_ETIMEDOUT);
     atomic_store(&threads_left, 100);
     ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
+    atomic_store(&enough, true);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
+}
+END_TEST
+
+static osr_event events[64];
+
+static osr_trace *trace_the_long(osr_node *node)
+{
+    osr_trace *trace = NULL;
+    osr_event_kind kind = OSR_EVENT_LONG_SCHEDULE;
+    ck_assert_int_eq(
+        osr_trace_start(node, OSR_TRACE(.kinds = OSR_EVENT_BIT(kind), .limit = 1), &trace), OSR_OK);
+    return trace;
+}
+
+/* How often it has been named since. Others may be, if the machine is busy. */
+static size_t times_named(osr_trace *trace, osr_pid pid)
+{
+    size_t times = 0;
+    size_t count = osr_trace_read(trace, events, 64);
+    for (size_t i = 0; i < count; i++) {
+        times += events[i].slot == pid.slot && events[i].generation == pid.generation;
+    }
+    return times;
+}
+
+static void expect_named(osr_trace *trace, osr_pid pid)
+{
+    size_t times = 0;
+    while (times == 0) { /* the test's own limit ends this */
+        (void)sched_yield();
+        times = times_named(trace, pid);
+    }
+    ck_assert_uint_eq(times, 1);
+}
+
+/* Who holds the only scheduler is named once, also where no thread can be had to go on with it. */
+START_TEST(a_turn_that_stops_everything_is_named)
+{
+    osr_node *node = node_new(1, OSR_LOG_ERROR);
+    osr_pid stuck;
+    osr_pid pid;
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    osr_trace *trace = trace_the_long(node);
+    threads_left = -1000; /* by the watch thread alone from here on */
+    ck_assert_int_eq(osr_node_spawn(node, &spins_osr_entry, &(note){0}, NULL, &stuck), OSR_OK);
+    expect_named(trace, stuck);
+    ck_assert_int_eq(osr_node_spawn(node, &naps_osr_entry, &(note){0}, NULL, &pid), OSR_OK);
+    int tried = atomic_load(&threads_left);
+    while (atomic_load(&threads_left) > tried - 3) {
+        (void)sched_yield();
+    }
+    atomic_store(&threads_left, 100);
+    ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
+    ck_assert_uint_eq(times_named(trace, stuck), 0);
+    osr_trace_stop(&trace);
+    atomic_store(&enough, true);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
+}
+END_TEST
+
+static atomic_bool go_on;
+
+OSR_ENTRY(spins_a_while, note)
+{
+    (void)argument;
+    atomic_store(&spinning, true);
+    while (!atomic_load(&go_on)) {
+    }
+    return OSR_OK;
+}
+
+OSR_ENTRY(spins_when_told, note)
+{
+    osr_message message;
+    CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
+    while (!atomic_load(&enough)) {
+    }
+    return OSR_OK;
+}
+
+/* Who is pinned to a thread that has lost its scheduler is named as well when its turn lasts, also
+ * while all else sleeps. */
+START_TEST(a_long_turn_on_a_thread_without_a_scheduler_is_named)
+{
+    osr_node *node = node_new(1, OSR_LOG_ERROR);
+    osr_pid first;
+    osr_pid second;
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    atomic_store(&go_on, false);
+    osr_trace *trace = trace_the_long(node);
+    ck_assert_int_eq(osr_node_spawn(node, &spins_when_told_osr_entry, &(note){0},
+                                    OSR_SPAWN(.pinned = true), &second),
+                     OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &spins_a_while_osr_entry, &(note){0},
+                                    OSR_SPAWN(.pinned = true), &first),
+                     OSR_OK);
+    expect_named(trace, first);
+    ck_assert_int_eq(osr_node_send(node, osr_to(second), &note_osr_type, &(note){0}), OSR_OK);
+    atomic_store(&go_on, true);
+    expect_named(trace, second);
+    osr_trace_stop(&trace);
     atomic_store(&enough, true);
     osr_node_stop(node, 1000);
     osr_node_free(&node);
@@ -338,6 +445,8 @@ int main(void)
     tcase_add_test(tests, a_bad_name_makes_no_node);
     tcase_add_test(tests, a_hundred_starts_and_stops_leave_nothing);
     tcase_add_test(tests, spares_that_could_not_be_made_are_tried_again);
+    tcase_add_test(tests, a_turn_that_stops_everything_is_named);
+    tcase_add_test(tests, a_long_turn_on_a_thread_without_a_scheduler_is_named);
     tcase_add_test(tests, stop_returns_although_a_handler_does_not);
     tcase_add_test(tests, stop_ends_those_who_spawn_meanwhile);
     tcase_add_test(tests, stop_waits_for_blocking_code);
