@@ -10,36 +10,12 @@
 #include "lib/process/node.h"
 #include "osier/dynamic.h"
 #include "tests/sim/doer.h"
+#include "tests/support/simulated_net.h"
 
 /* Process groups on a simulated cluster. Named after pg_SUITE where it has the case. */
 
 #define NODES 4
 #define PIDS_MAX 512
-
-static cluster *world;
-static char trace[16384];
-
-static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void note(const char *format, ...)
-{
-    size_t used = strlen(trace);
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(trace + used, sizeof(trace) - used, format, arguments);
-    va_end(arguments);
-}
-
-static void expect(const char *text)
-{
-    ck_assert_str_eq(trace, text);
-    trace[0] = '\0';
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
 
 /* ---- what doers do ----------------------------------------------------------------------- */
 
@@ -86,24 +62,6 @@ static void do_monitor(osr_self *self, void *argument)
                               : osr_group_monitor(self, NULL, a->group, &a->ref);
 }
 
-static void do_exit(osr_self *self, void *argument)
-{
-    (void)argument;
-    osr_reason reason = osr_reason_custom("bye");
-    osr_exit(self, &reason);
-}
-
-static void do_watch(osr_self *self, void *argument)
-{
-    osr_ref ref;
-    OSR_CHECK(self, osr_monitor(self, osr_to(*(osr_pid *)argument), &ref) == OSR_OK);
-}
-
-static void do_connect(osr_self *self, void *argument)
-{
-    (void)osr_connect(self, argument);
-}
-
 static osr_err join(osr_pid by, const char *group, osr_pid pid)
 {
     ask a = {.group = group, .pid = pid, .err = OSR_EBUSY};
@@ -126,17 +84,6 @@ static size_t members(osr_pid by, const char *group)
     return a.count;
 }
 
-static void connect_all(void)
-{
-    for (uint32_t i = 0; i < NODES; i++) {
-        osr_pid by = doer_on(world, i, "dialer");
-        for (uint32_t j = 0; j < i; j++) {
-            doer_let(world, by, do_connect, world->nodes[j].name);
-        }
-        run_ms(50);
-    }
-}
-
 /* How many members a doer sees when it hears something. */
 static void heard(osr_self *self, const osr_message *message)
 {
@@ -145,28 +92,22 @@ static void heard(osr_self *self, const osr_message *message)
     const osr_down *down = OSR_AS(osr_down, message);
 
     if (joined != NULL) {
-        note("%s joined %s %u\n", osr_self_node_name(self), joined->group.at, joined->pids.count);
+        actor_trace_add("%s joined %s %u", osr_self_node_name(self), joined->group.at,
+                        joined->pids.count);
     } else if (left != NULL) {
-        note("%s left %s %u\n", osr_self_node_name(self), left->group.at, left->pids.count);
+        actor_trace_add("%s left %s %u", osr_self_node_name(self), left->group.at,
+                        left->pids.count);
     } else if (down != NULL) {
         ask a = {.group = "g"};
         do_members(self, &a);
-        note("%s down, members %zu\n", osr_self_node_name(self), a.count);
+        actor_trace_add("%s down, members %zu", osr_self_node_name(self), a.count);
     }
 }
 
 static void setup(void)
 {
-    cluster_options options = {.nodes = NODES, .verbose = getenv("SIM_VERBOSE") != NULL};
-
-    trace[0] = '\0';
     doer_heard = heard;
-    world = cluster_new(1, &options);
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
+    net_start(&(cluster_options){.nodes = NODES});
 }
 
 /* Memberships from before a connection and from after it are seen on the other node. */
@@ -246,7 +187,7 @@ START_TEST(membership_is_gone_before_the_down)
     ck_assert_uint_eq(members(there, "g"), 1);
     doer_let(world, p, do_exit, NULL);
     run_ms(50);
-    expect("n0@sim down, members 0\nn1@sim down, members 0\n");
+    expect_next("n0@sim down, members 0\nn1@sim down, members 0\n");
 }
 END_TEST
 
@@ -261,7 +202,7 @@ START_TEST(members_of_a_lost_node_are_gone_before_the_down)
     run_ms(50);
     cluster_crash(world, 0, true);
     run_ms(50);
-    expect("n1@sim down, members 0\n");
+    expect_next("n1@sim down, members 0\n");
 }
 END_TEST
 
@@ -275,17 +216,17 @@ START_TEST(monitors_tell_what_is_and_what_changes)
     ck_assert_int_eq(join(p, "g", p), OSR_OK);
     connect_all();
     doer_let(world, there, do_monitor, &of_group);
-    expect("n1@sim joined g 1\n");
+    expect_next("n1@sim joined g 1\n");
     doer_let(world, all, do_monitor, &of_scope);
-    expect("n2@sim joined g 1\n");
+    expect_next("n2@sim joined g 1\n");
     ck_assert_int_eq(join(p, "h", p), OSR_OK);
     run_ms(50);
-    expect("n2@sim joined h 1\n");
+    expect_next("n2@sim joined h 1\n");
     doer_let(world, p, do_exit, NULL);
     run_ms(50);
-    ck_assert_ptr_nonnull(strstr(trace, "n1@sim left g 1\n"));
-    ck_assert_ptr_nonnull(strstr(trace, "n2@sim left g 1\nn2@sim left h 1\n"));
-    ck_assert_ptr_null(strstr(trace, "n1@sim left h"));
+    ck_assert_ptr_nonnull(strstr(actor_trace(), "n1@sim left g 1\n"));
+    ck_assert_ptr_nonnull(strstr(actor_trace(), "n2@sim left g 1\nn2@sim left h 1\n"));
+    ck_assert_ptr_null(strstr(actor_trace(), "n1@sim left h"));
 }
 END_TEST
 
@@ -300,15 +241,6 @@ static void split(const uint32_t parts[NODES])
         }
     }
     run_ms(6000);
-}
-
-static void heal(void)
-{
-    for (uint32_t i = 0; i < NODES; i++) {
-        for (uint32_t j = 0; j < NODES; j++) {
-            osri_sim_heal(world->network, i, j);
-        }
-    }
 }
 
 static void check_split(const uint32_t parts[NODES])
@@ -328,7 +260,7 @@ static void check_split(const uint32_t parts[NODES])
         }
         ck_assert_uint_eq(members(p[i], "g"), together);
     }
-    heal();
+    heal_cuts();
     for (uint32_t i = 0; i < NODES; i++) {
         for (uint32_t j = 0; j < i; j++) {
             doer_let(world, p[i], do_connect, world->nodes[j].name);
@@ -497,7 +429,7 @@ static void random_step(void)
         crowd[host][k] = doer_on(world, host, name);
         break;
     case 4:
-        heal();
+        heal_cuts();
         dial_all();
         break;
     case 5:
@@ -533,7 +465,7 @@ static void check_agreement(const char *group)
  * agree. */
 START_TEST(views_agree_when_it_is_quiet)
 {
-    teardown();
+    net_end();
     cluster_options options = {.nodes = NODES};
     world = cluster_new((uint64_t)_i + 1, &options);
     for (uint32_t i = 0; i < NODES; i++) {
@@ -543,7 +475,7 @@ START_TEST(views_agree_when_it_is_quiet)
     for (int step = 0; step < 60; step++) {
         random_step();
     }
-    heal();
+    heal_cuts();
     for (int round = 0; round < 4; round++) {
         run_ms(4000);
         dial_all();
@@ -560,7 +492,7 @@ int main(void)
     TCase *plain = tcase_create("plain");
     TCase *random = tcase_create("random");
 
-    tcase_add_checked_fixture(plain, setup, teardown);
+    tcase_add_checked_fixture(plain, setup, net_end);
     tcase_add_test(plain, single_member_is_seen_on_every_node);
     tcase_add_test(plain, process_owner_check);
     tcase_add_test(plain, double_join_counts);
@@ -575,7 +507,7 @@ int main(void)
     tcase_add_test(plain, speaking_for_others_ends_the_session);
     tcase_add_test(plain, what_was_said_for_another_session_is_dropped);
     suite_add_tcase(suite, plain);
-    tcase_add_checked_fixture(random, setup, teardown);
+    tcase_add_checked_fixture(random, setup, net_end);
     tcase_set_timeout(random, 60);
     tcase_add_loop_test(random, views_agree_when_it_is_quiet, 0, 40);
     suite_add_tcase(suite, random);

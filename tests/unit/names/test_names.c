@@ -8,30 +8,13 @@
 
 #include "osier/global.h"
 #include "tests/sim/doer.h"
+#include "tests/support/simulated_net.h"
 
 /* Cluster-wide names on a simulated cluster. Named after global_SUITE where it has the case. */
 
 #define NODES 4
 
-static cluster *world;
-static char trace[16384];
 static unsigned conflicts; /* told */
-
-static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void note(const char *format, ...)
-{
-    size_t used = strlen(trace);
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(trace + used, sizeof(trace) - used, format, arguments);
-    va_end(arguments);
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
 
 /* ---- what doers do ----------------------------------------------------------------------- */
 
@@ -62,24 +45,6 @@ static void do_whereis(osr_self *self, void *argument)
 {
     claim *c = argument;
     c->pid = osr_global_whereis(self, c->name);
-}
-
-static void do_exit(osr_self *self, void *argument)
-{
-    (void)argument;
-    osr_reason reason = osr_reason_custom("bye");
-    osr_exit(self, &reason);
-}
-
-static void do_watch(osr_self *self, void *argument)
-{
-    osr_ref ref;
-    OSR_CHECK(self, osr_monitor(self, osr_to(*(osr_pid *)argument), &ref) == OSR_OK);
-}
-
-static void do_connect(osr_self *self, void *argument)
-{
-    (void)osr_connect(self, argument);
 }
 
 static osr_pid on(uint32_t host, const char *name)
@@ -119,23 +84,6 @@ static void expect_at_all(const char *name, osr_pid pid)
     }
 }
 
-static void connect_first(uint32_t nodes)
-{
-    for (uint32_t i = 0; i < nodes; i++) {
-        osr_pid by = on(i, NULL);
-        for (uint32_t j = 0; j < i; j++) {
-            doer_let(world, by, do_connect, world->nodes[j].name);
-        }
-        doer_let(world, by, do_exit, NULL);
-        run_ms(50);
-    }
-}
-
-static void connect_all(void)
-{
-    connect_first(NODES);
-}
-
 static void heard(osr_self *self, const osr_message *message)
 {
     const osr_down *down = OSR_AS(osr_down, message);
@@ -144,38 +92,24 @@ static void heard(osr_self *self, const osr_message *message)
 
     if (down != NULL) {
         osr_reason_print(&down->reason, reason, sizeof(reason));
-        note("%s down %s, name %s\n", osr_self_node_name(self), reason,
-             osr_pid_is_none(osr_global_whereis(self, "x")) ? "free" : "taken");
+        actor_trace_add("%s down %s, name %s", osr_self_node_name(self), reason,
+                        osr_pid_is_none(osr_global_whereis(self, "x")) ? "free" : "taken");
     } else if (conflict != NULL) {
         conflicts++;
-        note("%s lost %s\n", osr_self_node_name(self), conflict->name.at);
+        actor_trace_add("%s lost %s", osr_self_node_name(self), conflict->name.at);
     }
 }
 
 static void start(uint64_t seed)
 {
-    cluster_options options = {.nodes = NODES, .verbose = getenv("SIM_VERBOSE") != NULL};
-
-    trace[0] = '\0';
     conflicts = 0;
     doer_heard = heard;
-    world = cluster_new(seed, &options);
+    net_start_seeded(seed, &(cluster_options){.nodes = NODES});
 }
 
 static void setup(void)
 {
     start(1);
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
-}
-
-static void cut(uint32_t i, uint32_t j)
-{
-    osri_sim_cut(world->network, i, j);
-    osri_sim_cut(world->network, j, i);
 }
 
 static void split(const uint32_t parts[NODES])
@@ -192,11 +126,7 @@ static void split(const uint32_t parts[NODES])
 
 static void heal(void)
 {
-    for (uint32_t i = 0; i < NODES; i++) {
-        for (uint32_t j = 0; j < NODES; j++) {
-            osri_sim_heal(world->network, i, j);
-        }
-    }
+    heal_cuts();
     connect_all();
     run_ms(4000);
     connect_all();
@@ -240,7 +170,7 @@ START_TEST(names_are_free_before_the_down)
     run_ms(50);
     doer_let(world, p, do_exit, NULL);
     run_ms(50);
-    ck_assert_str_eq(trace, "n0@sim down bye, name free\nn1@sim down bye, name free\n");
+    expect("n0@sim down bye, name free\nn1@sim down bye, name free\n");
 }
 END_TEST
 
@@ -255,7 +185,7 @@ START_TEST(names_of_a_lost_node_are_free)
     run_ms(50);
     cluster_crash(world, 0, true);
     run_ms(50);
-    ck_assert_str_eq(trace, "n1@sim down noconnection, name free\n");
+    expect("n1@sim down noconnection, name free\n");
     ck_assert_int_eq(TAKE(there, "x"), OSR_OK);
     cluster_start(world, 0);
     connect_all();
@@ -269,7 +199,7 @@ END_TEST
  * taken, all agree. */
 START_TEST(simultaneous_claims_have_one_winner)
 {
-    teardown();
+    net_end();
     start((uint64_t)_i + 1);
     claim claims[NODES] = {{.done = false}};
     unsigned won = 0;
@@ -303,7 +233,7 @@ END_TEST
  * when the nodes meet. */
 START_TEST(claims_meet_when_their_nodes_do)
 {
-    teardown();
+    net_end();
     start((uint64_t)_i + 1);
     osr_pid p = on(0, "p"), q = on(1, "q"), far = on(3, "far"), dialer = on(0, "dialer");
     claim a = {.name = "x", .err = OSR_EBUSY}, b = a;
@@ -343,7 +273,7 @@ END_TEST
  * the name, none waits for the other. */
 START_TEST(no_circle_of_waiting_claims)
 {
-    teardown();
+    net_end();
     start((uint64_t)_i + 1);
     osr_pid p = on(0, "p"), q = on(1, "q");
     claim a = {.name = "x", .err = OSR_EBUSY}, b = a;
@@ -409,9 +339,9 @@ START_TEST(basic_name_partition)
     doer_let(world, witness, do_watch, &p);
     heal();
     expect_at_all("x", q);
-    ck_assert_msg(strncmp(trace, "n0@sim down killed", 18) == 0 &&
-                      strchr(trace, '\n') == trace + strlen(trace) - 1,
-                  "%s", trace);
+    ck_assert_msg(strncmp(actor_trace(), "n0@sim down killed", 18) == 0 &&
+                      strchr(actor_trace(), '\n') == actor_trace() + strlen(actor_trace()) - 1,
+                  "%s", actor_trace());
 }
 END_TEST
 
@@ -423,7 +353,7 @@ START_TEST(two_owners_alone_settle_it)
     run_ms(100);
     ck_assert_int_eq(TAKE(p, "x", .on_conflict = OSR_GLOBAL_NOTIFY), OSR_OK);
     connect_first(2);
-    ck_assert_str_eq(trace, "n0@sim lost x\n");
+    expect("n0@sim lost x\n");
     ck_assert(osr_pid_equal(whereis(0, "x"), q));
     ck_assert(osr_pid_equal(whereis(1, "x"), q));
 }
@@ -440,7 +370,7 @@ START_TEST(loser_may_be_told_instead)
     ck_assert_int_eq(TAKE(p, "x", .weight = 1), OSR_OK);
     heal();
     expect_at_all("x", p);
-    ck_assert_str_eq(trace, "n3@sim lost x\n");
+    expect("n3@sim lost x\n");
     ck_assert_int_eq(TAKE(q, "again"), OSR_OK);
 }
 END_TEST
@@ -448,7 +378,7 @@ END_TEST
 /* Four partitions, four owners: one survivor, each other told once. */
 START_TEST(four_partitions_leave_one_survivor)
 {
-    teardown();
+    net_end();
     start((uint64_t)_i + 1);
     osr_pid p[NODES];
     connect_all();
@@ -482,7 +412,7 @@ START_TEST(third_node_tells_the_loser)
         doer_let(world, i == 0 ? p : q, do_connect, world->nodes[2].name);
         run_ms(3000);
     }
-    ck_assert_str_eq(trace, "n1@sim lost x\n");
+    expect("n1@sim lost x\n");
     ck_assert(osr_pid_equal(whereis(2, "x"), p));
     ck_assert(osr_pid_is_none(whereis(1, "x")));
 }
@@ -629,7 +559,7 @@ static void check_names(void)
  * nodes name the same process, which believes to have the name, and no other process does. */
 START_TEST(one_owner_when_it_is_quiet)
 {
-    teardown();
+    net_end();
     start((uint64_t)_i + 1);
     doer_heard = heard_random;
     for (uint32_t i = 0; i < NODES; i++) {
@@ -654,7 +584,7 @@ int main(void)
     TCase *plain = tcase_create("plain");
     TCase *random = tcase_create("random");
 
-    tcase_add_checked_fixture(plain, setup, teardown);
+    tcase_add_checked_fixture(plain, setup, net_end);
     tcase_set_timeout(plain, 30);
     tcase_add_test(plain, names);
     tcase_add_test(plain, names_are_free_before_the_down);
@@ -671,7 +601,7 @@ int main(void)
     tcase_add_loop_test(plain, four_partitions_leave_one_survivor, 0, 8);
     tcase_add_test(plain, third_node_tells_the_loser);
     suite_add_tcase(suite, plain);
-    tcase_add_checked_fixture(random, setup, teardown);
+    tcase_add_checked_fixture(random, setup, net_end);
     tcase_set_timeout(random, 60);
     tcase_add_loop_test(random, one_owner_when_it_is_quiet, 0, 60);
     suite_add_tcase(suite, random);

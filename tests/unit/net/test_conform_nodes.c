@@ -7,6 +7,7 @@
 
 #include "dist/net/state.h"
 #include "osier/nodes.h"
+#include "tests/support/simulated_net.h"
 #include "tests/unit/net/person.h"
 
 /* Conformance cases about nodes and connections, named after OTP's (reference/otp.md, 3), on the
@@ -16,7 +17,6 @@
 #define B 1
 #define C 2
 
-static cluster *world;
 static osr_pid a, b, c;
 static osr_pid actors[3]; /* "actor" on each, which links and monitors */
 static osr_auto_connect mode;
@@ -29,29 +29,19 @@ static void configure(cluster_node *at, osri_net_options *options)
     options->endpoint = ""; /* nobody is dialed by what members say */
 }
 
-static osr_pid actor_on(uint32_t host)
-{
-    actor_options options = {.name = osr_str_of("actor")};
-
-    return cluster_spawn(world, host, actor_entry(), &options, OSR_SPAWN(.name = "actor"));
-}
-
 static void start(osr_auto_connect auto_connect, uint32_t hidden)
 {
-    cluster_options options = {.nodes = 3,
-                               .roles = OSRI_ROLES_ALL & ~(uint32_t)OSRI_ROLE_MAPPER,
-                               .verbose = getenv("SIM_VERBOSE") != NULL,
-                               .configure = configure};
+    cluster_options options = {
+        .nodes = 3, .roles = OSRI_ROLES_ALL & ~(uint32_t)OSRI_ROLE_MAPPER, .configure = configure};
 
     mode = auto_connect;
     hidden_host = hidden;
-    world = cluster_new(1, &options);
-    actor_trace_clear();
+    net_start(&options);
     a = person_on(world, A, "a");
     b = person_on(world, B, "b");
     c = person_on(world, C, "c");
     for (uint32_t i = 0; i < 3; i++) {
-        actors[i] = actor_on(i);
+        actors[i] = actor_on(i, "actor");
     }
 }
 
@@ -73,39 +63,6 @@ static void setup_once(void)
 static void setup_hidden(void)
 {
     start(OSR_AUTO_CONNECT_ALWAYS, C);
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
-
-/* TELL(actors[A], actor_link, .to = …) */
-#define TELL(pid, type, ...) tell((pid), &type##_osr_type, &(type){__VA_ARGS__})
-
-static void tell(osr_pid pid, const osr_type *type, const void *message)
-{
-    cluster_node *at = cluster_by_id(world, pid.node);
-
-    ck_assert_ptr_nonnull(at);
-    ck_assert_int_eq(osr_node_send(at->node, osr_to(pid), type, message), OSR_OK);
-}
-
-static void expect(const char *trace)
-{
-    ck_assert_str_eq(actor_trace(), trace);
-    actor_trace_clear();
-}
-
-static void expect_count(unsigned count, const char *line)
-{
-    ck_assert_msg(actor_trace_count(line) == count, "%u times \"%s\" in:\n%s",
-                  actor_trace_count(line), line, actor_trace());
 }
 
 static bool is_connected(uint32_t from, const char *name)
@@ -146,7 +103,7 @@ START_TEST(dist_auto_connect_never)
     connect_ab();
     TELL(actors[A], actor_send, .to = actors[B], .first = 2, .count = 1);
     run_ms(200);
-    expect("actor note 2\n");
+    expect_next("actor note 2\n");
 }
 END_TEST
 
@@ -158,7 +115,7 @@ START_TEST(dist_auto_connect_never_is_dialed)
     run_ms(200);
     TELL(actors[A], actor_send, .to = actors[B], .first = 2, .count = 1);
     run_ms(200);
-    expect("actor note 1\nactor note 2\n");
+    expect_next("actor note 1\nactor note 2\n");
 }
 END_TEST
 
@@ -169,23 +126,23 @@ START_TEST(dist_auto_connect_once)
     TELL(actors[A], actor_send, .name = osr_str_of("actor"), .node = osr_str_of("n1@sim"),
          .first = 1, .count = 1);
     run_ms(200);
-    expect("actor note 1\n");
+    expect_next("actor note 1\n");
     osri_sim_reset(world->network, A, B);
     run_ms(200);
     TELL(actors[A], actor_send, .to = actors[B], .first = 2, .count = 1);
     TELL(actors[A], actor_monitor, .to = actors[B]);
     run_ms(500);
-    expect("actor down noconnection\n");
+    expect_next("actor down noconnection\n");
     ck_assert(!is_connected(A, "n1@sim"));
     connect_ab();
     TELL(actors[A], actor_send, .to = actors[B], .first = 3, .count = 1);
     run_ms(200);
-    expect("actor note 3\n");
+    expect_next("actor note 3\n");
     osri_sim_reset(world->network, A, B);
     run_ms(200);
     TELL(actors[B], actor_send, .to = actors[A], .first = 4, .count = 1); /* B connects always */
     run_ms(200);
-    expect("actor note 4\n");
+    expect_next("actor note 4\n");
 }
 END_TEST
 
@@ -195,12 +152,12 @@ START_TEST(dist_auto_connect_once_counts_only_connections)
     osri_sim_cut(world->network, A, B);
     TELL(actors[A], actor_monitor, .name = osr_str_of("actor"), .node = osr_str_of("n1@sim"));
     run_ms(8000);
-    expect("actor down noconnection\n");
+    expect_next("actor down noconnection\n");
     osri_sim_heal(world->network, A, B);
     TELL(actors[A], actor_send, .name = osr_str_of("actor"), .node = osr_str_of("n1@sim"),
          .first = 1, .count = 1);
     run_ms(500);
-    expect("actor note 1\n");
+    expect_next("actor note 1\n");
 }
 END_TEST
 
@@ -278,14 +235,14 @@ START_TEST(node_monitors_stack)
     }
     person_does(world, a, PERSON_DEMONITOR, NULL, 0);
     run_ms(200);
-    expect("a demonitored 1\n");
+    expect_next("a demonitored 1\n");
     ck_assert(is_connected(A, "n1@sim")); /* they connect */
     cluster_crash(world, B, true);
     run_ms(200);
-    expect("a lost n1@sim connection_closed\na lost n1@sim connection_closed\n");
+    expect_next("a lost n1@sim connection_closed\na lost n1@sim connection_closed\n");
     person_does(world, a, PERSON_DEMONITOR, NULL, 0);
     run_ms(10);
-    expect("a demonitored 0\n");
+    expect_next("a demonitored 0\n");
 }
 END_TEST
 
@@ -295,12 +252,12 @@ START_TEST(node_monitor_of_nobody)
 {
     person_does(world, a, PERSON_MONITOR, "nobody@sim", 0);
     run_ms(100);
-    expect("a lost nobody@sim connection_setup_failed\n");
+    expect_next("a lost nobody@sim connection_setup_failed\n");
     person_does(world, a, PERSON_MONITOR, "n0@sim", 0);
     person_does(world, a, PERSON_MONITOR, "no name", 0);
     person_does(world, a, PERSON_MONITOR, "nohost@", 0);
     run_ms(500);
-    expect("a refused EINVAL\na refused EINVAL\n");
+    expect_next("a refused EINVAL\na refused EINVAL\n");
 }
 END_TEST
 
@@ -312,9 +269,9 @@ START_TEST(net_setuptime)
     person_does(world, a, PERSON_MONITOR, "n1@sim", 0);
     person_does(world, a, PERSON_SPAWN, "n2@sim", 0);
     run_ms(2000);
-    expect("a spawned OK\n");
+    expect_next("a spawned OK\n");
     run_ms(5100);
-    expect("a lost n1@sim connection_setup_failed\n");
+    expect_next("a lost n1@sim connection_setup_failed\n");
 }
 END_TEST
 
@@ -325,26 +282,26 @@ START_TEST(monitor_nodes_nodedown_reason)
     person_does(world, a, PERSON_WATCH, NULL, 0);
     connect_ab();
     disconnect_ab();
-    expect("a nodedown n1@sim disconnect\n");
+    expect_next("a nodedown n1@sim disconnect\n");
     connect_ab();
     person_does(world, b, PERSON_DISCONNECT, "n0@sim", 0);
     run_ms(200);
-    expect("a nodedown n1@sim connection_closed\n");
+    expect_next("a nodedown n1@sim connection_closed\n");
     connect_ab();
     osri_sim_cut(world->network, B, A);
     run_ms(3000);
-    expect("a nodedown n1@sim net_tick_timeout\n");
+    expect_next("a nodedown n1@sim net_tick_timeout\n");
     osri_sim_heal(world->network, B, A);
     run_ms(3000); /* B gives up as well */
     connect_ab();
     cluster_crash(world, B, true);
     run_ms(200);
-    expect("a nodedown n1@sim connection_closed\n");
+    expect_next("a nodedown n1@sim connection_closed\n");
     cluster_start(world, B);
     connect_ab();
     cluster_stop(world, B);
     run_ms(200);
-    expect("a nodedown n1@sim goodbye\n");
+    expect_next("a nodedown n1@sim goodbye\n");
 }
 END_TEST
 
@@ -352,7 +309,7 @@ static void expect_given_up_within(uint64_t tick_ms)
 {
     osri_sim_cut(world->network, B, A);
     run_ms(tick_ms * 3 / 4 - 10);
-    expect("");
+    expect_next("");
     run_ms(tick_ms / 2 + 20);
     ck_assert_msg(strstr(actor_trace(), "a nodedown n1@sim net_tick_timeout") != NULL, "%s",
                   actor_trace());
@@ -368,7 +325,7 @@ START_TEST(tick)
     person_does(world, a, PERSON_WATCH, NULL, 0);
     connect_ab();
     run_ms(30000);
-    expect("");
+    expect_next("");
     expect_given_up_within(2000);
 }
 END_TEST
@@ -382,7 +339,7 @@ START_TEST(tick_change)
     connect_ab();
     person_does(world, a, PERSON_TICK, NULL, 400);
     run_ms(30000);
-    expect("");
+    expect_next("");
     expect_given_up_within(400);
     person_does(world, a, PERSON_TICK, NULL, 8000);
     run_ms(100);
@@ -390,7 +347,7 @@ START_TEST(tick_change)
     person_does(world, a, PERSON_TICK, NULL, 99);
     person_does(world, a, PERSON_TICK, NULL, 3600001);
     run_ms(10);
-    expect("a refused a tick\na refused a tick\n");
+    expect_next("a refused a tick\na refused a tick\n");
 }
 END_TEST
 
@@ -403,7 +360,7 @@ START_TEST(tick_change_has_a_transition)
     osri_sim_cut(world->network, A, B); /* it does not hear of it */
     person_does(world, a, PERSON_TICK, NULL, 200);
     run_ms(1400);
-    expect("");
+    expect_next("");
 }
 END_TEST
 
@@ -576,7 +533,7 @@ static TCase *add_case(Suite *suite, const char *name, void (*begin)(void))
 {
     TCase *tests = tcase_create(name);
 
-    tcase_add_checked_fixture(tests, begin, teardown);
+    tcase_add_checked_fixture(tests, begin, net_end);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return tests;

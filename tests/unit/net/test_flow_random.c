@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "dist/net/state.h"
-#include "tests/sim/cluster.h"
-#include "tests/unit/net/actors.h"
+#include "tests/support/simulated_net.h"
 
 /* Floods at random between three nodes, with faults: whatever happens to senders, links and nodes'
  * connections, nobody waits for ever, and what was counted as waiting is counted off again. */
@@ -17,7 +16,6 @@
 #define STEPS 80
 #define SEEDS 25
 
-static cluster *world;
 static osr_pid actors[NODES][ACTORS];
 
 static uint32_t below(uint32_t bound)
@@ -30,12 +28,6 @@ static osr_pid spawn(uint32_t host)
     actor_options options = {.name = osr_str_of("x")};
 
     return cluster_spawn(world, host, actor_entry(), &options, NULL);
-}
-
-static void tell(osr_pid pid, const osr_type *type, const void *message)
-{
-    ck_assert_int_eq(
-        osr_node_send(cluster_by_id(world, pid.node)->node, osr_to(pid), type, message), OSR_OK);
 }
 
 /* Pids lead to nodes that one has met. */
@@ -163,13 +155,11 @@ static void expect_nothing_left(unsigned seed)
 
 START_TEST(floods_end_whatever_happens)
 {
-    cluster_options options = {.nodes = NODES,
-                               .verbose = getenv("SIM_VERBOSE") != NULL,
-                               .network = {.bytes_per_second = 20000000}};
+    cluster_options options = {.nodes = NODES, .network = {.bytes_per_second = 20000000}};
     unsigned seed = (unsigned)_i + 1;
     uint64_t waited = 0;
 
-    world = cluster_new(seed, &options);
+    net_start_seeded(seed, &options);
     for (uint32_t i = 0; i < NODES * ACTORS; i++) {
         actors[i / ACTORS][i % ACTORS] = spawn(i / ACTORS);
     }
@@ -182,7 +172,7 @@ START_TEST(floods_end_whatever_happens)
     heal_all();
     (void)cluster_run(world, world->now_ns + 300 * SECOND, NULL, NULL);
     expect_nothing_left(seed);
-    cluster_free(&world);
+    net_end();
 }
 END_TEST
 

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "dist/net/state.h"
-#include "osier/mailbox.h"
-#include "tests/sim/cluster.h"
-#include "tests/unit/net/actors.h"
+#include "tests/unit/net/lanes.h"
 
 /* Flow control on the simulated network: who waits while much waits for a node, until when, and who
  * does not. */
@@ -18,24 +16,11 @@
 #define C 2
 #define PIECE 100000 /* bytes of a message; eleven of them are more than a lane takes */
 
-static cluster *world;
 static osr_pid a, b, c;
-
-static osr_pid actor_on(uint32_t host, const char *name)
-{
-    actor_options options = {.name = osr_str_of(name)};
-
-    return cluster_spawn(world, host, actor_entry(), &options, OSR_SPAWN(.name = name));
-}
 
 static void start(uint64_t bytes_per_second)
 {
-    cluster_options options = {.nodes = 3,
-                               .verbose = getenv("SIM_VERBOSE") != NULL,
-                               .network = {.bytes_per_second = bytes_per_second}};
-
-    world = cluster_new(1, &options);
-    actor_trace_clear();
+    net_start(&(cluster_options){.nodes = 3, .network = {.bytes_per_second = bytes_per_second}});
     a = actor_on(A, "a");
     b = actor_on(B, "b");
     c = actor_on(C, "c");
@@ -46,70 +31,12 @@ static void setup(void)
     start(0);
 }
 
-static void teardown(void)
-{
-    cluster_free(&world);
-}
-
-#define TELL(pid, type, ...) tell((pid), &type##_osr_type, &(type){__VA_ARGS__})
-
-static void tell(osr_pid pid, const osr_type *type, const void *message)
-{
-    cluster_node *at = cluster_by_id(world, pid.node);
-
-    ck_assert_ptr_nonnull(at);
-    ck_assert_int_eq(osr_node_send(at->node, osr_to(pid), type, message), OSR_OK);
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
-
-static void expect_once(const char *line)
-{
-    ck_assert_msg(actor_trace_count(line) == 1, "%u times \"%s\" in:\n%s", actor_trace_count(line),
-                  line, actor_trace());
-}
-
-static void expect_none(const char *text)
-{
-    ck_assert_msg(strstr(actor_trace(), text) == NULL, "\"%s\" in:\n%s", text, actor_trace());
-}
-
-static void connect_to(osr_pid from, const char *name, const char *node)
-{
-    TELL(from, actor_call, .name = osr_str_of(name), .node = osr_str_of(node), .timeout_ms = 5000);
-    run_ms(100);
-    actor_trace_clear();
-}
-
-static osri_lane *lane_to(uint32_t from, const char *node)
-{
-    return osri_lane_to(&world->nodes[from].net->lanes, node);
-}
-
-static uint32_t waiting(uint32_t from, const char *node)
-{
-    return atomic_load(&lane_to(from, node)->waiting);
-}
-
 static uint64_t dropped_noconnection(uint32_t host)
 {
     osr_node_counters counters;
 
     osr_node_count(world->nodes[host].node, &counters);
     return counters.dropped_noconnection;
-}
-
-/* Every message is accounted for; to be asked when nothing is under way. */
-static void expect_counts_add_up(uint32_t host)
-{
-    osr_node_counters counters;
-
-    osr_node_count(world->nodes[host].node, &counters);
-    ck_assert_uint_eq(counters.messages_sent,
-                      counters.messages_received + counters.messages_dropped);
 }
 
 /* How many of the actor's messages have been sent. */
@@ -126,25 +53,6 @@ static unsigned sent(const char *who)
         count = i;
     }
     return count;
-}
-
-static osr_link_status found;
-
-static void find_link(void *context, const osr_link_status *link)
-{
-    if (strcmp(link->name, context) == 0) {
-        found = *link;
-    }
-}
-
-static const osr_link_status *status(uint32_t host, const char *node)
-{
-    char name[32];
-
-    (void)snprintf(name, sizeof(name), "%s", node);
-    found = (osr_link_status){0};
-    ck_assert_int_eq(osr_node_links(world->nodes[host].node, find_link, name), OSR_OK);
-    return &found;
 }
 
 /* Nothing passes, so that what a node sends to b's stays. */
@@ -187,7 +95,7 @@ START_TEST(sender_goes_on_below_256_kibibytes)
     uint64_t least = UINT64_MAX;
     unsigned before;
 
-    cluster_free(&world);
+    net_end();
     start(1000000);
     connect_to(a, "b", "n1@sim");
     TELL(a, actor_pour, .to = b, .first = 1, .count = 40, .bytes = PIECE / 10);
@@ -216,7 +124,7 @@ START_TEST(little_queues_where_nothing_can_pass)
     osri_link_counters counters;
     osri_party *party;
 
-    cluster_free(&world);
+    net_end();
     start(bytes_per_ms * 1000);
     connect_to(a, "b", "n1@sim");
     TELL(a, actor_pour, .to = b, .first = 1, .count = 900, .bytes = PIECE);
@@ -424,125 +332,6 @@ START_TEST(control_signals_never_wait)
 }
 END_TEST
 
-/* A node says of a mailbox of its own that it is full, or has room. */
-static void say_of_mailbox(osr_pid receiver, bool full)
-{
-    cluster_node *at = cluster_by_id(world, receiver.node);
-    void *context;
-    const osri_remote_ops *ops = osri_node_remote(at->node, &context);
-
-    if (full) {
-        ops->mailbox_full(context, receiver, a.node);
-        ops->mailbox_full(context, receiver, a.node); /* may be said again */
-    } else {
-        ops->mailbox_room(context, receiver);
-    }
-    run_ms(10);
-}
-
-/* Who sends to a process whose mailbox is full waits until there is room, in order; who sends to
- * another one of that node does not, nor does who only tries. */
-START_TEST(senders_wait_for_room_in_a_mailbox)
-{
-    osr_pid other = actor_on(A, "other"), b2 = actor_on(B, "b2");
-
-    connect_to(a, "b", "n1@sim");
-    say_of_mailbox(b, true);
-    TELL(a, actor_send, .to = b, .first = 1, .count = 3);
-    TELL(other, actor_send, .to = b2, .first = 4, .count = 1);
-    TELL(other, actor_try, .to = b, .number = 5);
-    TELL(other, actor_monitor, .to = b);
-    run_ms(100);
-    expect_once("b2 note 4");
-    expect_once("other tried 5 EBUSY");
-    expect_none("b note");
-    ck_assert_uint_eq(waiting(A, "n1@sim"), 1);
-    say_of_mailbox(b, false);
-    run_ms(100);
-    expect_once("b note 1");
-    expect_once("b note 2");
-    expect_once("b note 3");
-    ck_assert_uint_eq(waiting(A, "n1@sim"), 0);
-    ck_assert_uint_eq(osri_lane_queued(lane_to(A, "n1@sim")), 0);
-}
-END_TEST
-
-/* ... for 5 seconds at most: then the message is sent all the same. */
-START_TEST(wait_for_room_is_not_for_ever)
-{
-    connect_to(a, "b", "n1@sim");
-    say_of_mailbox(b, true);
-    TELL(a, actor_send, .to = b, .first = 1, .count = 1);
-    run_ms(4800);
-    expect_none("b note");
-    run_ms(400);
-    expect_once("b note 1");
-    ck_assert_uint_eq(osri_lane_queued(lane_to(A, "n1@sim")), 0);
-}
-END_TEST
-
-/* ... nor longer than the session; the next one begins without such news. */
-START_TEST(end_of_the_session_ends_the_wait_for_room)
-{
-    connect_to(a, "b", "n1@sim");
-    say_of_mailbox(b, true);
-    TELL(a, actor_send, .to = b, .first = 1, .count = 2);
-    run_ms(10);
-    ck_assert_uint_eq(waiting(A, "n1@sim"), 1);
-    osri_sim_reset(world->network, A, B);
-    run_ms(500);
-    ck_assert_uint_eq(actor_trace_count("b note 1"), 0);
-    expect_once("b note 2");
-    expect_counts_add_up(A);
-}
-END_TEST
-
-/* It sleeps for a second, then takes what has come. */
-OSR_ENTRY(lazy, actor_options)
-{
-    osr_err err = osr_sleep(self, 1000);
-
-    (void)argument;
-    while (err == OSR_OK) {
-        osr_message message;
-        err = osr_receive(self, OSR_FOREVER, &message);
-        if (err == OSR_OK) {
-            actor_trace_add("lazy note %u", OSR_AS(actor_note, &message)->number);
-        }
-    }
-    return err;
-}
-OSR_EXPORT(lazy);
-
-/* A bounded mailbox whose senders are to wait stops those of other nodes too: none of what is sent
- * no faster than the news can travel is dropped. */
-START_TEST(bounded_mailbox_stops_senders_elsewhere)
-{
-    actor_options name = {.name = osr_str_of("lazy")};
-    osr_node_counters counters;
-    osr_pid lazy = cluster_spawn(
-        world, B, &lazy_osr_entry, &name,
-        OSR_SPAWN(.mailbox = OSR_MAILBOX(.messages_max = 10, .policy = OSR_MAILBOX_SUSPEND)));
-
-    connect_to(a, "b", "n1@sim");
-    for (uint32_t i = 1; i <= 14; i++) {
-        TELL(a, actor_send, .to = lazy, .first = i, .count = 1);
-        run_ms(5);
-    }
-    ck_assert_uint_eq(waiting(A, "n1@sim"), 1);
-    ck_assert_uint_eq(status(A, "n1@sim")->messages_sent, 1 + 10);
-    run_ms(2000);
-    for (uint32_t i = 1; i <= 14; i++) {
-        char line[32];
-        (void)snprintf(line, sizeof(line), "lazy note %u", i);
-        expect_once(line);
-    }
-    osr_node_count(world->nodes[B].node, &counters);
-    ck_assert_uint_eq(counters.dropped_full, 0);
-    ck_assert_uint_eq(waiting(A, "n1@sim"), 0);
-}
-END_TEST
-
 /* Who only tries does not wait: it is told that the link is busy, and may try again; it passes
  * nobody who is in line. To others, here and elsewhere, it sends. */
 START_TEST(trying_never_waits)
@@ -732,7 +521,7 @@ int main(void)
 
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, net_end);
     tcase_add_test(tests, sender_waits_above_one_mebibyte);
     tcase_add_test(tests, sender_goes_on_below_256_kibibytes);
     tcase_add_test(tests, little_queues_where_nothing_can_pass);
@@ -745,10 +534,6 @@ int main(void)
     tcase_add_test(tests, sender_waits_at_most_for_the_setup_deadline);
     tcase_add_test(tests, control_signals_never_wait);
     tcase_add_test(tests, trying_never_waits);
-    tcase_add_test(tests, bounded_mailbox_stops_senders_elsewhere);
-    tcase_add_test(tests, senders_wait_for_room_in_a_mailbox);
-    tcase_add_test(tests, wait_for_room_is_not_for_ever);
-    tcase_add_test(tests, end_of_the_session_ends_the_wait_for_room);
     tcase_add_test(tests, call_times_out_in_line);
     tcase_add_test(tests, who_cannot_wait_is_dropped_at_the_bound);
     tcase_add_test(tests, link_counts_what_passes_and_waits);

@@ -7,8 +7,7 @@
 
 #include "dist/net/state.h"
 #include "lib/core/heap.h"
-#include "tests/sim/cluster.h"
-#include "tests/unit/net/actors.h"
+#include "tests/support/simulated_net.h"
 
 /* Large messages and large reasons on a simulated network of 20 MB/s: who else sends is not held up
  * by them, the order of each pair holds, memory stays bounded. */
@@ -20,39 +19,11 @@
 #define LARGE (15 * MIB) /* three quarters of a second on its way */
 #define SOON_MS 40       /* for a small message beside it: a window's worth, and the way */
 
-static cluster *world;
 static osr_pid a, b, near, far;
-
-static osr_pid actor_on(uint32_t host, const char *name)
-{
-    actor_options options = {.name = osr_str_of(name)};
-
-    return cluster_spawn(world, host, actor_entry(), &options, OSR_SPAWN(.name = name));
-}
-
-#define TELL(pid, type, ...) tell((pid), &type##_osr_type, &(type){__VA_ARGS__})
-
-static void tell(osr_pid pid, const osr_type *type, const void *message)
-{
-    cluster_node *at = cluster_by_id(world, pid.node);
-
-    ck_assert_ptr_nonnull(at);
-    ck_assert_int_eq(osr_node_send(at->node, osr_to(pid), type, message), OSR_OK);
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
 
 static void setup(void)
 {
-    cluster_options options = {.nodes = 2,
-                               .verbose = getenv("SIM_VERBOSE") != NULL,
-                               .network = {.bytes_per_second = RATE}};
-
-    world = cluster_new(1, &options);
-    actor_trace_clear();
+    net_start(&(cluster_options){.nodes = 2, .network = {.bytes_per_second = RATE}});
     a = actor_on(A, "a");
     near = actor_on(A, "near");
     b = actor_on(B, "b");
@@ -60,17 +31,6 @@ static void setup(void)
     TELL(a, actor_call, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .timeout_ms = 5000);
     run_ms(100);
     actor_trace_clear();
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
-}
-
-static void expect_once(const char *line)
-{
-    ck_assert_msg(actor_trace_count(line) == 1, "%u times \"%s\" in:\n%s", actor_trace_count(line),
-                  line, actor_trace());
 }
 
 /* While `line` has not come, a small message of another pair takes no longer than ever. Returns how
@@ -204,7 +164,7 @@ int main(void)
 
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 120);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, net_end);
     tcase_add_test(tests, message_latency_large_message);
     tcase_add_test(tests, message_latency_large_link_exit);
     tcase_add_test(tests, message_latency_large_monitor_exit);

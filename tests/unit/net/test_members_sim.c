@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dist/net/state.h"
+#include "tests/support/simulated_net.h"
 #include "tests/unit/net/person.h"
 
 /* Membership on the simulated network: four nodes, of which only n0@sim can be found by its name;
@@ -13,7 +14,6 @@
 
 #define NODES 4
 
-static cluster *world;
 static osr_pid people[NODES];
 static const char *const names[NODES] = {"a", "b", "c", "d"};
 static const char *wrong_endpoint; /* what n2@sim says of itself, if not NULL */
@@ -39,22 +39,15 @@ static bool finds_the_seed(const cluster_node *at, const char *name)
     return strcmp(name, "n0@sim") == 0 || (wrong_endpoint != NULL && at->host == 1);
 }
 
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
-
 static void start(void)
 {
     cluster_options options = {
         .nodes = NODES,
         .roles = hidden_host < NODES ? OSRI_ROLES_ALL & ~(uint32_t)OSRI_ROLE_MAPPER : 0,
-        .verbose = getenv("SIM_VERBOSE") != NULL,
         .configure = configure,
         .finds = finds_the_seed};
 
-    actor_trace_clear();
-    world = cluster_new(1, &options);
+    net_start(&options);
     for (uint32_t i = 0; i < NODES; i++) {
         people[i] = person_on(world, i, names[i]);
     }
@@ -80,22 +73,6 @@ static void setup_hidden(void)
     wrong_endpoint = NULL;
     hidden_host = 3;
     start();
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
-}
-
-static void expect_once(const char *line)
-{
-    ck_assert_msg(actor_trace_count(line) == 1, "%u times \"%s\" in:\n%s", actor_trace_count(line),
-                  line, actor_trace());
-}
-
-static void expect_never(const char *line)
-{
-    ck_assert_msg(actor_trace_count(line) == 0, "\"%s\" in:\n%s", line, actor_trace());
 }
 
 /* Nodes that know one contact know all, and are connected with it alone. */
@@ -323,7 +300,7 @@ static TCase *add_case(Suite *suite, const char *name, void (*begin)(void))
 {
     TCase *tests = tcase_create(name);
 
-    tcase_add_checked_fixture(tests, begin, teardown);
+    tcase_add_checked_fixture(tests, begin, net_end);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return tests;

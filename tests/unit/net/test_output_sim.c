@@ -10,6 +10,7 @@
 #include "osier/server.h"
 #include "osier/supervisor.h"
 #include "tests/sim/doer.h"
+#include "tests/support/simulated_net.h"
 
 /* Output of processes on other nodes, on a simulated cluster: each node has a leader that notes
  * what it is told to write. */
@@ -18,7 +19,6 @@
 
 OSR_MESSAGE(words, 0x3100, (1, str, text), (2, u32, later_ms));
 
-static cluster *world;
 static char written[NODES][256]; /* by the leader of each node */
 static osr_err result;           /* of the last print that was late */
 
@@ -71,26 +71,15 @@ OSR_EXPORT_SERVER(talker);
 OSR_SUPERVISOR(family, .children = OSR_CHILDREN(OSR_CHILD(talker, .place = "n1@sim"),
                                                 OSR_CHILD(talker, .id = "here")));
 
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
-
 static void setup(void)
 {
-    cluster_options options = {.nodes = NODES, .verbose = getenv("SIM_VERBOSE") != NULL};
     memset(written, 0, sizeof(written));
     result = OSR_EIO;
-    world = cluster_new(1, &options);
+    net_start(&(cluster_options){.nodes = NODES});
     for (uint32_t host = 0; host < NODES; host++) {
         (void)cluster_spawn(world, host, &screen_osr_entry, &(screen_of){.host = host},
                             OSR_SPAWN(.name = OSR_OUTPUT_NAME));
     }
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
 }
 
 static void spawn_speaker(osr_self *self, void *argument)
@@ -234,7 +223,7 @@ int main(void)
     Suite *suite = suite_create("output_sim");
     TCase *tcase = tcase_create("output_sim");
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, net_end);
     tcase_add_test(tcase, output_of_a_process_started_elsewhere_is_written_here);
     tcase_add_test(tcase, output_of_a_call_is_written_before_it_returns);
     tcase_add_test(tcase, a_leader_is_passed_on_to_a_third_node);

@@ -7,6 +7,7 @@
 
 #include "osier/nodes.h"
 #include "osier/supervisor.h"
+#include "tests/support/simulated_net.h"
 #include "tests/unit/net/person.h"
 
 /* A supervisor's children on members of a simulated cluster. The supervisor is on n1@sim, which is
@@ -36,7 +37,6 @@ OSR_SUPERVISOR(gang, .intensity = OSR_NO_RESTARTS,
 OSR_SUPERVISOR(pair, .intensity = OSR_NO_RESTARTS,
                .children = OSR_CHILDREN(OSR_CHILD(hand, .place = "n3@sim")));
 
-static cluster *world;
 static osr_pid drainer; /* on n2@sim */
 
 static void configure(cluster_node *at, osri_net_options *options)
@@ -56,26 +56,12 @@ static bool finds_the_seed(const cluster_node *at, const char *name)
     return strcmp(name, "n0@sim") == 0;
 }
 
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
-
 static void setup(void)
 {
-    cluster_options options = {.nodes = NODES,
-                               .verbose = getenv("SIM_VERBOSE") != NULL,
-                               .configure = configure,
-                               .finds = finds_the_seed};
+    cluster_options options = {.nodes = NODES, .configure = configure, .finds = finds_the_seed};
 
-    actor_trace_clear();
-    world = cluster_new(1, &options);
+    net_start(&options);
     drainer = person_on(world, 2, "drainer");
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
 }
 
 OSR_ENTRY(boss, place_start)
@@ -96,7 +82,7 @@ static void start(const char *what)
     (void)cluster_spawn(world, 1, &boss_osr_entry, &argument, NULL);
 }
 
-static void expect(unsigned n0, unsigned n2, unsigned n3)
+static void expect_on(unsigned n0, unsigned n2, unsigned n3)
 {
     ck_assert_msg(actor_trace_count("on n0@sim") == n0 && actor_trace_count("on n2@sim") == n2 &&
                       actor_trace_count("on n3@sim") == n3,
@@ -110,7 +96,7 @@ START_TEST(children_spread_over_members)
     run_ms(1000);
     start("gang");
     run_ms(1000);
-    expect(1, 1, 1);
+    expect_on(1, 1, 1);
 }
 END_TEST
 
@@ -119,7 +105,7 @@ START_TEST(children_that_waited_spread_over_members)
 {
     start("gang");
     run_ms(2000);
-    expect(1, 1, 1);
+    expect_on(1, 1, 1);
 }
 END_TEST
 
@@ -129,12 +115,12 @@ START_TEST(lost_children_avoid_draining_members)
     run_ms(1000);
     start("gang");
     run_ms(1000);
-    expect(1, 1, 1);
+    expect_on(1, 1, 1);
     person_does(world, drainer, PERSON_DRAIN, NULL, 0);
     run_ms(200);
     cluster_crash(world, 3, true);
     run_ms(2000);
-    expect(1, 0, 0);
+    expect_on(1, 0, 0);
 }
 END_TEST
 
@@ -144,13 +130,13 @@ START_TEST(a_fixed_place_is_dialed_again)
     run_ms(1000);
     start("pair");
     run_ms(1000);
-    expect(0, 0, 1);
+    expect_on(0, 0, 1);
     cluster_crash(world, 3, true);
     run_ms(30000);
-    expect(0, 0, 0);
+    expect_on(0, 0, 0);
     cluster_start(world, 3);
     run_ms(7000);
-    expect(0, 0, 1);
+    expect_on(0, 0, 1);
 }
 END_TEST
 
@@ -158,7 +144,7 @@ int main(void)
 {
     Suite *suite = suite_create("place_sim");
     TCase *tests = tcase_create("place_sim");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, net_end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, children_spread_over_members);
     tcase_add_test(tests, children_that_waited_spread_over_members);

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "dist/net/state.h"
-#include "tests/sim/cluster.h"
-#include "tests/unit/net/actors.h"
+#include "tests/support/simulated_net.h"
 
 /* What only threads can do, done by hand: the net turns while a process is in the middle of its
  * own turn, and has not seen yet what the net has put into its inbox. */
@@ -15,7 +14,6 @@
 #define A 0
 #define B 1
 
-static cluster *world;
 static osr_pid racer_pid, b;
 
 /* Time passes for the network and a's net, and for nobody else. */
@@ -80,37 +78,15 @@ OSR_ENTRY(racer, actor_options)
 }
 OSR_EXPORT(racer);
 
-#define TELL(pid, type, ...) tell((pid), &type##_osr_type, &(type){__VA_ARGS__})
-
-static void tell(osr_pid pid, const osr_type *type, const void *message)
-{
-    cluster_node *at = cluster_by_id(world, pid.node);
-
-    ck_assert_ptr_nonnull(at);
-    ck_assert_int_eq(osr_node_send(at->node, osr_to(pid), type, message), OSR_OK);
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
-}
-
 static void setup(void)
 {
-    cluster_options options = {.nodes = 2, .verbose = getenv("SIM_VERBOSE") != NULL};
     actor_options name = {.name = osr_str_of("b")};
 
-    world = cluster_new(1, &options);
-    actor_trace_clear();
+    net_start(&(cluster_options){.nodes = 2});
     racer_pid = cluster_spawn(world, A, &racer_osr_entry, &name, OSR_SPAWN(.name = "racer"));
     b = cluster_spawn(world, B, actor_entry(), &name, OSR_SPAWN(.name = "b"));
     TELL(b, actor_send, .name = osr_str_of("racer"), .node = osr_str_of("n0@sim"), .count = 1);
     run_ms(100);
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
 }
 
 /* Both sides have the link: the end of one is told to the other, and once. */
@@ -174,7 +150,7 @@ int main(void)
 
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, net_end);
     tcase_add_test(tests, link_made_anew_outlives_the_end_of_the_old_session);
     tcase_add_test(tests, link_that_crosses_one_of_an_ended_session_holds);
     tcase_add_test(tests, link_made_anew_fires_for_its_own_session);

@@ -9,13 +9,13 @@
 #include "lib/process/rpc.h"
 #include "osier/server.h"
 #include "tests/sim/doer.h"
+#include "tests/support/simulated_net.h"
 
 /* Calls on a simulated cluster: functions, and servers of several nodes. Named after erpc_SUITE
  * where it has the case. */
 
 #define NODES 3
 
-static cluster *world;
 static unsigned executed; /* functions that have begun */
 static unsigned stray;    /* messages in the caller's mailbox */
 
@@ -73,27 +73,14 @@ static void heard(osr_self *self, const osr_message *message)
 
 static void start(uint32_t roles)
 {
-    cluster_options options = {
-        .nodes = NODES, .roles = roles, .verbose = getenv("SIM_VERBOSE") != NULL};
-
     executed = stray = 0;
     doer_heard = heard;
-    world = cluster_new(1, &options);
+    net_start(&(cluster_options){.nodes = NODES, .roles = roles});
 }
 
 static void setup(void)
 {
     start(0);
-}
-
-static void teardown(void)
-{
-    cluster_free(&world);
-}
-
-static void run_ms(uint64_t ms)
-{
-    (void)cluster_run(world, world->now_ns + ms * MS, NULL, NULL);
 }
 
 typedef struct call {
@@ -264,7 +251,7 @@ END_TEST
 /* Without role spawn nothing is executed, and the session goes on. */
 START_TEST(call_needs_the_role)
 {
-    teardown();
+    net_end();
     start(OSRI_ROLE_JOIN);
     osr_pid me = doer_on(world, 0, "me");
     for (int i = 0; i < 2; i++) {
@@ -446,7 +433,7 @@ int main(void)
     Suite *suite = suite_create("calls");
     TCase *tests = tcase_create("simulated");
 
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, setup, net_end);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, call_classes_here);
     tcase_add_test(tests, call_classes_on_another_node);
