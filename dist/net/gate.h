@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A bound on log lines that strangers and peers can cause: so many a second, then silence and a
  * count. All zero is open. Threads: one at a time. */
@@ -18,9 +19,12 @@ typedef struct osri_gate {
     uint64_t suppressed;
 } osri_gate;
 
-/* Whether a line may be written now. *ret_suppressed: how many were not, since the last that was.
- */
-static inline bool osri_gate_pass(osri_gate *gate, uint64_t now_ns, uint64_t *ret_suppressed)
+#define OSRI_GATE_MORE_BYTES 48
+
+/* Whether a line may be written now. ret_more: how many were not, since the last that was, as the
+ * line's end says it: "" or " (3 more suppressed)". */
+static inline bool osri_gate_pass(osri_gate *gate, uint64_t now_ns,
+                                  char ret_more[OSRI_GATE_MORE_BYTES])
 {
     if (gate->lines == 0 || now_ns - gate->since_ns >= OSRI_GATE_NS) {
         gate->since_ns = now_ns;
@@ -31,7 +35,11 @@ static inline bool osri_gate_pass(osri_gate *gate, uint64_t now_ns, uint64_t *re
         return false;
     }
     gate->lines++;
-    *ret_suppressed = gate->suppressed;
+    ret_more[0] = '\0';
+    if (gate->suppressed > 0) {
+        (void)snprintf(ret_more, OSRI_GATE_MORE_BYTES, " (%llu more suppressed)",
+                       (unsigned long long)gate->suppressed);
+    }
     gate->suppressed = 0;
     return true;
 }

@@ -44,20 +44,15 @@ void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, con
                   ...)
 {
     char text[OSR_LOG_LINE_BYTES_MAX];
-    char more[48] = "";
-    uint64_t suppressed = 0;
+    char more[OSRI_GATE_MORE_BYTES];
     va_list arguments;
 
-    if (level > net->log->level || !osri_gate_pass(gate, osri_net_now(net), &suppressed)) {
+    if (level > net->log->level || !osri_gate_pass(gate, osri_net_now(net), more)) {
         return;
     }
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    if (suppressed > 0) {
-        (void)snprintf(more, sizeof(more), " (%llu more suppressed)",
-                       (unsigned long long)suppressed);
-    }
     osri_log_write(net->log, level, "%s%s", text, more);
 }
 
@@ -372,12 +367,34 @@ void osri_net_close(void *context)
     }
 }
 
-void *osri_net_context_of(const osr_node *node)
+/* NULL: the node has none. */
+static const osri_net *net_of(const osr_node *node)
 {
     void *context = NULL;
     bool ours = osri_node_remote(node, &context) == &osri_net_operations;
 
-    return ours ? ((osri_net *)context)->options.context : NULL;
+    return ours ? context : NULL;
+}
+
+void *osri_net_context_of(const osr_node *node)
+{
+    const osri_net *net = net_of(node);
+
+    return net == NULL ? NULL : net->options.context;
+}
+
+osri_policy *osri_net_policy_of(const osr_node *node)
+{
+    const osri_net *net = net_of(node);
+
+    return net == NULL ? NULL : net->options.policy;
+}
+
+osri_audit *osri_net_audit_of(const osr_node *node)
+{
+    const osri_net *net = net_of(node);
+
+    return net == NULL ? NULL : net->options.audit;
 }
 
 static osr_err copy_joins(osri_net *net)

@@ -4,6 +4,8 @@
 #define OSR_DIST_NET_NET_H
 
 #include "dist/identity/identity.h"
+#include "dist/identity/policy.h"
+#include "dist/net/audit.h"
 #include "dist/transport.h"
 #include "lib/core/log.h"
 #include "lib/process/signal.h"
@@ -51,8 +53,8 @@ typedef struct osri_net_options {
     uint64_t os_pid;
     bool hidden;
 
-    /* Whether a peer that has role SPAWN may start this entry; NULL: all exported ones. Owner. */
-    bool (*may_spawn)(void *context, const osri_peer *peer, const char *entry);
+    osri_policy *policy; /* what of their certificates' roles peers may use here; NULL: all */
+    osri_audit *audit;   /* where starts by peers are written down; NULL: nowhere */
     /* The node stops: called first of all, by the thread that stops it; joins threads that turn the
      * net. */
     void (*closing)(void *context);
@@ -84,6 +86,11 @@ bool osri_net_has_left(const osri_net *net);
 /* options.context of the net that the node has; NULL: it has none. Threads: any, not while the node
  * stops. */
 void *osri_net_context_of(const osr_node *node);
+
+/* Its policy and audit file; NULL: it has none. Threads: any outside the node, not while it stops;
+ * or its processes. */
+osri_policy *osri_net_policy_of(const osr_node *node);
+osri_audit *osri_net_audit_of(const osr_node *node);
 
 /* Keeps the node connected from now on, redialing it; or no longer. Wants add up. Threads: any.
  * Errors: OSR_EINVAL not a node's name; OSR_ENOMEM; OSR_ESTOPPED. */

@@ -41,6 +41,9 @@ typedef struct assembly {
     osri_revocations revocations; /* lent to identity; the net's once it is there */
     osri_renewal renewal;         /* lent to identity */
     osri_reload reload;           /* of the net's thread */
+    osri_policy policy;
+    osri_audit audit_file;
+    osri_audit *audit; /* NULL: none is kept */
     osri_epmd_options epmd;
     osri_admission admission;
     osri_gate refusals;        /* of the key-checking thread */
@@ -82,14 +85,13 @@ static bool admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *
     assembly *all = context;
 
     uint64_t now_ns = all->env->now_ns(all->env->context);
-    uint64_t suppressed = 0;
+    char more[OSRI_GATE_MORE_BYTES];
     bool admitted = osri_admission_try(&all->admission, address, now_ns);
 
     (void)key; /* in development mode any key may try: its certificate decides */
-    if (!admitted && osri_gate_pass(&all->refusals, now_ns, &suppressed)) {
+    if (!admitted && osri_gate_pass(&all->refusals, now_ns, more)) {
         osri_log_write(osri_node_log(all->node), OSR_LOG_WARNING,
-                       "net: %s: refused, too many handshakes a second (%llu more suppressed)",
-                       address, (unsigned long long)suppressed);
+                       "net: %s: refused, too many handshakes a second%s", address, more);
     }
     return admitted;
 }
@@ -98,20 +100,15 @@ static void tell_of_stranger(void *context, const char *address, uint64_t ms)
 {
     assembly *all = context;
     const osri_log *log = osri_node_log(all->node);
-    uint64_t suppressed = 0;
-    char more[48] = "";
+    char more[OSRI_GATE_MORE_BYTES];
 
     if (log->level < OSR_LOG_INFO ||
-        !osri_gate_pass(&all->strangers, all->env->now_ns(all->env->context), &suppressed)) {
+        !osri_gate_pass(&all->strangers, all->env->now_ns(all->env->context), more)) {
         return;
-    }
-    if (suppressed > 0) {
-        (void)snprintf(more, sizeof(more), "; %llu more suppressed",
-                       (unsigned long long)suppressed);
     }
     osri_log_write(log, OSR_LOG_INFO,
                    "net: %s: ended after %llu.%llu s, before its handshake was done (a scanner, or "
-                   "it has another key for us%s)",
+                   "it has another key for us)%s",
                    address[0] == '\0' ? "somebody" : address, (unsigned long long)(ms / 1000),
                    (unsigned long long)(ms % 1000 / 100), more);
 }
@@ -159,6 +156,10 @@ static void forget(void *context)
     osri_renewal_fini(&all->renewal);
     osri_identity_wipe(&all->identity);
     osri_admission_fini(&all->admission);
+    osri_policy_fini(&all->policy);
+    if (all->audit != NULL) {
+        osri_audit_fini(all->audit);
+    }
     osri_heap_free(all, sizeof(*all));
 }
 
@@ -258,11 +259,34 @@ static osr_err watch_files(assembly *all, const osr_dist_options *options)
                                         .renewal = &all->renewal,
                                         .files = files_of(options),
                                         .secret = options->secret,
+                                        .policy = &all->policy,
+                                        .policy_path = options->policy,
                                         .roles_needed = roles_of(options)};
 
     osri_renewal_init(&all->renewal);
     all->identity.renewal = &all->renewal;
     return osri_reload_init(&all->reload, &reload);
+}
+
+/* The files by which an operator bounds and watches what peers do here. */
+static osr_err open_watch(assembly *all, const osr_dist_options *options, char *ret_text,
+                          size_t text_bytes)
+{
+    osri_policy_rules *rules = NULL;
+    osr_err err = OSR_OK;
+
+    if (options->policy != NULL) {
+        err = osri_policy_rules_load(options->policy, &rules, ret_text, text_bytes);
+    }
+    if (err == OSR_OK && rules != NULL) {
+        osri_policy_replace(&all->policy, &rules);
+    }
+    if (err == OSR_OK && options->audit != NULL) {
+        all->audit = &all->audit_file;
+        err = osri_audit_init(all->audit, all->env, osri_node_log(all->node), options->audit,
+                              ret_text, text_bytes);
+    }
+    return err;
 }
 
 static osr_err open_transport(assembly *all, const osr_dist_options *options, char *ret_text,
@@ -420,6 +444,8 @@ static osr_err make_net(assembly *all, const osr_dist_options *options)
                             .join_count = osri_contacts_names(all->contacts, joins),
                             .endpoint = all->public_endpoint,
                             .auto_connect = options->auto_connect,
+                            .policy = &all->policy,
+                            .audit = all->audit,
                             .os_pid = (uint64_t)getpid(),
                             .hidden = options->hidden,
                             .closing = close_all,
@@ -488,6 +514,9 @@ static osr_err assemble(assembly *all, const osr_dist_options *options, char *re
         err = fail(OSR_ENOMEM, ret_text, text_bytes, "out of memory");
     }
     if (err == OSR_OK) {
+        err = open_watch(all, options, ret_text, text_bytes);
+    }
+    if (err == OSR_OK) {
         err = make_contacts(all, options, ret_text, text_bytes);
     }
     if (err == OSR_OK) {
@@ -539,6 +568,7 @@ osr_err osr_dist_start(osr_node *node, const osr_dist_options *options, char *re
                                     .idle_exit_s = options->mapper_idle_exit_s,
                                     .deadline_ms = LOOKUP_MS};
     osri_admission_init(&all->admission);
+    osri_policy_init(&all->policy);
     atomic_init(&all->stopping, false);
     if (options->secret != NULL) {
         all->secret_path = osri_heap_strdup(options->secret);

@@ -44,6 +44,7 @@ osr_err osri_reload_init(osri_reload *reload, const osri_reload_options *options
     ok = copy_path(&files->revoked) && ok;
     ok = copy_path(&files->mapper_certificate) && ok;
     ok = copy_path(&reload->options.secret) && ok;
+    ok = copy_path(&reload->options.policy_path) && ok;
     if (!ok) {
         return OSR_ENOMEM;
     }
@@ -60,6 +61,7 @@ void osri_reload_fini(osri_reload *reload)
     free_path(&files->revoked);
     free_path(&files->mapper_certificate);
     free_path(&reload->options.secret);
+    free_path(&reload->options.policy_path);
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -121,6 +123,24 @@ static void read_revoked(osri_reload *reload, osri_net *net)
         memset(&reload->revoked_seen, 0, sizeof(reload->revoked_seen)); /* to be tried again */
     }
     osri_heap_free(list, sizeof(*list));
+}
+
+/* ---- what peers may do ------------------------------------------------------------------- */
+
+static void read_policy(const osri_reload *reload)
+{
+    const osri_reload_options *options = &reload->options;
+    osri_policy_rules *rules;
+    char text[TEXT_BYTES];
+    osr_err err = osri_policy_rules_load(options->policy_path, &rules, text, sizeof(text));
+
+    if (err != OSR_OK) {
+        osri_log_write(options->log, OSR_LOG_ERROR,
+                       "net: %s; the policy that was read before stays", text);
+        return;
+    }
+    osri_policy_replace(options->policy, &rules);
+    osri_log_write(options->log, OSR_LOG_INFO, "net: %s: read", options->policy_path);
 }
 
 /* ---- our own certificate ----------------------------------------------------------------- */
@@ -264,6 +284,9 @@ void osri_reload_look(osri_reload *reload, osri_net *net)
     }
     if (has_changed(reload->options.files.certificate, &reload->certificate_seen)) {
         read_certificate(reload);
+    }
+    if (has_changed(reload->options.policy_path, &reload->policy_seen)) {
+        read_policy(reload);
     }
     if (reload->options.files.authority == NULL && now_ns >= reload->issue_ns) {
         reload->issue_ns = now_ns + ISSUE_LOOK_NS;

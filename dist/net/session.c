@@ -246,6 +246,7 @@ static void fill_peer(osri_session *session, const osri_link_peer *theirs)
                     .os_pid = theirs->os_pid,
                     .hidden = theirs->hidden && (theirs->certificate.roles & OSRI_ROLE_HIDDEN) != 0,
                     .roles = theirs->certificate.roles,
+                    .serial = theirs->certificate.serial,
                     .spawns_listed = theirs->certificate.spawn_count != 0};
     (void)snprintf(peer->name, sizeof(peer->name), "%s", theirs->certificate.name);
     (void)snprintf(session->name, sizeof(session->name), "%s", theirs->certificate.name);

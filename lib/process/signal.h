@@ -127,6 +127,7 @@ typedef struct osri_peer {
     uint64_t connection; /* a number that this connection has on both sides, and no other */
     bool hidden;
     uint32_t roles;     /* role bits of its certificate (DESIGN.md D12) */
+    uint64_t serial;    /* of its certificate */
     bool spawns_listed; /* role spawn is for the entries only that its certificate names */
     char labels[256];   /* each followed by a newline */
     uint64_t session;   /* a number that this connection has, and no other */

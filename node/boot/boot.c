@@ -133,6 +133,7 @@ static void *take_signals(void *argument)
 static bool set_up_process(boot *b)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* ulimit -f: a write fails, the program goes on */
     (void)sigemptyset(&b->stop_signals);
     (void)sigaddset(&b->stop_signals, SIGTERM);
     (void)sigaddset(&b->stop_signals, SIGINT);
@@ -176,7 +177,8 @@ static osr_err start_dist(boot *b, char *ret_text, size_t text_bytes)
                  .mapper_idle_exit_s = f->mapper_idle_exit_s, .no_mapper = f->no_mapper,
                  .hidden = f->hidden, .auto_connect = f->auto_connect,
                  .contact_certificates = f->contact_certificates,
-                 .contact_certificate_count = f->contact_certificate_count),
+                 .contact_certificate_count = f->contact_certificate_count, .policy = f->policy,
+                 .audit = f->audit),
         ret_text, text_bytes);
 }
 

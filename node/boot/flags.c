@@ -95,6 +95,18 @@ static bool set_mapper_certificate(parse *p, const char *value)
     return value[0] != '\0';
 }
 
+static bool set_policy(parse *p, const char *value)
+{
+    p->flags->policy = value;
+    return value[0] != '\0';
+}
+
+static bool set_audit(parse *p, const char *value)
+{
+    p->flags->audit = value;
+    return value[0] != '\0';
+}
+
 static bool add(const char **list, uint32_t *count, const char *value)
 {
     if (*count == OSRI_FLAG_LIST_MAX || value[0] == '\0') {
@@ -219,6 +231,8 @@ static const flag flags[] = {
     {"--revoked", "a file", set_revoked},
     {"--mapper-certificate", "a file", set_mapper_certificate},
     {"--contact-certificate", "a file (at most 16)", set_contact_certificate},
+    {"--policy", "a file", set_policy},
+    {"--audit", "a file", set_audit},
     {"--schedulers", "a number from 0 to 256", set_schedulers},
     {"--mapper-port", "a port number", set_mapper_port},
     {"--mapper-idle-exit", "a number of seconds", set_idle_exit},
@@ -253,6 +267,10 @@ const char *osri_flags_help(void)
            "  --revoked FILE       certificates that no longer count: revoked.crl\n"
            "  --mapper-certificate FILE  the port mappers' own, to ask those of other machines\n"
            "  --contact-certificate FILE  node.cert of a contact that no mapper is asked for\n"
+           "  --policy FILE        what peers may do here of what their certificates say:\n"
+           "                       roles.policy\n"
+           "  --audit FILE         write down what shells and peers ask for; refuse what changes\n"
+           "                       anything when that cannot be written\n"
            "  --no-mapper          neither register at a port mapper nor ask one\n"
            "  --mapper-port PORT   the port mapper's port (default 4371)\n"
            "  --mapper-idle-exit S a mapper started for this node ends S seconds after its last "

@@ -22,6 +22,8 @@ typedef struct osri_flags {
     const char *certificate;
     const char *revoked;
     const char *mapper_certificate;
+    const char *policy;
+    const char *audit;
     const char *contact_certificates[OSRI_FLAG_LIST_MAX];
     uint32_t contact_certificate_count;
     const char *joins[OSRI_FLAG_LIST_MAX];

@@ -14,10 +14,11 @@
 
 typedef struct osri_command_context {
     osr_self *self;
-    bool may_write; /* the asker has role SHELL_WRITE */
-    bool may_start; /* ... and may start whatever is exported: role SPAWN */
-    osr_pid leader; /* the asker's group leader; none: what is started prints to the node's */
-    int status;     /* osr_status */
+    bool may_write;   /* the asker has role SHELL_WRITE */
+    bool may_start;   /* ... and may start whatever is exported: role SPAWN */
+    const char *peer; /* the asker's node, for its policy; NULL: a process of this node asks */
+    osr_pid leader;   /* the asker's group leader; none: what is started prints to the node's */
+    int status;       /* osr_status */
     osri_text out;
     osri_text complaint;
 } osri_command_context;

@@ -34,7 +34,8 @@ OSR_REQUEST(osri_shell_list, 0x32, osri_shell_rows, (1, u32, version));
 
 /* Inside a node: what the process of one command is to do, and what it learns from its helpers. */
 OSR_MESSAGE(osri_shell_task, 0x34, (1, pid, caller), (2, u64, ref), (3, str, line),
-            (4, bool, may_write), (5, bool, may_start), (6, pid, leader));
+            (4, bool, may_write), (5, bool, may_start), (6, pid, leader), (7, bool, of_peer),
+            (8, str, asker), (9, u64, serial));
 OSR_MESSAGE(osri_shell_client, 0x37, (1, pid, leader));
 OSR_MESSAGE(osri_shell_question, 0x35, (1, pid, asker), (2, str, node), (3, u32, timeout_ms));
 OSR_MESSAGE(osri_shell_answer, 0x36, (1, str, node), (2, i32, error), (3, u64, total),

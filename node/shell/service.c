@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/identity/certificate.h"
+#include "dist/net/net.h"
 #include "lib/core/heap.h"
 #include "lib/process/process.h"
 #include "node/shell/collect.h"
@@ -52,13 +52,26 @@ static const char *text_of(osr_str text)
 
 typedef struct asker {
     char name[160];
-    uint32_t roles;
+    uint64_t serial; /* 0: a process of this node */
+    uint32_t roles;  /* that its certificate and the policy of this node give it */
     bool spawns_listed;
+    bool of_peer;
 } asker;
 
-static asker asker_of(osr_self *self)
+static uint32_t roles_of(const osr_node *node, const osri_peer *peer)
 {
-    osr_pid pid = osr_current_caller(self).pid;
+    static const uint32_t shell[] = {OSRI_ROLE_SHELL_READ, OSRI_ROLE_SHELL_WRITE};
+    uint32_t roles = peer->roles;
+    for (size_t i = 0; i < sizeof(shell) / sizeof(shell[0]); i++) {
+        if (!osri_policy_allows(osri_net_policy_of(node), shell[i], peer->name, NULL)) {
+            roles &= ~shell[i];
+        }
+    }
+    return roles;
+}
+
+static asker asker_of(osr_self *self, osr_pid pid)
+{
     osr_node *node = osr_self_node(self);
     asker a = {.roles = 0};
     char text[OSR_PID_TEXT_BYTES];
@@ -68,8 +81,10 @@ static asker asker_of(osr_self *self)
         a.roles = OSRI_ROLES_ALL;
         (void)snprintf(a.name, sizeof(a.name), "%s of this node", text);
     } else if (osri_peer_of(node, pid.node, &peer) == OSR_OK) {
-        a.roles = peer.roles;
+        a.roles = roles_of(node, &peer);
+        a.serial = peer.serial;
         a.spawns_listed = peer.spawns_listed;
+        a.of_peer = true;
         (void)snprintf(a.name, sizeof(a.name), "%s", peer.name);
     } else {
         (void)snprintf(a.name, sizeof(a.name), "%s, which is gone", text);
@@ -77,12 +92,33 @@ static asker asker_of(osr_self *self)
     return a;
 }
 
-static void audit(osr_self *self, const asker *a, const char *line, const char *refusal)
+/* In the log, and in the audit file: false, that could not be written. */
+static bool audit(osr_self *self, const asker *a, const char *line, const char *refusal)
 {
-    osri_log_write(osri_node_log(osr_self_node(self)),
-                   refusal == NULL ? OSR_LOG_NOTICE : OSR_LOG_WARNING, "shell: %s: %.*s%s%s",
-                   a->name, LINE_LOGGED_MAX, line,
+    osr_node *node = osr_self_node(self);
+    const osri_audit_record record = {.what = "shell",
+                                      .became = refusal == NULL ? "allowed" : "refused",
+                                      .peer = a->name,
+                                      .serial = a->serial,
+                                      .text = line,
+                                      .note = refusal};
+    osri_log_write(osri_node_log(node), refusal == NULL ? OSR_LOG_NOTICE : OSR_LOG_WARNING,
+                   "shell: %s: %.*s%s%s", a->name, LINE_LOGGED_MAX, line,
                    refusal == NULL ? "" : ": refused: ", refusal == NULL ? "" : refusal);
+    return osri_audit_write(osri_net_audit_of(node), &record) == OSR_OK;
+}
+
+/* How a command has ended. */
+static void audit_end(osr_self *self, const char *peer, uint64_t serial, const char *line,
+                      const char *how)
+{
+    const osri_audit_record record = {.what = "shell",
+                                      .became = "done",
+                                      .peer = peer,
+                                      .serial = serial,
+                                      .text = line,
+                                      .note = how};
+    (void)osri_audit_write(osri_net_audit_of(osr_self_node(self)), &record);
 }
 
 /* ---- the process of one command -------------------------------------------------------- */
@@ -112,6 +148,7 @@ static osr_err command_prepare(osr_self *self, const osri_shell_task *task,
     }
     memory->context.self = self;
     memory->context.may_write = task->may_write;
+    memory->context.peer = task->of_peer ? text_of(task->asker) : NULL;
     memory->context.may_start = task->may_start;
     memory->context.leader = task->leader;
     osri_text_init(&memory->context.out, OSRI_SHELL_OUTPUT_BYTES_MAX);
@@ -135,7 +172,12 @@ OSR_ENTRY(osri_shell_runner, osri_shell_task)
         return err;
     }
     osri_command_context *c = &memory->context;
+    uint64_t begun_ns = osr_now(self);
     osri_command_run(c, memory->line);
+    char how[64];
+    (void)snprintf(how, sizeof(how), "status %d, %llu us", c->status,
+                   (unsigned long long)((osr_now(self) - begun_ns) / 1000));
+    audit_end(self, text_of(argument->asker), argument->serial, text_of(argument->line), how);
     if (c->out.cut) {
         osri_command_complain(c, OSR_STATUS_FAILED,
                               "the output is longer than %d bytes: the rest is left out",
@@ -160,6 +202,17 @@ static osr_next refuse(osri_shell_service *state, osr_shell_output *reply, int s
     return OSR_REPLY;
 }
 
+static bool changes_anything(const char *line)
+{
+    char word[32];
+    size_t blanks = strspn(line, " \t");
+    size_t bytes = strcspn(line + blanks, " \t");
+    (void)snprintf(word, sizeof(word), "%.*s", (int)(bytes < sizeof(word) ? bytes : 0),
+                   line + blanks);
+    const osri_command *command = osri_command_find(word);
+    return command != NULL && command->writes;
+}
+
 /* Why the command is not even begun; false: it may be. */
 static bool is_refused(osri_shell_service *state, const asker *a, const osr_shell_command *request,
                        int *ret_status)
@@ -167,7 +220,15 @@ static bool is_refused(osri_shell_service *state, const asker *a, const osr_shel
     *ret_status = OSR_STATUS_FAILED;
     if ((a->roles & OSRI_ROLE_SHELL_READ) == 0) {
         (void)snprintf(state->complaint, COMPLAINT_BYTES,
-                       "not permitted: the certificate of %s has no role shell-read\n", a->name);
+                       "not permitted: %s has no role shell-read, by its certificate or the "
+                       "policy of this node\n",
+                       a->name);
+    } else if ((a->roles & OSRI_ROLE_SHELL_WRITE) == 0 &&
+               changes_anything(text_of(request->line))) {
+        (void)snprintf(state->complaint, COMPLAINT_BYTES,
+                       "not permitted: %s has no role shell-write, by its certificate or the "
+                       "policy of this node\n",
+                       a->name);
     } else if (request->version != OSRI_SHELL_VERSION) {
         *ret_status = OSR_STATUS_UNAVAILABLE;
         (void)snprintf(
@@ -189,15 +250,18 @@ static bool is_refused(osri_shell_service *state, const asker *a, const osr_shel
 }
 
 static osr_err begin(osr_self *self, osri_shell_service *state, const osr_shell_command *request,
-                     const asker *a)
+                     const asker *a, bool may_write)
 {
     osr_caller caller = osr_current_caller(self);
     osri_shell_task task = {.caller = caller.pid,
                             .ref = caller.ref,
                             .line = request->line,
-                            .may_write = (a->roles & OSRI_ROLE_SHELL_WRITE) != 0,
+                            .may_write = may_write,
                             .may_start = (a->roles & OSRI_ROLE_SPAWN) != 0 && !a->spawns_listed,
-                            .leader = request->leader};
+                            .leader = request->leader,
+                            .of_peer = a->of_peer,
+                            .asker = osr_str_of(a->name),
+                            .serial = a->serial};
     osr_ref monitor;
     osr_pid runner;
     osr_err err = osri_shell_runner_spawn(self, &task,
@@ -213,15 +277,22 @@ static osr_err begin(osr_self *self, osri_shell_service *state, const osr_shell_
 
 OSR_ON_CALL(osri_shell_service, osr_shell_command, osr_shell_output)
 {
-    asker a = asker_of(self);
+    asker a = asker_of(self, osr_current_caller(self).pid);
     const char *line = text_of(request->line);
     int status;
     if (is_refused(state, &a, request, &status)) {
-        audit(self, &a, line, state->complaint);
+        (void)audit(self, &a, line, state->complaint);
         return refuse(state, reply, status);
     }
-    audit(self, &a, line, NULL);
-    osr_err err = begin(self, state, request, &a);
+    bool written = audit(self, &a, line, NULL);
+    if (!written && changes_anything(line)) {
+        (void)snprintf(state->complaint, COMPLAINT_BYTES,
+                       "refused: the audit file of this node cannot be written, so nothing may be "
+                       "changed; its log says why\n");
+        return refuse(state, reply, OSR_STATUS_UNAVAILABLE);
+    }
+    osr_err err =
+        begin(self, state, request, &a, written && (a.roles & OSRI_ROLE_SHELL_WRITE) != 0);
     if (err != OSR_OK) {
         (void)snprintf(state->complaint, COMPLAINT_BYTES, "the node cannot run the command: %s\n",
                        osr_err_text(err));
@@ -241,6 +312,8 @@ static void end(osr_self *self, osri_shell_service *state, uint32_t index, const
     char why[COMPLAINT_BYTES];
     char text[COMPLAINT_BYTES + 64];
     osr_reason_print(reason, why, sizeof(why));
+    asker a = asker_of(self, caller.pid);
+    audit_end(self, a.name, a.serial, "a command has ended before it was done", why);
     (void)snprintf(text, sizeof(text), "the command has ended before it was done: %s\n", why);
     osr_shell_output output = {
         .version = OSRI_SHELL_VERSION, .status = OSR_STATUS_FAILED, .complaint = osr_str_of(text)};
@@ -285,9 +358,9 @@ static osr_err make_rows(osr_self *self, osri_shell_service *state)
 
 OSR_ON_CALL(osri_shell_service, osri_shell_list, osri_shell_rows)
 {
-    asker a = asker_of(self);
+    asker a = asker_of(self, osr_current_caller(self).pid);
     bool permitted = (a.roles & OSRI_ROLE_SHELL_READ) != 0;
-    audit(self, &a, "(list for ps tree)", permitted ? NULL : "no role shell-read");
+    (void)audit(self, &a, "(list for ps tree)", permitted ? NULL : "no role shell-read");
     reply->version = OSRI_SHELL_VERSION;
     reply->status =
         permitted && make_rows(self, state) == OSR_OK ? OSR_STATUS_OK : OSR_STATUS_FAILED;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
 #include "node/shell/command.h"
+
+#include "dist/net/net.h"
 #include "node/shell/leader.h"
 #include "osier/dynamic.h"
 #include "osier/main.h"
@@ -12,12 +14,20 @@
 #define RUN_MS 15000 /* less than clients wait */
 
 /* Whether it may, and what it prints has a place. */
-static bool may_start(osri_command_context *context)
+static bool may_start(osri_command_context *context, const char *entry)
 {
+    osri_policy *policy = osri_net_policy_of(osr_self_node(context->self));
     if (!context->may_start) {
         osri_command_complain(context, OSR_STATUS_FAILED,
                               "not permitted: your certificate has no role spawn, or names the "
                               "entries that it may start, which is for programs");
+        return false;
+    }
+    if (context->peer != NULL &&
+        !osri_policy_allows(policy, OSRI_ROLE_SPAWN, context->peer, entry)) {
+        osri_command_complain(context, OSR_STATUS_FAILED,
+                              "not permitted: no rule of this node's policy lets you start \"%s\"",
+                              entry);
         return false;
     }
     osr_err err =
@@ -95,7 +105,7 @@ static void call_function(osri_command_context *context, const char *entry, cons
 void osri_command_run_entry(osri_command_context *context, char *const *arguments, unsigned count)
 {
     osr_any *argument;
-    if (may_start(context) && parse_argument(context, arguments, count, &argument)) {
+    if (may_start(context, arguments[0]) && parse_argument(context, arguments, count, &argument)) {
         call_function(context, arguments[0], argument);
         osr_any_free(&argument);
     }
@@ -118,7 +128,7 @@ static void start(osri_command_context *context, const char *entry, const osr_an
 void osri_command_spawn(osri_command_context *context, char *const *arguments, unsigned count)
 {
     osr_any *argument;
-    if (may_start(context) && parse_argument(context, arguments, count, &argument)) {
+    if (may_start(context, arguments[0]) && parse_argument(context, arguments, count, &argument)) {
         start(context, arguments[0], argument);
         osr_any_free(&argument);
     }

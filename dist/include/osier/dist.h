@@ -49,6 +49,12 @@ typedef struct osr_dist_options {
     /* Production: node.cert files of contacts that are reached by a static address. */
     const char *const *contact_certificates;
     uint32_t contact_certificate_count;
+    /* What peers may do here of what their certificates say: roles.policy, see below. Read again
+     * when it is replaced. NULL: all of it. */
+    const char *policy;
+    /* The audit file, which says what shells and peers asked for; without it being written nothing
+     * that they ask for is changed or started. Made where it is missing. NULL: none. */
+    const char *audit;
 } osr_dist_options;
 
 /* A contact is one of
@@ -60,6 +66,16 @@ typedef struct osr_dist_options {
  * The connected nodes of a cluster tell each other of all others, so one contact is enough. The key
  * of a node that no mapper is asked for follows from the cluster's secret and its name, in
  * production from its certificate. */
+
+/* A policy is a text file, writable by nobody else, such as
+ *     # osier-roles-policy-1
+ *     spawn: *@alpha db_writer db_reader
+ *     supervise: store@alpha *
+ *     shell-read: *
+ *     shell-write: you@alpha
+ * Each line names a role, the peers that may use it here and, for spawn and supervise, the exported
+ * entries and functions that they may start; a * stands for any characters. What no line allows is
+ * refused. */
 
 #define OSR_DIST(...) (&(const osr_dist_options){.size = sizeof(osr_dist_options), __VA_ARGS__})
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dist/link/handshake.h"
 #include "dist/link/wire.h"
@@ -32,6 +33,8 @@ typedef struct refused_node {
     const char *name;
     char endpoint[OSRI_ENDPOINT_BYTES];
     osri_identity identity;
+    osri_policy *policy;
+    osri_audit *audit;
     osr_node *node;
     osri_net *net;
     void *thread;
@@ -176,6 +179,8 @@ static void start_node(refused_node *at)
     osri_net_options options = {.identity = &at->identity,
                                 .resolver = {.resolve = resolve},
                                 .tick_ms = TICK_MS,
+                                .policy = at->policy,
+                                .audit = at->audit,
                                 .closing = closing,
                                 .context = at};
 
@@ -384,30 +389,121 @@ START_TEST(refused_peer_is_told_and_others_live_on)
 }
 END_TEST
 
-/* Who may join and no more is refused a process, with a line that names its certificate; the link
- * goes on. */
-START_TEST(peer_without_role_spawn_starts_nothing)
+/* ---- starts that are refused ------------------------------------------------------------- */
+
+static void friend_starts(const char *expected)
 {
-    char line[128];
     uint64_t until = now_ms() + DEADLINE_MS;
 
-    start_acceptor_and_friend();
-    forge_by(&friendly.identity, &(osri_identity_request){.roles = OSRI_ROLE_JOIN});
-    join_friend();
     ck_assert_int_eq(osr_node_send(friendly.node, osr_to(at_friend), &actor_start_osr_type,
                                    &(actor_start){.node = osr_str_of(ACCEPTOR),
                                                   .entry = osr_str_of("actor"),
                                                   .name = osr_str_of("child")}),
                      OSR_OK);
-    while (actor_trace_count("friend spawned EPERM") == 0) {
-        ck_assert_msg(now_ms() < until, "not refused:\n%s", actor_trace());
+    while (actor_trace_count(expected) == 0) {
+        ck_assert_msg(now_ms() < until, "no \"%s\" in:\n%s", expected, actor_trace());
         pause_shortly();
     }
-    (void)snprintf(line, sizeof(line), "\"" FRIEND "\" (serial %llu) may not spawn \"actor\"",
-                   (unsigned long long)friendly.identity.certificate.serial);
+}
+
+static void await_no_start(const char *reason)
+{
+    char line[256];
+
+    friend_starts("friend spawned EPERM");
+    (void)snprintf(line, sizeof(line), "\"" FRIEND "\" (serial %llu) may not spawn \"actor\": %s",
+                   (unsigned long long)friendly.identity.certificate.serial, reason);
     await_line(&acceptor, line);
     check_friend_untouched();
     stop_all();
+}
+
+/* Who may join and no more is refused a process, with a line that names its certificate; the link
+ * goes on. */
+START_TEST(peer_without_role_spawn_starts_nothing)
+{
+    start_acceptor_and_friend();
+    forge_by(&friendly.identity, &(osri_identity_request){.roles = OSRI_ROLE_JOIN});
+    join_friend();
+    await_no_start("its certificate has not the role");
+}
+END_TEST
+
+static osri_policy policy;
+
+static void use_policy(const char *text)
+{
+    osri_policy_rules *rules;
+    char why[256];
+
+    osri_policy_init(&policy);
+    ck_assert_int_eq(osri_policy_rules_parse(text, "policy", &rules, why, sizeof(why)), OSR_OK);
+    osri_policy_replace(&policy, &rules);
+    acceptor.policy = &policy;
+}
+
+/* Role spawn is not enough where the node's own policy does not allow it. */
+START_TEST(peer_that_no_rule_allows_starts_nothing)
+{
+    start_acceptor_and_friend();
+    use_policy("# osier-roles-policy-1\nspawn: " OTHER " *\nspawn: " FRIEND " acto\n");
+    join_friend();
+    await_no_start("no rule of the policy allows it");
+    osri_policy_fini(&policy);
+}
+END_TEST
+
+static osri_audit audit;
+static char audit_directory[64], audit_path[96];
+
+static void use_audit(void)
+{
+    char why[256];
+
+    strcpy(audit_directory, "/tmp/osier-audit-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(audit_directory));
+    (void)snprintf(audit_path, sizeof(audit_path), "%s/audit.log", audit_directory);
+    ck_assert_int_eq(
+        osri_audit_init(&audit, osr_env_real(), &acceptor.log, audit_path, why, sizeof(why)),
+        OSR_OK);
+    acceptor.audit = &audit;
+}
+
+/* What is allowed stands in the audit file, and then it is done. */
+START_TEST(start_that_is_allowed_is_written_down)
+{
+    char line[512] = "", expected[128];
+
+    start_acceptor_and_friend();
+    use_policy("# osier-roles-policy-1\nspawn: good@* act*\n");
+    use_audit();
+    join_friend();
+    friend_starts("friend spawned OK");
+    FILE *file = fopen(audit_path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+    fclose(file);
+    (void)snprintf(expected, sizeof(expected), "Z spawn allowed \"" FRIEND "\" %llu actor\n",
+                   (unsigned long long)friendly.identity.certificate.serial);
+    ck_assert_msg(strstr(line, expected) != NULL, "%s", line);
+    stop_all();
+    osri_audit_fini(&audit);
+    osri_policy_fini(&policy);
+    (void)unlink(audit_path);
+    (void)rmdir(audit_directory);
+}
+END_TEST
+
+/* What cannot be written down is not done. */
+START_TEST(start_that_cannot_be_written_down_is_refused)
+{
+    start_acceptor_and_friend();
+    use_audit();
+    join_friend();
+    (void)unlink(audit_path);
+    (void)rmdir(audit_directory);
+    await_no_start("the audit file cannot be written");
+    osri_audit_fini(&audit);
 }
 END_TEST
 
@@ -626,6 +722,9 @@ int main(void)
     tcase_add_loop_test(tests, refused_peer_is_told_and_others_live_on, 0,
                         (int)(sizeof(rows) / sizeof(rows[0])));
     tcase_add_test(tests, peer_without_role_spawn_starts_nothing);
+    tcase_add_test(tests, peer_that_no_rule_allows_starts_nothing);
+    tcase_add_test(tests, start_that_is_allowed_is_written_down);
+    tcase_add_test(tests, start_that_cannot_be_written_down_is_refused);
     tcase_add_test(tests, other_version_is_refused);
     tcase_add_test(tests, malformed_handshake_is_refused);
     tcase_add_test(tests, gap_in_the_frames_ends_the_link);
