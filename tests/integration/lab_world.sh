@@ -63,6 +63,9 @@ mkdir -m 755 "$data" "$work/root" "$work/etc" "$work/bin"
 mkdir -m 777 "$out"
 cp "$OSIER_BIN_DIR/osier" "$OSIER_BIN_DIR/osier-epmd" "$OSIER_BIN_DIR/wordcount" "$OSIER_SOURCE_DIR/docker/entrypoint.sh" \
     "$work/bin"
+# What runs on the machines; a test of another program than the demo names it first.
+lab_program=${lab_program:-wordcount}
+[ -x "$work/bin/$lab_program" ] || cp "$OSIER_BIN_DIR/../test/$lab_program" "$work/bin"
 chmod -R a+rX,go-w "$work/bin"
 echo "127.0.0.1 localhost" >"$work/etc/hosts"
 echo "hosts: files" >"$work/etc/nsswitch.conf"
@@ -226,7 +229,7 @@ machine_run()
     machine=$1
     shift
     # shellcheck disable=SC2086 # several flags
-    nsenter --target "$(pid_of "$machine" wordcount)" --mount --uts --net --pid --ipc --root --wd \
+    nsenter --target "$(pid_of "$machine" "$lab_program")" --mount --uts --net --pid --ipc --root --wd \
         setpriv $lab_become \
         env -i PATH=/opt/bin:/usr/bin:/bin entrypoint.sh "$@"
 }
