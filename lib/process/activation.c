@@ -53,8 +53,7 @@ void osri_activation_begin(osri_activation *activation, osr_self *process)
 static void answer_drop(osri_envelope **answer, osr_self *process)
 {
     if ((*answer)->kind == OSRI_SIGNAL_REPLY) {
-        osri_count(process->node, OSRI_COUNT_DROPPED_LATE);
-        osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_NOPROC, *answer);
+        osri_message_dropped(process->node, osri_process_pid(process), OSR_DROP_LATE, *answer);
     }
     osri_envelope_free(answer);
 }

@@ -98,14 +98,14 @@ static void tell_if_full(osr_self *process, osri_limits *limits, osr_pid to, uin
 
 /* ---- no room ------------------------------------------------------------------------------- */
 
-void osri_bound_drop(osr_self *process, osri_envelope *signal, bool tell)
+void osri_bound_drop(osr_self *process, osri_envelope *signal, osr_drop why, bool tell)
 {
     if (tell && signal->ref != 0 && signal->kind == OSRI_SIGNAL_MESSAGE) {
         osr_reason reason = osr_reason_error(OSR_EFULL);
         osri_request_refuse(process, signal->from, signal->ref, &reason);
     }
-    osri_count(process->node, OSRI_COUNT_DROPPED_FULL);
-    osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, signal);
+    atomic_fetch_add_explicit(&osri_limits_of(process)->dropped[why], 1, memory_order_relaxed);
+    osri_message_dropped(process->node, osri_process_pid(process), why, signal);
     osri_envelope_free(&signal);
 }
 
@@ -141,8 +141,9 @@ static osri_limits *overflow_of(osr_node *node, const osri_limits *limits, osr_p
 }
 
 /* One step only: so processes that forward to each other do not pass it round. */
-static void forward(osr_node *node, const osri_limits *limits, osri_envelope *signal)
+static void forward(osr_self *from, const osri_limits *limits, osri_envelope *signal)
 {
+    osr_node *node = from->node;
     osr_pid to;
     osr_self *process;
     osri_limits *next = overflow_of(node, limits, &to, &process);
@@ -152,7 +153,7 @@ static void forward(osr_node *node, const osri_limits *limits, osri_envelope *si
     }
     if (next != NULL && !osri_bound_count_in(next, signal)) {
         if (policy_of(next) != OSR_MAILBOX_DROP_OLD) {
-            osri_bound_drop(process, signal, true);
+            osri_bound_drop(from, signal, OSR_DROP_OVERFLOW, true);
             return;
         }
         count_in_always(next, signal);
@@ -180,15 +181,15 @@ static osr_err surplus(osr_self *process, osr_pid to, osri_limits *limits, uint3
         osri_bound_push(process, to, signal);
         return OSR_OK;
     case OSR_MAILBOX_FORWARD:
-        forward(process->node, limits, signal);
+        forward(process, limits, signal);
         return OSR_OK;
     case OSR_MAILBOX_REJECT:
-        osri_bound_drop(process, signal, true);
+        osri_bound_drop(process, signal, OSR_DROP_REJECTED, true);
         return is_request ? OSR_OK : OSR_EFULL; /* the caller hears it as the answer */
     case OSR_MAILBOX_DROP_NEW:
     case OSR_MAILBOX_SUSPEND:
     default:
-        osri_bound_drop(process, signal, true);
+        osri_bound_drop(process, signal, OSR_DROP_NEW, true);
         return OSR_OK;
     }
 }
@@ -308,7 +309,7 @@ static void drop_oldest(osr_self *process, const osri_limits *limits, uint64_t n
                      : NULL;
         if (oldest != NULL) {
             osri_process_message_gone(process, oldest);
-            osri_bound_drop(process, oldest, true);
+            osri_bound_drop(process, oldest, OSR_DROP_OLD, true);
         }
     } while (oldest != NULL);
 }
@@ -482,6 +483,9 @@ void osri_bound_close(osr_self *process)
         osri_room_close(process, limits);
         set_bound(limits, &none);
         limits->memory_max = NO_MAX;
+        for (int i = 0; i < OSRI_DROPS; i++) {
+            atomic_store_explicit(&limits->dropped[i], 0, memory_order_relaxed);
+        }
         atomic_store_explicit(&process->open_generation,
                               atomic_load_explicit(&process->generation, memory_order_relaxed),
                               memory_order_seq_cst); /* before `told`: tell_if_full() */

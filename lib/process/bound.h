@@ -40,6 +40,9 @@ typedef struct osri_limits {
 
     osri_list senders; /* guarded by the node's room_mutex */
 
+    /* of this life, but what comes between two; writers: any thread */
+    _Atomic(uint64_t) dropped[OSRI_DROPS]; /* by osr_drop */
+
     /* owner */
     uint64_t memory_max; /* bytes; UINT64_MAX: none */
     uint64_t mark_high, mark_low;
@@ -127,6 +130,13 @@ static inline uint64_t osri_bound_memory(const osr_self *process, uint64_t *ret_
     return limits == NULL ? 0 : atomic_load_explicit(&limits->bytes, memory_order_relaxed);
 }
 
+/* Messages that this life's bound had no room for. Threads: any. */
+static inline uint64_t osri_bound_dropped(const osr_self *process, osr_drop why)
+{
+    const osri_limits *limits = osri_limits_of(process);
+    return limits == NULL ? 0 : atomic_load_explicit(&limits->dropped[why], memory_order_relaxed);
+}
+
 /* ---- what bound.c and room.c share -------------------------------------------------------- */
 
 bool osri_bound_is_full(const osri_limits *limits);
@@ -138,7 +148,7 @@ bool osri_bound_count_in(osri_limits *limits, osri_envelope *signal);
 void osri_bound_count_out(osri_limits *limits, osri_envelope *signal);
 
 /* Drops it for want of room; who asked hears so, if `tell`. */
-void osri_bound_drop(osr_self *process, osri_envelope *signal, bool tell);
+void osri_bound_drop(osr_self *process, osri_envelope *signal, osr_drop why, bool tell);
 
 /* Pushes what has been counted in. */
 void osri_bound_push(osr_self *process, osr_pid to, osri_envelope *signal);

@@ -366,8 +366,7 @@ static void drop_mailbox(osr_self *process)
             osri_request_refuse(process, message->from, message->ref, osri_process_reason(process));
         }
         count_out(process, message);
-        osri_count(process->node, OSRI_COUNT_DROPPED_ENDED);
-        osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_NOPROC, message);
+        osri_message_dropped(process->node, osri_process_pid(process), OSR_DROP_ENDED, message);
         osri_envelope_free(&message);
     }
 }

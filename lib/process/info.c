@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/process/bound.h"
 #include "lib/process/leader.h"
 #include "lib/process/node.h"
 
@@ -179,6 +180,11 @@ static void fill_work(osr_self *process, osr_process_work *ret)
     ret->reductions = ret->handled + process->messages_numbered;
     ret->queued_bytes =
         weighed < WEIGHED_MAX ? bytes : (uint64_t)((double)bytes / WEIGHED_MAX * ret->queued);
+    ret->dropped_new = osri_bound_dropped(process, OSR_DROP_NEW);
+    ret->dropped_rejected = osri_bound_dropped(process, OSR_DROP_REJECTED);
+    ret->dropped_old = osri_bound_dropped(process, OSR_DROP_OLD);
+    ret->dropped_overflow = osri_bound_dropped(process, OSR_DROP_OVERFLOW);
+    ret->dropped_waited = osri_bound_dropped(process, OSR_DROP_WAITED);
     ret->stack_bytes = process->stack == NULL ? 0 : process->stack->bytes;
     ret->memory_bytes = sizeof(*process) + osri_process_state_bytes(process) +
                         process->owned_bytes + ret->stack_bytes + ret->queued_bytes +

@@ -258,8 +258,7 @@ static void flush_down(osr_self *self, uint64_t number)
     osri_envelope *down = osri_mailbox_take_where(&self->mailbox, is_down_of, &number);
     if (down != NULL) {
         osri_process_message_gone(self, down);
-        osri_count(self->node, OSRI_COUNT_DROPPED_FLUSHED);
-        osri_event_drop(self->node, osri_process_pid(self), OSR_REASON_NORMAL, down);
+        osri_message_dropped(self->node, osri_process_pid(self), OSR_DROP_FLUSHED, down);
         osri_envelope_free(&down);
     }
     osri_mailbox_rewind(&self->mailbox);

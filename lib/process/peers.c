@@ -62,7 +62,7 @@ void osri_subscriber_tell(osr_node *node, osr_pid pid, osri_envelope *signal)
     signal->to_generation = pid.generation;
     osr_self *process = osri_table_at(node, pid.slot);
     if (!osri_process_push(process, signal)) {
-        osri_count(node, OSRI_COUNT_DROPPED_NOPROC);
+        osri_message_dropped(node, pid, OSR_DROP_NOPROC, signal);
         osri_envelope_free(&signal);
     }
 }

@@ -134,8 +134,7 @@ static void count_dropped(const osr_self *self)
     _Atomic(uint64_t) *received = &counters->value[OSRI_COUNT_RECEIVED];
     atomic_store_explicit(received, atomic_load_explicit(received, memory_order_relaxed) - 1,
                           memory_order_relaxed);
-    osri_counters_add(counters, OSRI_COUNT_DROPPED_FULL);
-    osri_event_drop(node, osri_process_pid(self), OSR_REASON_ERROR, self->current);
+    osri_message_dropped(node, osri_process_pid(self), OSR_DROP_NEW, self->current);
 }
 
 /* A request that is dropped, or whose caller cannot be kept, is refused when this returns. */

@@ -272,8 +272,7 @@ void osri_process_drop_late(osr_self *process, osri_envelope *request)
 {
     process->stack->activation.budget -= 1; /* many of them have turns like everybody */
     osri_process_message_gone(process, request);
-    osri_count(process->node, OSRI_COUNT_DROPPED_EXPIRED);
-    osri_event_drop(process->node, osri_process_pid(process), OSR_REASON_ERROR, request);
+    osri_message_dropped(process->node, osri_process_pid(process), OSR_DROP_EXPIRED, request);
     osri_envelope_free(&request);
 }
 

@@ -340,8 +340,7 @@ static void drop_entry(osr_self *self, osri_request_entry *entry, uint64_t numbe
         osri_route route = {.pid = entry->pid, .name = entry->name, .node = entry->node};
         forget_request(self, &route, number);
     } else if (entry->answer->kind == OSRI_SIGNAL_REPLY) {
-        osri_count(self->node, OSRI_COUNT_DROPPED_LATE);
-        osri_event_drop(self->node, osri_process_pid(self), OSR_REASON_NOPROC, entry->answer);
+        osri_message_dropped(self->node, osri_process_pid(self), OSR_DROP_LATE, entry->answer);
     }
     entry_free(entry);
 }

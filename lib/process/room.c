@@ -119,7 +119,7 @@ osr_err osri_room_wait(osr_self *self, osr_self *process, osr_pid to, osri_envel
         return err == OSR_EEXIT ? err : OSR_OK;
     }
     bool is_request = signal->kind == OSRI_SIGNAL_MESSAGE && signal->ref != 0;
-    osri_bound_drop(process, signal, what != WAITS);
+    osri_bound_drop(process, signal, OSR_DROP_WAITED, what != WAITS);
     if (what == WAITS) {
         return err;
     }

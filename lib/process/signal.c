@@ -78,9 +78,6 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
     osr_reason reason = osr_reason_of(code);
     osri_spawn_result failed = {.error = code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION
                                                                          : OSR_ENOPROC};
-    if (is_message(signal)) {
-        osri_event_drop(node, to, code, signal);
-    }
     switch ((osri_signal_kind)signal->kind) {
     case OSRI_SIGNAL_LINK:
         answer(node, OSRI_SIGNAL_LINK_EXIT, to, signal->from, signal->ref, &osr_reason_osr_type,
@@ -103,18 +100,19 @@ void osri_signal_refuse(osr_node *node, osr_pid to, osr_reason_code code, osri_e
         refuse_spawn_reply(node, signal);
         break;
     case OSRI_SIGNAL_MESSAGE:
-        osri_count(node, code == OSR_REASON_NOCONNECTION ? OSRI_COUNT_DROPPED_NOCONNECTION
-                                                         : OSRI_COUNT_DROPPED_NOPROC);
+        osri_message_dropped(
+            node, to, code == OSR_REASON_NOCONNECTION ? OSR_DROP_NOCONNECTION : OSR_DROP_NOPROC,
+            signal);
         if (signal->ref != 0) {
             answer(node, OSRI_SIGNAL_DOWN, to, signal->from, signal->ref, &osr_reason_osr_type,
                    &reason);
         }
         break;
     case OSRI_SIGNAL_REPLY:
-        osri_count(node, OSRI_COUNT_DROPPED_LATE);
+        osri_message_dropped(node, to, OSR_DROP_LATE, signal);
         break;
     case OSRI_SIGNAL_NODE:
-        osri_count(node, OSRI_COUNT_DROPPED_NOPROC);
+        osri_message_dropped(node, to, OSR_DROP_NOPROC, signal);
         break;
     case OSRI_SIGNAL_TIMEOUT:
         osri_timer_refused(signal);

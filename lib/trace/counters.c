@@ -26,17 +26,25 @@ void osr_node_count(osr_node *node, osr_node_counters *ret_counters)
     ret_counters->processes = total[OSRI_COUNT_SPAWNED] - total[OSRI_COUNT_ENDED];
     ret_counters->messages_sent = total[OSRI_COUNT_SENT];
     ret_counters->messages_received = total[OSRI_COUNT_RECEIVED];
-    ret_counters->dropped_noproc = total[OSRI_COUNT_DROPPED_NOPROC];
-    ret_counters->dropped_noconnection = total[OSRI_COUNT_DROPPED_NOCONNECTION];
-    ret_counters->dropped_ended = total[OSRI_COUNT_DROPPED_ENDED];
-    ret_counters->dropped_late = total[OSRI_COUNT_DROPPED_LATE];
-    ret_counters->dropped_flushed = total[OSRI_COUNT_DROPPED_FLUSHED];
-    ret_counters->dropped_full = total[OSRI_COUNT_DROPPED_FULL];
-    ret_counters->dropped_expired = total[OSRI_COUNT_DROPPED_EXPIRED];
-    ret_counters->messages_dropped =
-        total[OSRI_COUNT_DROPPED_NOPROC] + total[OSRI_COUNT_DROPPED_NOCONNECTION] +
-        total[OSRI_COUNT_DROPPED_ENDED] + total[OSRI_COUNT_DROPPED_LATE] +
-        total[OSRI_COUNT_DROPPED_FLUSHED] + total[OSRI_COUNT_DROPPED_FULL] +
-        total[OSRI_COUNT_DROPPED_EXPIRED];
+    const uint64_t *dropped = &total[OSRI_COUNT_DROPPED];
+    ret_counters->dropped_noproc = dropped[OSR_DROP_NOPROC];
+    ret_counters->dropped_noconnection = dropped[OSR_DROP_NOCONNECTION];
+    ret_counters->dropped_ended = dropped[OSR_DROP_ENDED];
+    ret_counters->dropped_late = dropped[OSR_DROP_LATE];
+    ret_counters->dropped_flushed = dropped[OSR_DROP_FLUSHED];
+    ret_counters->dropped_expired = dropped[OSR_DROP_EXPIRED];
+    ret_counters->dropped_new = dropped[OSR_DROP_NEW];
+    ret_counters->dropped_rejected = dropped[OSR_DROP_REJECTED];
+    ret_counters->dropped_old = dropped[OSR_DROP_OLD];
+    ret_counters->dropped_overflow = dropped[OSR_DROP_OVERFLOW];
+    ret_counters->dropped_waited = dropped[OSR_DROP_WAITED];
+    ret_counters->dropped_full = 0;
+    for (int i = OSR_DROP_NEW; i <= OSR_DROP_WAITED; i++) {
+        ret_counters->dropped_full += dropped[i];
+    }
+    ret_counters->messages_dropped = 0;
+    for (int i = 0; i < OSRI_DROPS; i++) {
+        ret_counters->messages_dropped += dropped[i];
+    }
     ret_counters->messages_forwarded = total[OSRI_COUNT_FORWARDED];
 }

@@ -6,27 +6,23 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "osier/node.h"
+#include "osier/trace.h"
 
 /* What a node counts: each worker for itself, so that counting costs no exchange; whoever asks adds
  * up. When nothing is under way, sent = received + dropped + queued: the tests hold every node
  * against that. */
 
+#define OSRI_DROPS ((int)OSR_DROP_WAITED + 1)
+
 /* What is counted, each by whoever does it. */
 typedef enum osri_counter {
     OSRI_COUNT_SENT,
     OSRI_COUNT_RECEIVED,
-    OSRI_COUNT_DROPPED_NOPROC, /* dropped: this and the next ones, each message once */
-    OSRI_COUNT_DROPPED_NOCONNECTION,
-    OSRI_COUNT_DROPPED_ENDED,
-    OSRI_COUNT_DROPPED_LATE,
-    OSRI_COUNT_DROPPED_FLUSHED,
-    OSRI_COUNT_DROPPED_FULL,
-    OSRI_COUNT_DROPPED_EXPIRED,
     OSRI_COUNT_FORWARDED,
     OSRI_COUNT_SPAWNED,
     OSRI_COUNT_ENDED,
-    OSRI_COUNTERS,
+    OSRI_COUNT_DROPPED, /* this and the next ones, by osr_drop: osri_message_dropped() */
+    OSRI_COUNTERS = OSRI_COUNT_DROPPED + OSRI_DROPS,
 } osri_counter;
 
 typedef struct osri_counters {

@@ -205,11 +205,12 @@ void osri_event_named(osr_node *node, osr_event_kind kind, osr_pid about, const 
     osri_event(node, &event);
 }
 
-void osri_event_drop(osr_node *node, osr_pid to, osr_reason_code code, const osri_envelope *message)
+void osri_message_dropped(osr_node *node, osr_pid to, osr_drop why, const osri_envelope *message)
 {
+    osri_count(node, (osri_counter)(OSRI_COUNT_DROPPED + (int)why));
     bool is_here = to.node == node->id;
     osr_event event = {.kind = OSR_EVENT_DROP,
-                       .code = (uint8_t)code,
+                       .code = (uint8_t)why,
                        .size = message->size,
                        .slot = is_here ? to.slot : 0,
                        .generation = is_here ? to.generation : 0,

@@ -53,9 +53,9 @@ void osri_event_received(osr_node *node, osr_pid about, const osri_envelope *mes
 /* While a trace runs: one on demand that is of no message. */
 void osri_event_on_demand(osr_node *node, osr_event_kind kind, osr_pid about, uint64_t number);
 
-/* A message that nobody will get: `to` is whose it was. */
-void osri_event_drop(osr_node *node, osr_pid to, osr_reason_code code,
-                     const osri_envelope *message);
+/* A message that nobody will get is counted, and leaves an event: `to` is whose it was. Threads:
+ * any. */
+void osri_message_dropped(osr_node *node, osr_pid to, osr_drop why, const osri_envelope *message);
 
 /* What is done while a trace runs, and costs a load and a branch while none does:
  * OSRI_TRACED(node, osri_event_sent(node, to, message)). */

@@ -83,6 +83,17 @@ static void put_labelled(page *out, const char *label, uint64_t value)
     }
 }
 
+static void put_code(page *out, const osr_event *event)
+{
+    bool is_code = event->kind == OSR_EVENT_STATE || event->kind == OSR_EVENT_LOG;
+    if (event->kind == OSR_EVENT_DROP) {
+        put(out, " reason=");
+        put(out, osr_drop_name(event->code));
+    } else {
+        put_labelled(out, is_code ? " code=" : " reason=", event->code);
+    }
+}
+
 static void put_event(page *out, const osr_node *node, const osr_event *event)
 {
     put_number(out, event->time_ns / 1000000000u, 10, 1);
@@ -106,9 +117,7 @@ static void put_event(page *out, const osr_node *node, const osr_event *event)
         put(out, " with");
         put_pid(out, event->with.pid);
     }
-    put_labelled(
-        out, event->kind == OSR_EVENT_STATE || event->kind == OSR_EVENT_LOG ? " code=" : " reason=",
-        event->code);
+    put_code(out, event);
     put_labelled(out, " bytes=", event->size);
     put_labelled(out, " number=", event->number);
     put_labelled(out, " trace=", event->trace);

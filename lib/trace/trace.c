@@ -35,6 +35,19 @@ const char *osr_event_name(uint8_t kind)
     }
 }
 
+const char *osr_drop_name(uint8_t why)
+{
+    switch (why) {
+#define X(name, value, text)                                                                       \
+    case value:                                                                                    \
+        return text;
+        OSR_DROP_MAP(X)
+#undef X
+    default:
+        return "unknown";
+    }
+}
+
 bool osr_event_has_name(uint8_t kind)
 {
     const uint32_t named = OSR_EVENT_BIT(OSR_EVENT_REGISTER) | OSR_EVENT_BIT(OSR_EVENT_NODE_UP) |

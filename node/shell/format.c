@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/core/log.h"
+#include "osier/trace.h"
 
 /* Tables for people. Names and labels are the programs' own texts: they are escaped here, so that
  * a cell is always one line. */
@@ -220,6 +221,27 @@ static void add_who(osri_text *text, osr_pid pid, const char *name, const char *
     add_line(text, "parent", osr_pid_is_none(parent) ? "" : printed);
 }
 
+/* Of a bounded mailbox that has had no room. */
+static void add_dropped(osri_text *text, const osr_process_work *work)
+{
+    const uint64_t counts[] = {work->dropped_new, work->dropped_rejected, work->dropped_old,
+                               work->dropped_overflow, work->dropped_waited};
+    bool is_first = true;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (counts[i] > 0) {
+            if (is_first) {
+                osri_text_add(text, "%-11s ", "dropped");
+            } else {
+                osri_text_add(text, ", ");
+            }
+            osri_text_add(text, "%" PRIu64 " %s", counts[i],
+                          osr_drop_name((uint8_t)(OSR_DROP_NEW + i)));
+            is_first = false;
+        }
+    }
+    osri_text_add(text, "%s", is_first ? "" : "\n");
+}
+
 void osri_format_info(osri_text *text, const osr_process_info *info)
 {
     const osr_process_work *work = &info->work;
@@ -228,6 +250,7 @@ void osri_format_info(osri_text *text, const osr_process_info *info)
     add_state(text, info);
     osri_text_add(text, "%-11s %" PRIu64 ", %" PRIu64 " bytes\n", "queued", work->queued,
                   work->queued_bytes);
+    add_dropped(text, work);
     add_number(text, "handled", work->handled, "");
     add_number(text, "reductions", work->reductions, "");
     osri_text_add(text, "%-11s %" PRIu64 " bytes, stack %" PRIu64 "\n", "memory",

@@ -52,8 +52,11 @@ OSR_STRUCT(osr_process_work, (1, u64, handled), /* messages taken since it start
            (3, u64, queued),                    /* messages that wait in its mailbox */
            (4, u64, queued_bytes), /* of them; where more than 10,000 wait, reckoned from these */
            (5, u64, memory_bytes), /* all: itself, state, stack, osr_alloc(), osr_keep(), mailbox */
-           (6, u64, stack_bytes)   /* of the stack that it holds; 0: none */
-);
+           (6, u64, stack_bytes),  /* of the stack that it holds; 0: none */
+           /* messages that its bound had no room for, by what became of them: as
+              osr_node_counters */
+           (7, u64, dropped_new), (8, u64, dropped_rejected), (9, u64, dropped_old),
+           (10, u64, dropped_overflow), (11, u64, dropped_waited));
 
 /* Whom it knows: at most 64 of each, and how many there are. */
 OSR_STRUCT(osr_process_relations, (1, list(pid), links),

@@ -17,7 +17,8 @@
  * from the moment of the send until they are received. What the runtime itself sends (downs, exits,
  * timeouts, nodeups, fds, answers to requests; all messages whose types are Osier's own) always
  * comes in and takes no room. A message that does not reach its receiver is counted
- * (osr_node_count()) with one reason: dropped_full where a bound is the reason. A request that is
+ * (osr_node_count(), osr_info()) with one reason: dropped_full where a bound is the reason, and by
+ * what became of it in dropped_new, _rejected, _old, _overflow and _waited. A request that is
  * dropped for it is answered: its caller gets OSR_EFAILED, with a reason that says OSR_EFULL. */
 
 OSR_BEGIN_DECLS

@@ -111,16 +111,21 @@ typedef struct osr_node_counters {
     uint64_t messages_sent; /* to processes here, from here and from other nodes; and those for
                                another node that were dropped here */
     uint64_t messages_received;
-    uint64_t messages_dropped;   /* the sum of dropped_… */
+    uint64_t messages_dropped;   /* the sum of what follows, from noproc to expired */
     uint64_t messages_forwarded; /* handed to the distribution */
     /* Why messages were dropped, each for one reason. */
     uint64_t dropped_noproc;       /* nobody of that pid or name */
     uint64_t dropped_noconnection; /* for another node: no connection, or it takes no more */
     uint64_t dropped_ended;        /* in the mailbox of a process that ended */
     uint64_t dropped_late; /* replies that nobody waits for any more, or to an alias that is off */
-    uint64_t dropped_flushed; /* down messages, by osr_demonitor() */
-    uint64_t dropped_full;    /* what a bound had no room for */
-    uint64_t dropped_expired; /* requests whose caller had given up before they were looked at */
+    uint64_t dropped_flushed;  /* down messages, by osr_demonitor() */
+    uint64_t dropped_full;     /* what a bound (osier/mailbox.h) had no room for: the sum of ... */
+    uint64_t dropped_expired;  /* requests whose caller had given up before they were looked at */
+    uint64_t dropped_new;      /* ... new ones, by OSR_MAILBOX_DROP_NEW, or at a full port; */
+    uint64_t dropped_rejected; /* ... new ones whose sender was told, by OSR_MAILBOX_REJECT; */
+    uint64_t dropped_old;      /* ... those that made room, by OSR_MAILBOX_DROP_OLD; */
+    uint64_t dropped_overflow; /* ... OSR_MAILBOX_FORWARD, where the other had no room either; */
+    uint64_t dropped_waited;   /* ... OSR_MAILBOX_SUSPEND, where waiting was in vain */
 } osr_node_counters;
 OSR_API void osr_node_count(osr_node *node, osr_node_counters *ret_counters);
 

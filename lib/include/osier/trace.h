@@ -49,6 +49,29 @@ typedef enum osr_event_kind {
 #undef X
 } osr_event_kind;
 
+/* Why a message was dropped, as osr_node_counters has it: dropped_noproc, …. Append, never reuse. */
+#define OSR_DROP_MAP(X)                                                                            \
+    X(NOPROC, 0, "noproc")                                                                         \
+    X(NOCONNECTION, 1, "noconnection")                                                             \
+    X(ENDED, 2, "ended")                                                                           \
+    X(LATE, 3, "late")                                                                             \
+    X(FLUSHED, 4, "flushed")                                                                       \
+    X(EXPIRED, 5, "expired")                                                                       \
+    X(NEW, 6, "new")                                                                               \
+    X(REJECTED, 7, "rejected")                                                                     \
+    X(OLD, 8, "old")                                                                               \
+    X(OVERFLOW, 9, "overflow")                                                                     \
+    X(WAITED, 10, "waited")
+
+typedef enum osr_drop {
+#define X(name, value, text) OSR_DROP_##name = value,
+    OSR_DROP_MAP(X)
+#undef X
+} osr_drop;
+
+/* "noproc", "noconnection", …; static; "unknown" for any other number. Threads: any. */
+OSR_API const char *osr_drop_name(uint8_t why);
+
 /* A set of kinds. */
 #define OSR_EVENT_BIT(kind) (UINT32_C(1) << (kind))
 #define OSR_EVENTS_MESSAGES (OSR_EVENT_BIT(OSR_EVENT_SEND) | OSR_EVENT_BIT(OSR_EVENT_RECEIVE))
@@ -63,7 +86,7 @@ typedef struct osr_event {
     uint64_t time_ns;          /* on the node's clock; exact while a trace runs, else as the node
                                   has read the clock last: some milliseconds behind */
     uint8_t kind;              /* osr_event_kind */
-    uint8_t code;              /* EXIT, DROP: osr_reason_code; STATE: osr_run_state; LOG:
+    uint8_t code;              /* EXIT: osr_reason_code; DROP: osr_drop; STATE: osr_run_state; LOG:
                                   osr_log_level */
     uint16_t ring;             /* which ring it stands in: a thread's */
     uint32_t size;             /* of a message: bytes of its body */

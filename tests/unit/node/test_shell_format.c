@@ -226,6 +226,26 @@ START_TEST(long_texts_of_others_are_cut)
 }
 END_TEST
 
+/* A process says what its bound had no room for, where there was something. */
+START_TEST(info_tells_what_was_dropped)
+{
+    osr_str none = osr_str_of("");
+    osr_process_info info = {.pid = {1, 2, 3},
+                             .name = none,
+                             .label = none,
+                             .body = none,
+                             .handling = none,
+                             .waits_text = none,
+                             .value = none};
+    osri_format_info(&text, &info);
+    ck_assert_ptr_null(strstr(osri_text_get(&text), "dropped"));
+    info.work.dropped_rejected = 7;
+    info.work.dropped_waited = 9;
+    osri_format_info(&text, &info);
+    ck_assert_ptr_nonnull(strstr(osri_text_get(&text), "dropped     7 rejected, 9 waited\n"));
+}
+END_TEST
+
 /* A link is six lines; a name of another's making stays on one. */
 START_TEST(a_link_tells_what_passed_and_waits)
 {
@@ -275,6 +295,7 @@ int main(void)
     tcase_add_test(tests, rows_travel_whole);
     tcase_add_test(tests, long_texts_of_others_are_cut);
     tcase_add_test(tests, a_link_tells_what_passed_and_waits);
+    tcase_add_test(tests, info_tells_what_was_dropped);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <string.h>
+
 #include "lib/process/signal.h"
+#include "osier/info.h"
 #include "osier/mailbox.h"
+#include "osier/trace.h"
 #include "tests/unit/process/process_kit.h"
 
 /* Bounded mailboxes whose senders do not wait, and marks of long ones. Who waits: test_room.c. */
@@ -40,6 +44,12 @@ static void expect_notes(osr_self *self, int64_t first, int64_t end)
     OSR_CHECK(self, osr_receive(self, 0, &message) == OSR_ETIMEDOUT);
 }
 
+OSR_ENTRY(sleeper, note)
+{
+    (void)argument;
+    return osr_sleep(self, OSR_FOREVER);
+}
+
 /* ---- reject --------------------------------------------------------------------------------- */
 
 static osr_err rejects(osr_self *self)
@@ -52,7 +62,7 @@ static osr_err rejects(osr_self *self)
     OSR_CHECK(self, send_note(self, me, 7) == OSR_EFULL);
     CHECK_OK(self, osr_register(self, "me", me));
     OSR_CHECK(self, note_send(self, osr_name("me", NULL), &(note){.n = 7}) == OSR_EFULL);
-    OSR_CHECK(self, counts(self).dropped_full == 2);
+    OSR_CHECK(self, counts(self).dropped_full == 2 && counts(self).dropped_rejected == 2);
     expect_notes(self, 0, LIMIT);
     CHECK_OK(self, send_note(self, me, 8));
     expect_notes(self, 8, 9);
@@ -138,6 +148,59 @@ START_TEST(a_message_that_is_tried_stays_while_the_policy_changes)
 }
 END_TEST
 
+/* Notes that a process which never receives has no room for. */
+static void overfill(osr_self *self, osr_mailbox_policy policy, const osr_process_info **ret_info)
+{
+    osr_pid pid;
+    CHECK_OK(self, sleeper_spawn(self, &(note){0},
+                                 OSR_SPAWN(.link = true,
+                                           .mailbox = OSR_MAILBOX(.messages_max = 1,
+                                                                  .policy = policy, .wait_ms = 1)),
+                                 &pid));
+    for (int64_t i = 0; i < 3; i++) {
+        (void)send_note(self, pid, i);
+    }
+    CHECK_OK(self, osr_info(self, pid, 10000, ret_info));
+}
+
+static osr_err drops_by_policy(osr_self *self)
+{
+    const osr_process_info *info;
+    osr_trace *trace = NULL;
+    osr_event event;
+    CHECK_OK(self, osr_trace_start(osr_self_node(self),
+                                   OSR_TRACE(.kinds = OSR_EVENT_BIT(OSR_EVENT_DROP), .limit = 1),
+                                   &trace));
+    overfill(self, OSR_MAILBOX_DROP_NEW, &info);
+    OSR_CHECK(self, info->work.dropped_new == 2 && counts(self).dropped_new == 2);
+    overfill(self, OSR_MAILBOX_REJECT, &info);
+    OSR_CHECK(self, info->work.dropped_new == 0 && info->work.dropped_rejected == 2);
+    OSR_CHECK(self, counts(self).dropped_rejected == 2);
+    overfill(self, OSR_MAILBOX_DROP_OLD, &info);
+    OSR_CHECK(self, info->work.dropped_old == 2 && counts(self).dropped_old == 2);
+    overfill(self, OSR_MAILBOX_SUSPEND, &info);
+    OSR_CHECK(self, info->work.dropped_waited == 2 && counts(self).dropped_waited == 2);
+    OSR_CHECK(self, counts(self).dropped_full == 8 && counts(self).dropped_overflow == 0);
+    unsigned events[OSR_DROP_WAITED + 1] = {0};
+    while (osr_trace_read(trace, &event, 1) == 1) {
+        events[event.code] += event.kind == OSR_EVENT_DROP;
+    }
+    osr_trace_stop(&trace);
+    OSR_CHECK(self, events[OSR_DROP_NEW] == 2 && events[OSR_DROP_REJECTED] == 2);
+    OSR_CHECK(self, events[OSR_DROP_OLD] == 2 && events[OSR_DROP_WAITED] == 2);
+    OSR_CHECK(self, strcmp(osr_drop_name(OSR_DROP_WAITED), "waited") == 0);
+    OSR_CHECK(self, strcmp(osr_drop_name(99), "unknown") == 0);
+    return OSR_OK;
+}
+
+/* What a bound has no room for is counted by what became of it: of the node, of the process, and
+ * in events. */
+START_TEST(drops_are_counted_by_policy)
+{
+    node_fixture_run(drops_by_policy);
+}
+END_TEST
+
 /* ---- drop old ------------------------------------------------------------------------------- */
 
 static osr_err drops_old(osr_self *self)
@@ -154,6 +217,7 @@ static osr_err drops_old(osr_self *self)
     OSR_CHECK(self, OSR_AS(osr_down, &message) != NULL);
     expect_notes(self, 2 * LIMIT, 3 * LIMIT);
     OSR_CHECK(self, counts(self).dropped_full == 2 * LIMIT);
+    OSR_CHECK(self, counts(self).dropped_old == 2 * LIMIT);
     return OSR_OK;
 }
 
@@ -265,7 +329,10 @@ static osr_err forwards_in_vain(osr_self *self)
     for (int64_t i = 0; i < 6; i++) { /* 2 and 2 find room, and nobody passes on the rest */
         CHECK_OK(self, send_note(self, first, i));
     }
-    OSR_CHECK(self, counts(self).dropped_full == 2);
+    OSR_CHECK(self, counts(self).dropped_full == 2 && counts(self).dropped_overflow == 2);
+    const osr_process_info *info;
+    CHECK_OK(self, osr_info(self, first, 10000, &info));
+    OSR_CHECK(self, info->work.dropped_overflow == 2);
     expect_silence(self);
     watch(self, second);
     send_exit(self, second, OSR_REASON_KILL);
@@ -632,6 +699,7 @@ static void add_tests(TCase *tests)
 {
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_full_mailbox_rejects);
+    tcase_add_test(tests, drops_are_counted_by_policy);
     tcase_add_test(tests, a_message_that_is_tried_stays);
     tcase_add_test(tests, a_message_that_is_tried_stays_while_the_policy_changes);
     tcase_add_test(tests, a_full_mailbox_drops_the_oldest);

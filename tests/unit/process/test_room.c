@@ -132,7 +132,7 @@ static osr_err too_long(osr_self *self)
     (void)start_sender(self, me, 1, 2, &monitor);
     osr_reason reason = down_of(self, monitor);
     OSR_CHECK(self, reason.code == OSR_REASON_ERROR && reason.error == OSR_ETIMEDOUT);
-    OSR_CHECK(self, counts(self).dropped_full == 1);
+    OSR_CHECK(self, counts(self).dropped_full == 1 && counts(self).dropped_waited == 1);
     expect_note(self, 0);
     CHECK_OK(self, note_send(self, osr_to(me), &(note){.n = 2}));
     expect_note(self, 2);
@@ -193,7 +193,7 @@ static osr_err to_oneself(osr_self *self)
     CHECK_OK(self, note_send(self, osr_to(me), &(note){.n = 0}));
     OSR_CHECK(self, note_send(self, osr_to(me), &(note){.n = 1}) == OSR_EFULL);
     OSR_CHECK(self, note_try_send(self, osr_to(me), &(note){.n = 1}) == OSR_EFULL);
-    OSR_CHECK(self, counts(self).dropped_full == 1);
+    OSR_CHECK(self, counts(self).dropped_full == 1 && counts(self).dropped_waited == 1);
     expect_note(self, 0);
     return OSR_OK;
 }
@@ -284,6 +284,7 @@ static osr_err cannot_wait(osr_self *self)
     OSR_CHECK(self, osr_await(self, request, 10000, &message, &reason) == OSR_EFAILED);
     OSR_CHECK(self, reason.error == OSR_EFULL);
     OSR_CHECK(self, counts(self).dropped_full == 3);
+    OSR_CHECK(self, counts(self).dropped_rejected == 2 && counts(self).dropped_new == 1);
     send_exit(self, other, OSR_REASON_KILL);
     expect_note(self, 0);
     return OSR_OK;

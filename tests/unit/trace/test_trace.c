@@ -155,7 +155,7 @@ static osr_err drops(osr_self *self)
     (void)note_send(self, osr_to(pid), &(note){.n = 1});
     size_t count = osr_trace_read(trace, events, EVENTS_MAX);
     OSR_CHECK(self, count_of(count, OSR_EVENT_DROP, pid) == 1);
-    OSR_CHECK(self, events[0].code == OSR_REASON_NOPROC);
+    OSR_CHECK(self, events[0].code == OSR_DROP_NOPROC);
     OSR_CHECK(self, osr_pid_equal(events[0].with.pid, osr_self_pid(self)));
     OSR_CHECK(self, strcmp(events[0].what, "note") == 0);
     osr_trace_stop(&trace);
