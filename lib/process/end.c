@@ -10,6 +10,10 @@
 /* How a process runs on a lent stack, and how it ends. The order at the end is a promise (DESIGN.md
  * §3, 7): what it owned and its name are gone before anyone can learn of its death. */
 
+/* Messages, links and monitors that a process gets rid of in one turn of its end: half a
+ * millisecond or so. */
+#define END_STEPS 2048
+
 static void current_drop(osr_self *self)
 {
     osri_envelope_free(&self->current);
@@ -267,7 +271,7 @@ static __attribute__((noreturn)) void abandon(osr_self *self)
                    pid, self->label != NULL ? " " : "", osri_process_label(self),
                    (unsigned)self->exit_ms);
     osri_event_pair(self->node, OSR_EVENT_ABANDONED, osri_process_pid(self), OSR_PID_NONE, 0);
-    osri_envelope_free(&self->reason);
+    osri_process_drop_reason(self);
     osr_reason reason = osr_reason_of(OSR_REASON_ABANDONED);
     osri_process_set_reason(self, &reason);
     leave_frames(self);
@@ -357,18 +361,24 @@ void osri_process_close(osr_self *process)
     }
 }
 
-/* Messages it never took. Requests among them hear its reason, not that it was never there. */
-static void drop_mailbox(osr_self *process)
+/* Messages it never took. Requests among them hear its reason, not that it was never there. True:
+ * none is left. */
+static bool drop_mailbox(osr_self *process, uint32_t *steps)
 {
-    for (osri_envelope *message = osri_mailbox_take(&process->mailbox); message != NULL;
-         message = osri_mailbox_take(&process->mailbox)) {
+    while (*steps > 0) {
+        osri_envelope *message = osri_mailbox_take(&process->mailbox);
+        if (message == NULL) {
+            return true;
+        }
         if (message->ref != 0 && message->kind == OSRI_SIGNAL_MESSAGE) {
             osri_request_refuse(process, message->from, message->ref, osri_process_reason(process));
         }
         count_out(process, message);
         osri_message_dropped(process->node, osri_process_pid(process), OSR_DROP_ENDED, message);
         osri_envelope_free(&message);
+        *steps -= 1;
     }
+    return false;
 }
 
 static void free_spawns(osri_map *spawns)
@@ -394,6 +404,7 @@ static void relations_free(osr_self *process)
     osri_map_fini(&relations->requests);
     osri_map_fini(&relations->aliases);
     osri_map_fini(&relations->begun);
+    osri_map_fini(&relations->kept);
     free_spawns(&relations->spawns);
     osri_heap_free(relations, sizeof(*relations));
     process->relations = NULL;
@@ -412,8 +423,9 @@ void osri_relations_trim(osr_self *process)
         osri_map_count(&relations->requests) == 0 && osri_map_count(&relations->spawns) == 0 &&
         osri_map_count(&relations->begun) == 0 && osri_map_count(&relations->aliases) == 0 &&
         relations->timers == NULL && relations->fd_watches == NULL && relations->building == NULL &&
-        relations->suspensions == NULL && relations->defers == NULL && relations->blocks == NULL &&
-        relations->kept == NULL && !process->pinned && osr_pid_is_none(relations->leader)) {
+        relations->suspensions == NULL && relations->asking == NULL && relations->defers == NULL &&
+        relations->blocks == NULL && osri_map_count(&relations->kept) == 0 && !process->pinned &&
+        osr_pid_is_none(relations->leader)) {
         process->trims += 1;
         relations_free(process);
     }
@@ -446,7 +458,8 @@ static void idle_end(osr_self *process)
     }
 }
 
-void osri_process_end(osr_self *process)
+/* What it owned and its name go, before anybody can learn of its end. */
+static void end_begin(osr_self *process)
 {
     osr_node *node = process->node;
     osr_pid pid = osri_process_pid(process);
@@ -477,21 +490,38 @@ void osri_process_end(osr_self *process)
     osri_services_release(process);
 
     osri_process_close(process);
-    drop_mailbox(process);
     osri_suspensions_end_all(process);
-    osri_link_end_all(process);
-    osri_monitor_end_all(process);
+    osri_info_end_all(process);
+}
+
+static void end_finish(osr_self *process)
+{
+    osr_node *node = process->node;
     osri_relations_free(process);
     if (process->ops != NULL && process->ops->ended != NULL) {
         process->ops->ended(process->configuration);
     }
     if (process->reports_end) {
-        osri_node_ended(node, pid, osri_process_reason(process));
+        osri_node_ended(node, osri_process_pid(process), osri_process_reason(process));
     }
-    osri_envelope_free(&process->reason);
+    osri_process_drop_reason(process);
     osri_count(node, OSRI_COUNT_ENDED);
     if (osr_pid_is_none(process->parent)) {
         atomic_fetch_sub_explicit(&node->roots, 1, memory_order_relaxed);
     }
     osri_table_give(process);
+}
+
+bool osri_process_end(osr_self *process)
+{
+    uint32_t steps = END_STEPS;
+    if (!osri_process_is_ending(process)) {
+        end_begin(process);
+    }
+    if (!drop_mailbox(process, &steps) || !osri_link_end_some(process, &steps) ||
+        !osri_monitor_end_some(process, &steps)) {
+        return false;
+    }
+    end_finish(process);
+    return true;
 }

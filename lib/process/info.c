@@ -305,10 +305,33 @@ static void describe(osr_self *process, const osri_envelope *signal)
     reply(process, signal, &osr_process_info_osr_type, &info);
 }
 
+/* To the outside it is gone; but nobody is to learn of that before what it owns is, and its name.
+ * */
+static void refuse_at_end(osr_self *process, osri_envelope *signal)
+{
+    osri_relations *relations = osri_process_relations(process);
+    if (relations == NULL) {
+        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
+        return;
+    }
+    signal->next = relations->asking;
+    relations->asking = signal;
+}
+
+void osri_info_end_all(osr_self *process)
+{
+    osri_relations *relations = process->relations;
+    while (relations != NULL && relations->asking != NULL) {
+        osri_envelope *signal = relations->asking;
+        relations->asking = signal->next;
+        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
+    }
+}
+
 void osri_info_answer(osr_self *process, osri_envelope *signal)
 {
     if (process->exiting || process->ending) {
-        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
+        refuse_at_end(process, signal);
         return;
     }
     if (signal->type == &osri_alive_osr_type) {

@@ -53,14 +53,27 @@ osr_err osri_link_add(osr_self *process, osr_pid pid)
     return OSR_OK;
 }
 
+/* As if we had ended at once, for the other side must not believe in a link that is not there; but
+ * it hears why. */
+static void refuse_link(osr_self *process, const osri_envelope *asked, osr_err why)
+{
+    osr_reason reason = osr_reason_error(why);
+    osri_envelope *signal;
+    if (osri_signal_new_sure(process->node, OSRI_SIGNAL_LINK_EXIT, osri_process_pid(process),
+                             asked->ref, &osr_reason_osr_type, &reason, &signal) == OSR_OK) {
+        osri_route route = {.pid = asked->from};
+        (void)osri_signal_send(process->node, &route, &signal);
+    }
+}
+
 static void link_asked(osr_self *process, osri_envelope *signal)
 {
-    osri_link_entry *entry = entry_of(process, signal->from);
-    if (entry == NULL && osri_link_add(process, signal->from) != OSR_OK) {
-        /* as if we had ended at once: the other side must not believe in a link that is not there
-         */
-        osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
-        return;
+    osr_err err = OSR_OK;
+    if (entry_of(process, signal->from) == NULL) {
+        err = osri_link_add(process, signal->from);
+    }
+    if (err != OSR_OK) {
+        refuse_link(process, signal, err);
     }
     osri_envelope_free(&signal);
 }
@@ -139,16 +152,19 @@ static void send_link_exit(osr_self *process, osr_pid to)
     }
 }
 
-void osri_link_end_all(osr_self *process)
+bool osri_link_end_some(osr_self *process, uint32_t *steps)
 {
-    size_t cursor = 0;
-    const osri_link_entry *entry;
-    while ((entry = osri_links_next(process->links, &cursor)) != NULL) {
+    while (*steps > 0) {
+        const osri_link_entry *entry = osri_links_end_next(process->links);
+        if (entry == NULL) {
+            return true;
+        }
         if (entry->active) {
             send_link_exit(process, entry->pid);
         }
+        *steps -= 1;
     }
-    osri_links_free(&process->links);
+    return false;
 }
 
 /* Whether a pid of this node can be seen to be dead already. */

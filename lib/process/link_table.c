@@ -14,6 +14,7 @@ struct osri_links {
     uint32_t count;
     uint32_t size;
     osri_map *many; /* osr_pid -> osri_link_entry, ours; or NULL */
+    size_t cursor;  /* of osri_links_end_next() */
     osri_link_entry few[];
 };
 
@@ -109,6 +110,7 @@ static osr_err grow(osri_links **links)
     if (old == NULL) {
         table->count = 0;
         table->many = NULL;
+        table->cursor = 0;
     }
     table->size = size;
     *links = table;
@@ -164,6 +166,11 @@ const osri_link_entry *osri_links_next(const osri_links *links, size_t *cursor)
         return osri_map_next(links->many, cursor, &at) ? at.value : NULL;
     }
     return *cursor < links->count ? &links->few[(*cursor)++] : NULL;
+}
+
+const osri_link_entry *osri_links_end_next(osri_links *links)
+{
+    return links == NULL ? NULL : osri_links_next(links, &links->cursor);
 }
 
 void osri_links_free(osri_links **links)

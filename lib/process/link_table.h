@@ -42,6 +42,10 @@ void osri_links_remove(osri_links **links, osr_pid pid);
 /* The next entry in order; *cursor starts at 0. NULL at the end. Nothing may change meanwhile. */
 const osri_link_entry *osri_links_next(const osri_links *links, size_t *cursor);
 
+/* The next entry of links that are ended piece by piece: it remembers where it was. Nothing is
+ * added or removed any more. */
+const osri_link_entry *osri_links_end_next(osri_links *links);
+
 void osri_links_free(osri_links **links);
 
 #endif

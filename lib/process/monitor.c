@@ -156,16 +156,22 @@ void osri_request_refuse(osr_self *process, osr_pid caller, uint64_t number,
     }
 }
 
-static void end_watchers(osr_self *process, osri_map *map)
+/* Says to some of those who are in the map why it has ended. True: it was all. */
+static bool end_watchers(osr_self *process, osri_map *map, uint32_t *steps)
 {
-    size_t cursor = 0;
     osri_map_entry at;
-    while (osri_map_next(map, &cursor, &at)) {
+    while (*steps > 0) {
+        if (!osri_map_next(map, &process->relations->ended, &at)) {
+            osri_map_fini(map);
+            process->relations->ended = 0;
+            return true;
+        }
         watcher_key key;
         memcpy(&key, at.key, sizeof(key));
         osri_request_refuse(process, key.pid, key.number, osri_process_reason(process));
+        *steps -= 1;
     }
-    osri_map_fini(map);
+    return false;
 }
 
 /* By pid where it is known, else by name. */
@@ -189,22 +195,30 @@ static void send_demonitor(osr_self *process, const osri_monitor_entry *entry, u
     }
 }
 
-void osri_monitor_end_all(osr_self *process)
+static bool end_monitors(osr_self *process, osri_map *map, uint32_t *steps)
 {
-    if (process->relations == NULL) {
-        return;
-    }
-    size_t cursor = 0;
     osri_map_entry at;
-    while (osri_map_next(&process->relations->monitors, &cursor, &at)) {
+    while (*steps > 0) {
+        if (!osri_map_next(map, &process->relations->ended, &at)) {
+            osri_map_fini(map);
+            process->relations->ended = 0;
+            return true;
+        }
         uint64_t number;
         memcpy(&number, at.key, sizeof(number));
         send_demonitor(process, at.value, number);
         monitor_entry_free(at.value);
+        *steps -= 1;
     }
-    osri_map_fini(&process->relations->monitors);
-    end_watchers(process, &process->relations->watchers);
-    end_watchers(process, &process->relations->requests);
+    return false;
+}
+
+bool osri_monitor_end_some(osr_self *process, uint32_t *steps)
+{
+    osri_relations *relations = process->relations;
+    return relations == NULL || (end_monitors(process, &relations->monitors, steps) &&
+                                 end_watchers(process, &relations->watchers, steps) &&
+                                 end_watchers(process, &relations->requests, steps));
 }
 
 osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor)

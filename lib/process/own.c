@@ -58,22 +58,9 @@ void osri_memory_claim(osr_self *self, size_t bytes)
     self->owned_bytes += bytes;
 }
 
-static uint64_t size_of(const osri_block *block)
+static uint64_t size_of_kept(const osri_envelope *envelope)
 {
-    return block->bytes +
-           (block->kept == NULL ? 0 : sizeof(*block->kept) + (uint64_t)block->kept->size);
-}
-
-static void own(osr_self *self, osri_block **first, osri_block *block)
-{
-    block_hang(first, block);
-    self->owned_bytes += size_of(block);
-}
-
-static void disown(osr_self *self, osri_block **first, osri_block *block)
-{
-    block_unhang(first, block);
-    self->owned_bytes -= size_of(block);
+    return sizeof(*envelope) + (uint64_t)envelope->size;
 }
 
 void *osr_alloc(osr_self *self, size_t bytes)
@@ -88,41 +75,66 @@ void *osr_alloc(osr_self *self, size_t bytes)
         return NULL;
     }
     block->bytes = HEADER_BYTES + bytes;
-    block->kept = NULL;
-    own(self, &relations->blocks, block);
+    block_hang(&relations->blocks, block);
+    self->owned_bytes += block->bytes;
     return (char *)block + HEADER_BYTES;
 }
 
-static void block_free(osri_block *block)
+/* Gives one of the envelopes that are kept with this body back; false: there is none. */
+static bool free_kept(osr_self *self, const void *body)
 {
-    osri_envelope_free(&block->kept);
-    osri_heap_free(block, block->bytes);
-}
-
-static osri_block *block_of_kept(osr_self *self, const void *body)
-{
-    osri_block *first = self->relations == NULL ? NULL : self->relations->kept;
-    for (osri_block *block = first; block != NULL; block = block->next) {
-        if (osri_envelope_body(block->kept) == body) {
-            return block;
-        }
+    osri_map *kept = &self->relations->kept;
+    uint64_t key = (uint64_t)(uintptr_t)body;
+    osri_envelope *envelope = osri_map_count(kept) == 0 ? NULL : osri_map_get_u64(kept, key);
+    if (envelope == NULL) {
+        return false;
     }
-    return NULL;
+    if (envelope->next != NULL) {
+        osri_envelope *second = envelope->next;
+        envelope->next = second->next;
+        envelope = second;
+    } else {
+        (void)osri_map_remove_u64(kept, key);
+    }
+    self->owned_bytes -= size_of_kept(envelope);
+    osri_envelope_free(&envelope);
+    return true;
 }
 
 void osr_free(osr_self *self, void *pointer)
 {
-    if (pointer == NULL) {
+    if (pointer == NULL || free_kept(self, pointer)) {
         return;
     }
-    osri_block *block = block_of_kept(self, pointer);
-    if (block != NULL) {
-        disown(self, &self->relations->kept, block);
-    } else {
-        block = (osri_block *)(void *)((char *)pointer - HEADER_BYTES);
-        disown(self, &self->relations->blocks, block);
+    osri_block *block = (osri_block *)(void *)((char *)pointer - HEADER_BYTES);
+    block_unhang(&self->relations->blocks, block);
+    self->owned_bytes -= block->bytes;
+    osri_heap_free(block, block->bytes);
+}
+
+/* Takes the envelope, on success. */
+static osr_err keep(osr_self *self, osri_envelope **envelope_)
+{
+    osri_envelope *envelope = *envelope_;
+    osri_relations *relations = osri_process_relations(self);
+    uint64_t key = (uint64_t)(uintptr_t)osri_envelope_body(envelope);
+    if (relations == NULL) {
+        return OSR_ENOMEM;
     }
-    block_free(block);
+    osri_envelope *first = osri_map_get_u64(&relations->kept, key);
+    if (first != NULL) {
+        envelope->next = first->next;
+        first->next = envelope;
+    } else {
+        osr_err err = osri_map_put_u64(&relations->kept, key, envelope, NULL);
+        if (err != OSR_OK) {
+            return err;
+        }
+        envelope->next = NULL;
+    }
+    self->owned_bytes += size_of_kept(envelope);
+    *envelope_ = NULL;
+    return OSR_OK;
 }
 
 osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_body)
@@ -137,44 +149,49 @@ osr_err osr_keep(osr_self *self, const osr_message *message, const void **ret_bo
     if (place == NULL || message->body == NULL) {
         return OSR_EINVAL;
     }
-    check_limit(self, sizeof(osri_block) + sizeof(**place) + (*place)->size);
-    osri_relations *relations = osri_process_relations(self);
-    osri_block *block = relations == NULL ? NULL : osri_heap_alloc(sizeof(*block));
-    if (block == NULL) {
-        return OSR_ENOMEM;
+    check_limit(self, size_of_kept(*place));
+    osr_err err = keep(self, place);
+    if (err == OSR_OK) {
+        *ret_body = message->body;
     }
-    block->bytes = sizeof(*block);
-    block->kept = *place;
-    *place = NULL;
-    own(self, &relations->kept, block);
-    *ret_body = message->body;
-    return OSR_OK;
+    return err;
 }
 
 osr_err osri_memory_keep(osr_self *self, osri_envelope **envelope, const void **ret_body)
 {
-    osri_relations *relations = osri_process_relations(self);
-    osri_block *block = relations == NULL ? NULL : osri_heap_alloc(sizeof(*block));
-    if (block == NULL) {
+    const void *body = osri_envelope_body(*envelope);
+    osr_err err = keep(self, envelope); /* first, so that it goes with a process that ends here */
+    if (err != OSR_OK) {
         osri_envelope_free(envelope);
-        return OSR_ENOMEM;
+        return err;
     }
-    block->bytes = sizeof(*block);
-    block->kept = *envelope;
-    *envelope = NULL;
-    own(self, &relations->kept, block); /* first, so that it goes with a process that ends here */
     check_limit(self, 0);
-    *ret_body = osri_envelope_body(block->kept);
+    *ret_body = body;
     return OSR_OK;
 }
 
-static void blocks_free(osri_block **first)
+static void blocks_free(osri_block *block)
 {
-    while (*first != NULL) {
-        osri_block *block = *first;
-        *first = block->next;
-        block_free(block);
+    while (block != NULL) {
+        osri_block *next = block->next;
+        osri_heap_free(block, block->bytes);
+        block = next;
     }
+}
+
+static void all_kept_free(osri_map *kept)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+    while (osri_map_next(kept, &cursor, &at)) {
+        osri_envelope *envelope = at.value;
+        while (envelope != NULL) {
+            osri_envelope *next = envelope->next;
+            osri_envelope_free(&envelope);
+            envelope = next;
+        }
+    }
+    osri_map_fini(kept);
 }
 
 void osri_memory_end_all(osr_self *process)
@@ -183,8 +200,9 @@ void osri_memory_end_all(osr_self *process)
     if (relations == NULL) {
         return;
     }
-    blocks_free(&relations->blocks);
-    blocks_free(&relations->kept);
+    blocks_free(relations->blocks);
+    relations->blocks = NULL;
+    all_kept_free(&relations->kept);
     osri_building_end_all(process);
     while (relations->defers != NULL) { /* of a process that had no stack left to run them on */
         osri_defer *defer = relations->defers;

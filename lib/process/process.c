@@ -363,7 +363,7 @@ void osri_process_exit_by(osr_self *process, osri_envelope *signal)
     }
     if (((const osr_reason *)osri_envelope_body(signal))->code == OSR_REASON_KILLED) {
         /* while it ends in its own way, whose frames may look at the reason: it stays in place */
-        ((osr_reason *)osri_envelope_body_to_fill(process->reason))->code = OSR_REASON_KILLED;
+        osri_process_set_killed(process);
     }
     osri_envelope_free(&signal);
 }
@@ -625,28 +625,4 @@ void osri_process_set_state(osr_self *process, osr_run_state state)
     atomic_store_explicit(&process->state, (uint8_t)state, memory_order_relaxed);
     atomic_store_explicit(&process->since_ns, osri_node_coarse(process->node),
                           memory_order_relaxed);
-}
-
-void osri_process_set_reason(osr_self *process, const osr_reason *reason)
-{
-    if (process->reason != NULL) {
-        return;
-    }
-    osri_envelope *envelope;
-    if (osri_signal_new(OSRI_SIGNAL_EXIT, OSR_PID_NONE, 0, &osr_reason_osr_type, reason,
-                        &envelope) != OSR_OK) {
-        return;
-    }
-    process->reason = envelope;
-}
-
-const osr_reason *osri_reason_of_signal(const osri_envelope *signal)
-{
-    static const osr_reason normal = {.code = OSR_REASON_NORMAL};
-    return signal == NULL || signal->type == NULL ? &normal : osri_envelope_body(signal);
-}
-
-const osr_reason *osri_process_reason(const osr_self *process)
-{
-    return osri_reason_of_signal(process->reason);
 }

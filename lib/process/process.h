@@ -61,11 +61,10 @@ typedef struct osri_defer {
     void *argument;
 } osri_defer;
 
-/* Memory that osr_alloc() gave out, or an envelope that osr_keep() took over. */
+/* Memory that osr_alloc() gave out. */
 typedef struct osri_block {
     struct osri_block *next, *previous;
     size_t bytes;
-    osri_envelope *kept; /* not NULL: this block stands for it */
 } osri_block;
 
 /* What most processes never have, made on first use. */
@@ -77,12 +76,15 @@ typedef struct osri_relations {
     osri_map begun;    /* number -> osri_request_entry: requests of ours, not yet awaited */
     osri_map spawns;   /* number -> osri_spawn_entry */
     osri_defer *defers;
-    osri_block *blocks;      /* of osr_alloc() */
-    osri_block *kept;        /* of osr_keep() */
+    osri_block *blocks; /* of osr_alloc() */
+    osri_map kept;      /* body -> osri_envelope that osr_keep() took over; those of one shared body
+                      hang together, through next */
     osri_user_timer *timers; /* live or fired and not seen yet */
     struct osri_fd_watch *fd_watches;
     struct osri_suspensions *suspensions; /* of it, and its of others; NULL: none yet */
     osri_envelope *building;              /* messages not yet given away, newest first: build.c */
+    osri_envelope *asking;                /* INFOs that came after it was told to exit: info.c */
+    size_t ended;                         /* cursor in the map that is being ended */
     struct osri_worker *home; /* of a pinned process that has run: the thread it stays on */
     osr_pid leader;           /* its group leader; none: that of the node */
 } osri_relations;
@@ -308,12 +310,24 @@ void osri_process_refuse(osr_self *process, osri_envelope *newest);
 void osri_process_close(osr_self *process);
 
 /* Ends it: everything owned is released, then links and monitors hear of it, then the slot is free.
- * On the scheduler's stack. Owner. */
-void osri_process_end(osr_self *process);
+ * One that has many of them ends in several turns: false, it is to be called again. On the
+ * scheduler's stack. Owner. */
+bool osri_process_end(osr_self *process);
 
-/* Sets the reason, unless there is one already. An allocation that fails leaves a bare code. */
+/* Whether that has begun. Owner. */
+static inline bool osri_process_is_ending(const osr_self *process)
+{
+    return atomic_load_explicit(&process->state, memory_order_relaxed) == OSR_PROCESS_EXITING;
+}
+
+/* Sets the reason, unless there is one already. An allocation that fails leaves a bare code. Owner,
+ * as all of these. */
 void osri_process_set_reason(osr_self *process, const osr_reason *reason);
 const osr_reason *osri_process_reason(const osr_self *process);
+
+/* It has a reason, and is killed on top of that. */
+void osri_process_set_killed(osr_self *process);
+void osri_process_drop_reason(osr_self *process);
 
 /* What an exit signal says: normal where it has no body. Lent as long as the signal lives. */
 const osr_reason *osri_reason_of_signal(const osri_envelope *signal);
@@ -344,10 +358,14 @@ void osri_process_main(void *argument);
 /* Links and monitors. Owner. */
 osr_err osri_link_add(osr_self *process, osr_pid pid);
 void osri_link_signal(osr_self *process, osri_envelope *signal);
-void osri_link_end_all(osr_self *process);
+
+/* Tells those it is linked to, watched by, or asked by, that it has ended: at most *steps of them,
+ * which are taken off. True: it was all. At its end. */
+bool osri_link_end_some(osr_self *process, uint32_t *steps);
+bool osri_monitor_end_some(osr_self *process, uint32_t *steps);
+
 osr_err osri_watcher_add(osr_self *process, osr_pid watcher, uint64_t number);
 void osri_monitor_signal(osr_self *process, osri_envelope *signal);
-void osri_monitor_end_all(osr_self *process);
 osr_err osri_monitor_add(osr_self *process, osr_pid pid, const char *name, const char *node,
                          uint64_t tag, uint64_t number);
 
@@ -385,6 +403,9 @@ void osri_suspensions_end_all(osr_self *process);
 /* Spawns. Owner. */
 void osri_spawn_answered(osr_self *process, osri_envelope *signal);
 void osri_info_answer(osr_self *process, osri_envelope *signal);
+
+/* Answers those who asked it after it was told to exit: it is gone. At its end. */
+void osri_info_end_all(osr_self *process);
 void osri_timer_fired(osr_self *process, osri_envelope *signal);
 void osri_timers_end_all(osr_self *process);
 

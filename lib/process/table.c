@@ -25,12 +25,16 @@
 _Static_assert(sizeof(osr_self) == 320, "what an idle process costs (process.h)");
 
 #define BATCH 64
+#define PROCESSES_MAX (UINT32_C(1) << 27)
 #define BATCHED_MIN 65536 /* a smaller table is not to be kept from its last slots by caches */
 
 osr_err osri_table_init(osr_node *node, uint32_t processes_max)
 {
     osri_table *table = &node->table;
     osri_mutex_init(&table->mutex, OSRI_RANK_TABLE);
+    if (processes_max > PROCESSES_MAX) {
+        return OSR_EINVAL;
+    }
     table->slots_max = processes_max;
     table->page_count = (processes_max + OSRI_PAGE_SLOTS - 1) / OSRI_PAGE_SLOTS;
     table->pages = osri_heap_zalloc(table->page_count * sizeof(*table->pages));

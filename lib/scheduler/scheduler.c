@@ -64,6 +64,9 @@ void osri_worker_hold(osri_worker *worker, osri_scheduler *scheduler)
 
 void osri_worker_fini(osri_worker *worker)
 {
+    if (worker->last_stack != NULL) {
+        osri_stack_give(&worker->stacks, &worker->last_stack);
+    }
     osri_stack_cache_fini(&worker->stacks);
     osri_slot_cache_fini(worker->node, &worker->slots);
 }
@@ -182,6 +185,10 @@ static osri_stack *stack_of(osri_worker *worker, osr_self *process)
 {
     osri_stack *stack;
     if (osri_stack_take(&worker->stacks, process->stack_bytes, &stack) != OSR_OK) {
+        stack = process->exiting ? worker->last_stack : NULL; /* it has only to clean up */
+        worker->last_stack = process->exiting ? NULL : worker->last_stack;
+    }
+    if (stack == NULL) {
         return NULL;
     }
     osri_activation_begin(&stack->activation, process);
@@ -318,16 +325,26 @@ static void stack_return(osri_worker *worker, osr_self *process)
         osri_fiber_fini(&process->stack->fiber);
     }
     osri_activation_end(&process->stack->activation, process);
-    osri_stack_give(&worker->stacks, &process->stack);
+    if (worker->last_stack == NULL) { /* the first that comes back */
+        worker->last_stack = process->stack;
+        process->stack = NULL;
+    } else {
+        osri_stack_give(&worker->stacks, &process->stack);
+    }
 }
 
+/* It ends; its clean-ups run on the worker's last stack. */
 static void no_stack(osr_self *process)
 {
     osr_reason reason = osr_reason_error(OSR_ENOMEM);
     osri_process_set_reason(process, &reason);
+    if (process->exiting && osri_process_has_defers(process)) {
+        osri_log_write(&process->node->log, OSR_LOG_ERROR,
+                       "out of memory: what a process deferred with osr_defer() is not run");
+        process->clean = true;
+    }
     process->exiting = true;
     process->untrapped = true;
-    process->clean = true;
 }
 
 static bool must_end(const osr_self *process)
@@ -354,7 +371,9 @@ static bool rest(osr_self *process)
 static void requeue(osri_scheduler *scheduler, osr_self *process)
 {
     osr_node *node = process->node;
-    osri_process_set_state(process, OSR_PROCESS_READY);
+    if (!osri_process_is_ending(process)) {
+        osri_process_set_state(process, OSR_PROCESS_READY);
+    }
     if (osri_process_home(process) != NULL) {
         osri_pinned_ready(process);
     } else if (scheduler != NULL) {
@@ -362,6 +381,14 @@ static void requeue(osri_scheduler *scheduler, osr_self *process)
     } else {
         osri_run_queue_push(&node->injected, process);
         osri_threads_wake_one(node);
+    }
+}
+
+/* An end of many links, monitors or messages takes several turns. */
+static void end_or_go_on(osri_scheduler *scheduler, osr_self *process)
+{
+    if (!osri_process_end(process)) {
+        requeue(scheduler, process);
     }
 }
 
@@ -379,10 +406,14 @@ static bool may_run(const osri_worker *worker, const osri_scheduler *scheduler,
 static void process_turn(osri_worker *worker, osri_scheduler *scheduler, osr_self *process)
 {
     bool turn_over = false;
+    if (osri_process_is_ending(process)) {
+        end_or_go_on(scheduler, process);
+        return;
+    }
     for (;;) {
         osri_process_drain(process);
         if (must_end(process)) {
-            osri_process_end(process);
+            end_or_go_on(scheduler, process);
             return;
         }
         if (!osri_process_is_ready(process)) {

@@ -71,11 +71,12 @@ struct osri_worker {
     osri_watched alone_watched;    /* owner: watch thread */
     bool was_pinned;               /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;       /* owner: this thread */
-    osri_slot_cache slots;         /* owner: this thread */
-    uint32_t poll_pause;           /* owner: this thread; sleeps to come without polling */
-    uint32_t poll_penalty;         /* owner: this thread; grows while polling is in vain */
-    osri_counters counters;        /* writer: this thread */
-    osri_ring *ring;               /* writer: this thread; the recorder's; or NULL */
+    osri_stack *last_stack; /* owner: this thread; for clean-ups of who gets no other; or NULL */
+    osri_slot_cache slots;  /* owner: this thread */
+    uint32_t poll_pause;    /* owner: this thread; sleeps to come without polling */
+    uint32_t poll_penalty;  /* owner: this thread; grows while polling is in vain */
+    osri_counters counters; /* writer: this thread */
+    osri_ring *ring;        /* writer: this thread; the recorder's; or NULL */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */
     bool is_spare; /* guarded_by: threads->mutex; waits for a scheduler and may be given one */

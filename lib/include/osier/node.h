@@ -25,7 +25,7 @@ typedef struct osr_node_options {
                                something on both sides, at most 128; NULL = "nonode@nohost" */
     uint64_t creation;      /* 0 = 64 random bits */
     uint32_t schedulers;    /* 0 = one a core the process may use */
-    uint32_t processes_max; /* 0 = 1,048,576; more: osr_spawn() gives OSR_ELIMIT */
+    uint32_t processes_max; /* 0 = 1,048,576; at most 2^27; above it osr_spawn() gives OSR_ELIMIT */
     uint32_t names_max;     /* registered at once; 0 = 1,048,576 */
     uint32_t
         relations_max; /* links, and likewise monitors and aliases, of one process; 0 = 1,048,576 */
@@ -43,8 +43,8 @@ typedef struct osr_node_options {
 
 /* Makes a node; nothing runs yet. options NULL = all defaults.
  * Ownership: free with osr_node_free().
- * Errors: OSR_ENOMEM; OSR_EINVAL a bad name; OSR_ETYPE two declarations of a message type
- * contradict each
+ * Errors: OSR_ENOMEM; OSR_EINVAL a bad name, or a processes_max above what may be; OSR_ETYPE two
+ * declarations of a message type contradict each
  *   other (the log names both places). */
 OSR_API OSR_MUST_CHECK osr_err osr_node_new(const osr_node_options *options, osr_node **ret_node);
 

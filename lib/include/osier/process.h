@@ -297,7 +297,8 @@ OSR_MESSAGE(osr_spawn_reply, 0x07, (1, ref, request), (2, i32, error), (3, pid, 
 
 /* Links this process and pid. Once is enough; linking oneself does nothing. A dead process of this
  * node: OSR_ENOPROC, or for one that traps exits an osr_exited message; of another node always the
- * latter (or the exit). Not a suspension point.
+ * latter (or the exit). Where the other side cannot take one more link (it has relations_max, or no
+ * memory), the same happens with that error as the reason. Not a suspension point.
  * Errors also: OSR_ENOMEM; OSR_ELIMIT it has relations_max links; OSR_EINVAL a pid that is none. */
 OSR_API OSR_MUST_CHECK osr_err osr_link(osr_self *self, osr_pid pid);
 
@@ -345,8 +346,9 @@ OSR_API void osr_exit(osr_self *self, const osr_reason *reason) __attribute__((n
 OSR_API void osri_check_failed(osr_self *self, const char *condition, const char *file, int line)
     __attribute__((noreturn));
 
-/* True until the process has received an exit signal, as seen after our own earlier signals to it.
- * For a pid of another node: whether that node is connected. Suspension point.
+/* True until the process has received an exit signal, as seen after our own earlier signals to it;
+ * the answer that it has comes once it has ended and what it owned and its name are gone. For a pid
+ * of another node: whether that node is connected. Suspension point.
  * False also when this process has been told to exit. */
 OSR_API bool osr_is_alive(osr_self *self, osr_pid pid);
 

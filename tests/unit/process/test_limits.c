@@ -100,6 +100,39 @@ static osr_err many_links(osr_self *self, const void *argument)
     return OSR_OK;
 }
 
+OSR_ENTRY(linker, note)
+{
+    osr_message message;
+    CHECK_OK(self, osr_link(self, argument->from));
+    return osr_receive(self, OSR_FOREVER, &message);
+}
+
+static osr_err many_linkers(osr_self *self, const void *argument)
+{
+    (void)argument;
+    osr_pid hub;
+    osr_pid pid;
+    osr_message message;
+    start_waiters(self, &hub, 1);
+    for (int i = 0; i < LIMIT; i++) {
+        CHECK_OK(self, linker_spawn(self, &(note){.from = hub}, NULL, &pid));
+        CHECK_OK(self, osr_yield(self)); /* it has its link before the next asks */
+    }
+    CHECK_OK(self, linker_spawn(self, &(note){.from = hub}, OSR_SPAWN(.monitor = true), &pid));
+    CHECK_OK(self, osr_receive(self, 5000, &message));
+    const osr_down *down = OSR_AS(osr_down, &message);
+    OSR_CHECK(self, down != NULL && osr_pid_equal(down->pid, pid));
+    OSR_CHECK(self, down->reason.code == OSR_REASON_ERROR && down->reason.error == OSR_ELIMIT);
+    OSR_CHECK(self, osr_is_alive(self, hub));
+    return OSR_OK;
+}
+
+START_TEST(who_cannot_be_linked_hears_of_the_limit)
+{
+    run_well(many_linkers);
+}
+END_TEST
+
 START_TEST(links_are_limited)
 {
     run_well(many_links);
@@ -176,6 +209,17 @@ static osr_err many_processes(osr_self *self, const void *argument)
     }
     return OSR_OK;
 }
+
+START_TEST(more_processes_than_pids_are_refused)
+{
+    osr_node *node = NULL;
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.processes_max = UINT32_MAX), &node), OSR_EINVAL);
+    ck_assert_ptr_null(node);
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.processes_max = (1u << 27) + 1), &node), OSR_EINVAL);
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.processes_max = 1u << 27), &node), OSR_OK);
+    osr_node_free(&node);
+}
+END_TEST
 
 START_TEST(processes_are_limited)
 {
@@ -351,9 +395,11 @@ int main(void)
     TCase *tests = tcase_create("limits");
     tcase_add_test(tests, names_are_limited);
     tcase_add_test(tests, links_are_limited);
+    tcase_add_test(tests, who_cannot_be_linked_hears_of_the_limit);
     tcase_add_test(tests, monitors_are_limited);
     tcase_add_test(tests, aliases_are_limited);
     tcase_add_test(tests, processes_are_limited);
+    tcase_add_test(tests, more_processes_than_pids_are_refused);
     tcase_add_test(tests, memory_is_limited);
     tcase_add_test(tests, memory_up_to_the_limit_is_had);
     tcase_add_test(tests, messages_that_wait_are_limited);

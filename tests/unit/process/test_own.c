@@ -57,6 +57,41 @@ OSR_ENTRY(never_leaves, note)
     }
 }
 
+/* Two messages of one shared body: each is kept for itself. */
+static osr_err keeps_twice(osr_self *self)
+{
+    osr_dest twice[2] = {osr_to(osr_self_pid(self)), osr_to(osr_self_pid(self))};
+    const void *bodies[3];
+    osr_message message;
+    void *block = osr_alloc(self, 40);
+    uint64_t owned = self->owned_bytes;
+    OSR_CHECK(self, block != NULL);
+    CHECK_OK(self, note_send_all(self, twice, 2, &(note){.n = 7}));
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(self, osr_receive(self, 5000, &message));
+        CHECK_OK(self, osr_keep(self, &message, &bodies[i]));
+    }
+    note_send(self, twice[0], &(note){.n = 8});
+    CHECK_OK(self, osr_receive(self, 5000, &message));
+    CHECK_OK(self, osr_keep(self, &message, &bodies[2]));
+    OSR_CHECK(self, bodies[0] == bodies[1] && bodies[0] != bodies[2]);
+    osr_free(self, (void *)bodies[0]);
+    OSR_CHECK(self, ((const note *)bodies[1])->n == 7);
+    OSR_CHECK(self, self->owned_bytes > owned);
+    osr_free(self, (void *)bodies[2]);
+    osr_free(self, (void *)bodies[1]);
+    OSR_CHECK(self, self->owned_bytes == owned);
+    osr_free(self, block);
+    OSR_CHECK(self, self->owned_bytes == 0);
+    return OSR_OK;
+}
+
+START_TEST(messages_of_one_body_are_kept_and_freed_one_by_one)
+{
+    node_fixture_run(keeps_twice);
+}
+END_TEST
+
 static osr_err abandoned(osr_self *self)
 {
     osr_pid pid;
@@ -271,6 +306,7 @@ END_TEST
 static void both(TCase *tests)
 {
     tcase_add_test(tests, clean_ups_go_on_after_one_that_exits);
+    tcase_add_test(tests, messages_of_one_body_are_kept_and_freed_one_by_one);
     tcase_add_test(tests, one_that_does_not_leave_is_abandoned);
     tcase_add_test(tests, a_timer_tells_what_is_left);
     tcase_add_test(tests, an_old_reference_cancels_nothing);
