@@ -50,6 +50,7 @@ function(osier_library target output)
         target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/${folder}/include>)
     endforeach()
     target_include_directories(${target} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_compile_options(${target} INTERFACE ${OSIER_USER_FLAGS})
     target_link_libraries(${target} PUBLIC Threads::Threads PRIVATE ${libraries})
     install(TARGETS ${target} EXPORT osier)
 

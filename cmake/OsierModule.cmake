@@ -42,6 +42,15 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Wpedantic)
+
+# A frame larger than a stack's guard (16 KiB) must not step over it: what builds on the library gets the flag, too.
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-fstack-clash-protection OSIER_HAS_STACK_PROBES)
+set(OSIER_USER_FLAGS "")
+if(OSIER_HAS_STACK_PROBES)
+    set(OSIER_USER_FLAGS -fstack-clash-protection)
+endif()
+add_compile_options(${OSIER_USER_FLAGS})
 if(OSIER_WERROR)
     add_compile_options(-Werror)
 endif()

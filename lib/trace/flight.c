@@ -213,6 +213,11 @@ static bool write_record(const osr_node *node, const char *path, const char *rea
     return (path == NULL || close(out.fd) == 0) && !out.failed;
 }
 
+void osr_catch_faults(void)
+{
+    osri_fault_install();
+}
+
 osr_err osr_flight_dump(osr_node *node, const char *path, const char *reason)
 {
     const char *where = path != NULL ? path : node->recorder.path;

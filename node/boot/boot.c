@@ -14,6 +14,7 @@
 #include "node/boot/status.h"
 #include "node/shell/service.h"
 #include "node/shell/version.h"
+#include "osier/trace.h"
 
 /* osr_main(): a program that is a node.
  *
@@ -140,7 +141,7 @@ static bool set_up_process(boot *b)
     (void)sigaddset(&b->stop_signals, SIGHUP);
     (void)sigaddset(&b->stop_signals, SIGALRM);
     (void)pthread_sigmask(SIG_BLOCK, &b->stop_signals, NULL);
-    osri_fault_install();
+    osr_catch_faults();
     osri_fault_thread_begin();
     check_limits(b);
     (void)pthread_mutex_init(&b->mutex, NULL);

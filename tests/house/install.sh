@@ -55,6 +55,7 @@ if ! CC=$compiler "$cmake" -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_
     -G Ninja >"$work/log" 2>&1 || ! "$cmake" --build "$work/user/build" >>"$work/log" 2>&1; then
     cat "$work/log"
 fi
+grep -q -- -fstack-clash-protection "$work/user/build/build.ninja" || flaw "a program's frames are not probed"
 for name in user user_core; do
     runs "$work/user/build/$name"
 done

@@ -33,7 +33,8 @@ typedef struct osr_node_options {
     uint32_t watches_max;    /* fds watched at once; 0 = 65,536 */
     const osr_env *env;      /* NULL = the real one; must outlive the node */
     osr_log_level log_level; /* what it writes to standard error */
-    const char *flight;      /* file for the flight record after a fault (osier/trace.h); copied;
+    const char *flight;      /* file for the flight record after a fault, where osr_catch_faults()
+                                was called (osier/trace.h; osr_main() does); copied;
                                 NULL = standard error, its newest events */
     osr_output *output;      /* NULL = standard output */
     void *output_context;
@@ -44,8 +45,7 @@ typedef struct osr_node_options {
 /* Makes a node; nothing runs yet. options NULL = all defaults.
  * Ownership: free with osr_node_free().
  * Errors: OSR_ENOMEM; OSR_EINVAL a bad name, or a processes_max above what may be; OSR_ETYPE two
- * declarations of a message type contradict each
- *   other (the log names both places). */
+ * declarations of a message type contradict each other (the log names both places). */
 OSR_API OSR_MUST_CHECK osr_err osr_node_new(const osr_node_options *options, osr_node **ret_node);
 
 /* Starts the scheduler threads. Errors: OSR_ENOMEM, OSR_EIO no threads; OSR_ENOTSUP an env without

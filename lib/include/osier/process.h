@@ -78,7 +78,9 @@ typedef struct osr_spawn_options {
     const char *label;    /* shown by tools, need not be unique; copied, cut to 31 bytes */
     const char *node;     /* spawn on this node: the entry must be exported there; NULL = here;
                              "label:worker": see osr_choose_node() */
-    uint32_t stack_bytes; /* 0 = 64 KiB */
+    uint32_t stack_bytes; /* 0 = 64 KiB. An overflow ends the program (osr_catch_faults() names the
+                             process); so that a frame of more than 16 KiB is seen, too, compile
+                             with -fstack-clash-protection, as osier's packages ask for */
     uint32_t exit_ms;     /* time to return after the first OSR_EEXIT; 0 = 1,000 */
     uint32_t memory_max;  /* KiB of osr_alloc(), osr_keep() and what others have sent and it has not
                              received, together; over it the process crashes; 0 = no limit */

@@ -49,7 +49,8 @@ typedef enum osr_event_kind {
 #undef X
 } osr_event_kind;
 
-/* Why a message was dropped, as osr_node_counters has it: dropped_noproc, …. Append, never reuse. */
+/* Why a message was dropped, as osr_node_counters has it: dropped_noproc, …. Append, never reuse.
+ * */
 #define OSR_DROP_MAP(X)                                                                            \
     X(NOPROC, 0, "noproc")                                                                         \
     X(NOCONNECTION, 1, "noconnection")                                                             \
@@ -146,6 +147,14 @@ OSR_API bool osr_trace_is_on(const osr_trace *trace);
 
 /* Ends the trace and sets the pointer to NULL. NULL is fine. Threads: any. */
 OSR_API void osr_trace_stop(osr_trace **trace);
+
+/* From now on a fault of the program (a stack overflow, a bad pointer, a failed assertion) writes
+ * one line that says which process it was in, and that node's flight record, before it ends the
+ * program with the signal that it would have ended with. Changes what SIGSEGV, SIGBUS, SIGFPE,
+ * SIGILL and SIGABRT do in the whole OS process, so a library does not call it: osr_main() does,
+ * and main() of a program that has no osr_main() may. What was installed before is called
+ * afterwards. Once; later calls do nothing. Threads: any. Not a suspension point. */
+OSR_API void osr_catch_faults(void);
 
 /* Writes the flight record to a file, which is replaced: who asked and why, then the newest events
  * of all rings, one a line, oldest first, then the processes. path NULL: the node's .flight, or

@@ -10,6 +10,7 @@
 #include "lib/core/once.h"
 #include "lib/process/body.h"
 #include "lib/process/node.h"
+#include "osier/trace.h"
 #include "tests/unit/process/process_kit.h"
 
 /* What a memory fault leaves behind: one line that names the process. Each in an OS process of its
@@ -34,6 +35,14 @@ static __attribute__((noinline)) int descend(int depth)
     return depth > depth_max ? 0 : descend(depth + 1) + frame[0];
 }
 
+/* One frame that is larger than the whole stack and its guard. */
+static __attribute__((noinline)) int leap(void)
+{
+    volatile char frame[120 << 10];
+    frame[0] = 1;
+    return frame[0];
+}
+
 static osr_err faulty_start(osr_self *self, void *state, const void *argument)
 {
     (void)self;
@@ -48,6 +57,9 @@ static osr_err faulty_message(osr_self *self, void *state, const osr_message *me
     const note *what = OSR_AS(note, message);
     if (what != NULL && what->n == 1) {
         return descend(0) == 0 ? OSR_EIO : OSR_OK;
+    }
+    if (what != NULL && what->n == 5) {
+        return leap() == 0 ? OSR_EIO : OSR_OK;
     }
     if (what != NULL && what->n == 4) { /* as an overflow that ran over a canary and came back */
         memset((char *)self->stack->low - 64, 1, 64);
@@ -70,7 +82,7 @@ static void fault_in_child(int64_t n)
     osr_pid pid;
     struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
-    osri_fault_install();
+    osr_catch_faults();
     osri_spawn spawn = {.ops = &faulty, .options = OSR_SPAWN(.label = "victim")};
     osr_err err =
         osr_node_new(OSR_NODE(.name = "fault@host", .schedulers = 1, .flight = flight), &node);
@@ -143,6 +155,17 @@ START_TEST(a_stack_overflow_names_what_to_raise)
 }
 END_TEST
 
+/* However large the frame is that does not fit. */
+START_TEST(a_large_frame_does_not_step_over_the_guard)
+{
+    char text[8192];
+    int status = status_of_fault(5, text, sizeof(text));
+    ck_assert(WIFSIGNALED(status));
+    expect(text, "stack overflow (stack of 64 KiB; raise it with .stack_bytes)");
+    expect_flight(text);
+}
+END_TEST
+
 /* A bad pointer in a handler ends the node with one line and the same signal. */
 START_TEST(a_bad_pointer_names_the_handler_and_the_message)
 {
@@ -210,6 +233,7 @@ int main(void)
     TCase *tests = tcase_create("fault");
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, a_stack_overflow_names_what_to_raise);
+    tcase_add_test(tests, a_large_frame_does_not_step_over_the_guard);
     tcase_add_test(tests, a_bad_pointer_names_the_handler_and_the_message);
     tcase_add_test(tests, an_overrun_canary_names_what_to_raise);
     tcase_add_test(tests, the_flight_record_goes_to_its_file);
