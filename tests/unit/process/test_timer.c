@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "lib/scheduler/scheduler.h"
 #include "osier/node.h"
 #include "tests/unit/process/process_kit.h"
 
@@ -226,6 +230,78 @@ START_TEST(the_limit_is_reached_only_when_all_are_live)
 }
 END_TEST
 
+/* ---- an alarm that is still firing ---------------------------------------------------------- */
+
+static atomic_bool is_held, is_released, has_passed;
+static bool was_released, has_waited;
+
+/* A wheel that fires keeps its lock until it is done: here until somebody has not waited for that,
+ * or for so long that nobody will. */
+static void fires_slowly(void *argument)
+{
+    osri_wheel *wheel = argument;
+    const osr_env *env = osr_env_real();
+    osri_mutex_lock(&wheel->mutex);
+    atomic_store(&is_held, true);
+    uint64_t until = env->now_ns(env->context) + UINT64_C(200000000);
+    while (!atomic_load(&has_passed) && env->now_ns(env->context) < until) {
+        (void)sched_yield();
+    }
+    atomic_store(&is_released, true);
+    osri_mutex_unlock(&wheel->mutex);
+}
+
+/* Its alarm has fired on another wheel, as it has seen, and waits once more. */
+static osr_err waits_again_run(osr_self *self, const void *argument)
+{
+    osri_alarm *alarm = &self->stack->activation.alarm;
+    osr_message message;
+    (void)argument;
+    alarm->timer.wheel = &self->node->schedulers[1].wheel;
+    while (!atomic_load(&is_held)) {
+        (void)sched_yield();
+    }
+    has_waited = osr_receive(self, 1, &message) == OSR_ETIMEDOUT;
+    return OSR_OK;
+}
+
+static osr_err passes_run(osr_self *self, const void *argument)
+{
+    (void)self;
+    (void)argument;
+    was_released = atomic_load(&is_released);
+    atomic_store(&has_passed, true);
+    return OSR_OK;
+}
+
+/* An alarm is hung on another wheel only when the one that fires it is done with it: else that one
+ * may wake the next process of the slot, or touch what has been given back. */
+START_TEST(an_alarm_is_armed_anew_when_it_has_fired_completely)
+{
+    static const osr_entry waits_again = {.name = "waits_again", .run = waits_again_run};
+    static const osr_entry passes = {.name = "passes", .run = passes_run};
+    const osr_env *env = osr_env_real();
+    osr_node *node;
+    osr_node_counters counters;
+    uint64_t due_ns;
+    void *thread;
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.schedulers = 2), &node), OSR_OK); /* it is stepped */
+    ck_assert_int_eq(osr_node_spawn(node, &waits_again, NULL, NULL, NULL), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &passes, NULL, NULL, NULL), OSR_OK);
+    ck_assert_int_eq(
+        env->thread_start(env->context, "fires", fires_slowly, &node->schedulers[1].wheel, &thread),
+        OSR_OK);
+    do { /* the test's own limit ends this */
+        (void)osr_node_step(node, &due_ns);
+        osr_node_count(node, &counters);
+    } while (counters.processes != 0);
+    env->thread_join(env->context, thread);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
+    ck_assert(was_released && has_waited);
+}
+END_TEST
+
 static void both(TCase *tests)
 {
     tcase_add_test(tests, a_message_is_sent_at_its_time);
@@ -242,6 +318,10 @@ int main(void)
     TCase *limit = tcase_create("limit");
     tcase_add_test(limit, the_limit_is_reached_only_when_all_are_live);
     suite_add_tcase(suite, limit);
+    TCase *alarm = tcase_create("alarm");
+    tcase_set_timeout(alarm, 60);
+    tcase_add_test(alarm, an_alarm_is_armed_anew_when_it_has_fired_completely);
+    suite_add_tcase(suite, alarm);
     ADD_BOTH(suite, both);
     return run_suite(suite);
 }
