@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,7 +12,10 @@
 
 #include "lib/core/heap.h"
 #include "lib/process/body.h"
+#include "lib/process/node.h"
+#include "lib/process/spawn.h"
 #include "osier/info.h"
+#include "osier/mailbox.h"
 #include "osier/osier.h"
 
 /* A process goes on on another thread after each kind of suspension point. The node is stepped by
@@ -189,10 +193,167 @@ static bool any(void *context, const osr_message *message)
     return OSR_AS(parcel, message) != NULL;
 }
 
+/* Has room for one. */
+OSR_ENTRY(slow, parcel)
+{
+    osr_message message;
+    osr_err err = OSR_OK;
+    (void)argument;
+    while (err != OSR_EEXIT) {
+        err = osr_receive(self, OSR_FOREVER, &message);
+        err = err == OSR_OK ? osr_sleep(self, 2) : err;
+    }
+    return err;
+}
+
+OSR_FUNCTION(far_away, parcel, stamp)
+{
+    reply->n = request->n;
+    return osr_sleep(self, 1);
+}
+OSR_EXPORT(far_away);
+OSR_REMOTE(far_away, parcel, stamp);
+
+/* ---- another node, as far as one that waits for it can see ---------------------------------- */
+
+static osri_sender *in_line;
+static osri_envelope *spawn_asked;
+
+static void far_send(void *context, const osri_route *route, osri_envelope **signal)
+{
+    (void)context;
+    (void)route;
+    spawn_asked = *signal;
+    *signal = NULL;
+}
+
+static bool far_try_send(void *context, const osri_route *route, osri_envelope **signal,
+                         osri_sender *sender)
+{
+    if ((*signal)->kind == OSRI_SIGNAL_SPAWN) {
+        far_send(context, route, signal);
+        return true;
+    }
+    in_line = sender;
+    return false;
+}
+
+static void far_send_admitted(void *context, const osri_route *route, osri_envelope **signal,
+                              osri_sender *sender)
+{
+    (void)context;
+    (void)route;
+    (void)sender;
+    osri_envelope_free(signal);
+}
+
+static const osri_remote_ops far = {
+    .send = far_send, .try_send = far_try_send, .send_admitted = far_send_admitted};
+
+/* The link becomes free, and the other node refuses to spawn. */
+OSR_ENTRY(carrier, parcel)
+{
+    (void)argument;
+    while (osr_sleep(self, 1) == OSR_OK) {
+        if (in_line != NULL) {
+            osri_sender_wake(in_line, OSRI_SENDER_ADMITTED);
+            in_line = NULL;
+        }
+        if (spawn_asked != NULL) {
+            osri_spawn_result refused = {.error = OSR_ENOTFOUND};
+            osri_route route = {.pid = spawn_asked->from};
+            osri_envelope *answer;
+            CHECK_OK(self, osri_signal_new(OSRI_SIGNAL_SPAWN_REPLY, OSR_PID_NONE, spawn_asked->ref,
+                                           &osri_spawn_result_osr_type, &refused, &answer));
+            CHECK_OK(self, osri_signal_send(self->node, &route, &answer));
+            osri_envelope_free(&spawn_asked);
+        }
+    }
+    return OSR_EEXIT;
+}
+
+/* ---- the kinds ------------------------------------------------------------------------------ */
+
 typedef struct company {
-    osr_pid echo;
+    osr_pid echo, slow, carrier; /* the last answers nothing */
     osr_pid porters[2];
 } company;
+
+/* Sends in this way until its turn is used up. */
+static void send_until_moved(osr_self *self, int way)
+{
+    osr_dest nobody[2] = {osr_name("nobody", "move@host"), osr_name("nobody", "move@host")};
+    for (long here = syscall(SYS_gettid); syscall(SYS_gettid) == here;) {
+        parcel *built;
+        switch (way) {
+        case 0:
+            parcel_send(self, nobody[0], &(parcel){.n = 13});
+            break;
+        case 1:
+            CHECK_OK(self, parcel_send_all(self, nobody, 2, &(parcel){.n = 13}));
+            break;
+        default:
+            CHECK_OK(self, parcel_new(self, 0, &built));
+            CHECK_OK(self, parcel_give(self, nobody[0], &built));
+            break;
+        }
+    }
+}
+
+/* Those in which somebody else has to do with it than one that is asked. */
+static void wait_for_others(osr_self *self, int kind, const company *others)
+{
+    static const char *const nodes[] = {"move@host"};
+    osr_message message;
+    osr_ref asked[2];
+    osr_pid pid;
+    size_t index;
+    stamp answer;
+    osr_err err;
+    const stamp *kept;
+    switch (kind) {
+    case 16: /* for room */
+        for (int i = 0; i < 3; i++) {
+            CHECK_OK(self, parcel_send(self, osr_to(others->slow), &(parcel){.n = 16}));
+        }
+        break;
+    case 17:
+        CHECK_OK(self, osr_suspend(self, others->echo, 5000));
+        CHECK_OK(self, osr_resume(self, others->echo));
+        break;
+    case 18:
+    case 19:
+        send_until_moved(self, kind - 17);
+        break;
+    case 20:
+        CHECK_OK(self,
+                 dawdle_begin(self, osr_to(others->porters[0]), &(dawdle){.ms = 3}, &asked[0]));
+        CHECK_OK(self, dawdle_begin(self, osr_to(others->carrier), &(dawdle){.ms = 0}, &asked[1]));
+        CHECK_OK(self, osr_await_any(self, asked, 2, OSR_FOREVER, &index, &message, NULL));
+        OSR_CHECK(self, index == 0 && osr_abandon(self, asked[1]));
+        break;
+    case 21:
+        CHECK_OK(self, far_away_rpc(self, NULL, &(parcel){.n = 21}, 5000, &kept, NULL));
+        OSR_CHECK(self, kept->n == 21);
+        break;
+    case 22:
+        CHECK_OK(self, dawdle_multi_call(self, nodes, 1, "porter", &(dawdle){.ms = 3}, &answer,
+                                         &err, 5000));
+        OSR_CHECK(self, err == OSR_OK && answer.n == 3);
+        break;
+    case 23: /* for a link */
+        self->node->remote = &far;
+        CHECK_OK(self, parcel_send(self, osr_name("any", "far@host"), &(parcel){.n = 23}));
+        self->node->remote = NULL;
+        break;
+    default: /* a process elsewhere */
+        self->node->remote = &far;
+        OSR_CHECK(self, osr_spawn_named(self, "any", NULL, NULL, OSR_SPAWN(.node = "far@host"),
+                                        &pid) == OSR_ENOTFOUND);
+        self->node->remote = NULL;
+        break;
+    }
+}
 
 /* Each kind of suspension point; all have to wait for another process or for time. */
 static void wait_in_kind(osr_self *self, int kind, const company *others)
@@ -255,23 +416,24 @@ static void wait_in_kind(osr_self *self, int kind, const company *others)
         CHECK_OK(self, osr_timer_start(self, 2, &timer));
         CHECK_OK(self, osr_receive(self, OSR_FOREVER, &message));
         break;
-    case 13: /* who only sends: until its turn is used up */
-        for (long here = syscall(SYS_gettid); syscall(SYS_gettid) == here;) {
-            parcel_send(self, osr_name("nobody", "move@host"), &(parcel){.n = 13});
-        }
+    case 13: /* who only sends */
+        send_until_moved(self, 0);
         break;
     case 14:
         CHECK_OK(self, dawdle_begin(self, osr_to(others->porters[0]), &(dawdle){.ms = 3}, &timer));
         CHECK_OK(self, osr_await(self, timer, OSR_FOREVER, &message, NULL));
         break;
-    default:
+    case 15:
         CHECK_OK(self, porter_start(self, NULL, NULL, &pid));
         CHECK_OK(self, osr_server_stop(self, osr_to(pid), &shutdown, 5000));
+        break;
+    default:
+        wait_for_others(self, kind, others);
         break;
     }
 }
 
-#define KINDS 16
+#define KINDS 25
 
 OSR_ENTRY(mover, parcel)
 {
@@ -279,7 +441,14 @@ OSR_ENTRY(mover, parcel)
     luggage own;
     parcel me = {.from = osr_self_pid(self)};
     CHECK_OK(self, echoes_spawn(self, &me, OSR_SPAWN(.link = true), &others.echo));
-    CHECK_OK(self, porter_start(self, NULL, OSR_SPAWN(.link = true), &others.porters[0]));
+    CHECK_OK(self, slow_spawn(self, &me,
+                              OSR_SPAWN(.link = true,
+                                        .mailbox = OSR_MAILBOX(.messages_max = 1,
+                                                               .policy = OSR_MAILBOX_SUSPEND)),
+                              &others.slow));
+    CHECK_OK(self, carrier_spawn(self, &me, OSR_SPAWN(.link = true), &others.carrier));
+    CHECK_OK(self, porter_start(self, NULL, OSR_SPAWN(.link = true, .name = "porter"),
+                                &others.porters[0]));
     CHECK_OK(self, porter_start(self, NULL, OSR_SPAWN(.link = true), &others.porters[1]));
     for (int round = 0; round < 5; round++) {
         pack(&own, argument->n);
@@ -381,9 +550,74 @@ START_TEST(a_process_ends_elsewhere)
 }
 END_TEST
 
+/* ---- blocking code --------------------------------------------------------------------------- */
+
+static _Atomic int64_t kept_rounds, over_rounds;
+
+static void block(void *argument)
+{
+    const int64_t *round = argument;
+    while (atomic_load(&kept_rounds) <= *round) {
+        (void)sched_yield();
+    }
+}
+
+/* Keeps its thread until the other has come back, which has to be on another one. */
+OSR_ENTRY(keeps_thread, parcel)
+{
+    (void)self;
+    atomic_store(&kept_rounds, argument->n + 1);
+    while (atomic_load(&over_rounds) <= argument->n) {
+    }
+    return OSR_OK;
+}
+
+/* Once is enough, unless the machine is so busy that its own turn has lasted long before. */
+OSR_ENTRY(blocks, parcel)
+{
+    bool has_moved = false;
+    (void)argument;
+    for (int64_t round = 0; round < 20 && !has_moved; round++) {
+        luggage own;
+        osr_pid pid;
+        CHECK_OK(self, keeps_thread_spawn(self, &(parcel){.n = round}, NULL, &pid));
+        pack(&own, 5);
+        osr_err err = osr_blocking(self, block, &round);
+        has_moved = syscall(SYS_gettid) != own.left_on;
+        atomic_store(&over_rounds, round + 1);
+        OSR_CHECK(self, err == OSR_OK);
+        if (has_moved) {
+            unpack(self, &own, 5);
+        }
+    }
+    OSR_CHECK(self, has_moved);
+    return OSR_OK;
+}
+
+/* One whose blocking code has returned goes on wherever its scheduler is by then. */
+START_TEST(a_process_moves_while_it_blocks)
+{
+    osr_pid pid;
+    osr_ended ended;
+    ck_assert_int_eq(osr_node_new(OSR_NODE(.schedulers = 1, .log_level = OSR_LOG_WARNING), &node),
+                     OSR_OK);
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    ck_assert_int_eq(osr_node_spawn(node, &blocks_osr_entry, &(parcel){.n = 1}, NULL, &pid),
+                     OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, pid, 30000, &ended), OSR_OK);
+    ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("migration");
+    TCase *threaded = tcase_create("threaded");
+    tcase_set_timeout(threaded, 60);
+    tcase_add_test(threaded, a_process_moves_while_it_blocks);
+    suite_add_tcase(suite, threaded);
     TCase *tests = tcase_create("migration");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_set_timeout(tests, 60);
