@@ -71,8 +71,12 @@ static osr_err later_new(osr_self *self, osr_dest to, const osr_type *type, cons
                                   &later->message);
     later->node = self->node;
     later->to = to.pid;
-    later->to_name = copy_text(to.name, &err);
+    later->to_name = copy_text(to.alias != 0 ? NULL : to.name, &err);
     later->to_node = copy_text(to.node, &err);
+    if (err == OSR_OK && to.alias != 0) {
+        later->message->kind = OSRI_SIGNAL_REPLY;
+        later->message->ref = to.alias;
+    }
     if (err != OSR_OK) {
         later_free(later);
         return err;
@@ -205,7 +209,8 @@ osr_err osri_send_at(osr_self *self, osr_dest to, const osr_type *type, const vo
                      uint64_t at_ns, osr_ref *ret_timer)
 {
     osri_later *later;
-    osr_err err = later_new(self, to, type, message, &later);
+    bool is_answer = to.alias != 0 && (to.alias & OSRI_ALIAS_BIT) == 0;
+    osr_err err = is_answer ? OSR_EINVAL : later_new(self, to, type, message, &later);
     if (err != OSR_OK) {
         return err;
     }
@@ -230,6 +235,22 @@ static osri_user_timer *find_and_lock(osr_node *node, osr_ref timer) OSR_NO_THRE
 static bool cancel(osr_node *node, osr_self *self, osr_ref timer,
                    uint64_t *ret_remaining_ms) OSR_NO_THREAD_SAFETY;
 bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms) OSR_NO_THREAD_SAFETY;
+
+/* Whether it is to be sent to a process of this node that has ended. Under the wheel's lock. */
+static bool is_to_nobody_locked(const osr_node *node, const osri_user_timer *user)
+{
+    const osri_later *later = user->later;
+    if (later == NULL || later->to_name != NULL || later->to_node != NULL ||
+        later->to.node != node->id) {
+        return false;
+    }
+    const osr_self *process = osri_table_at(node, later->to.slot);
+    /* relaxed: who has heard of its end sees it */
+    return process == NULL ||
+           atomic_load_explicit(&process->generation, memory_order_relaxed) !=
+               later->to.generation ||
+           atomic_load_explicit(&process->inbox, memory_order_relaxed) == OSRI_INBOX_CLOSED;
+}
 
 /* The live timer of that reference with its wheel's lock taken; NULL, and no lock, for none. */
 static osri_user_timer *find_and_lock(osr_node *node, osr_ref timer)
@@ -273,6 +294,7 @@ static bool cancel(osr_node *node, osr_self *self, osr_ref timer, uint64_t *ret_
     osri_wheel *wheel = user->timer.wheel;
     osri_later *later = user->later;
     uint64_t due_ns = user->timer.due_ns;
+    bool is_over = is_to_nobody_locked(node, user);
     (void)osri_timer_cancel_locked(&user->timer);
     user->later = NULL;
     if (self != NULL && is_of(user, self)) {
@@ -284,8 +306,10 @@ static bool cancel(osr_node *node, osr_self *self, osr_ref timer, uint64_t *ret_
     }
     osri_mutex_unlock(&wheel->mutex);
     later_free(later);
-    put_remaining(node, due_ns, ret_remaining_ms);
-    return true;
+    if (!is_over) {
+        put_remaining(node, due_ns, ret_remaining_ms);
+    }
+    return !is_over;
 }
 
 bool osr_timer_cancel(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms)
@@ -305,9 +329,12 @@ bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaining_ms)
         return false;
     }
     uint64_t due_ns = user->timer.due_ns;
+    bool is_over = is_to_nobody_locked(self->node, user);
     osri_mutex_unlock(&user->timer.wheel->mutex);
-    put_remaining(self->node, due_ns, ret_remaining_ms);
-    return true;
+    if (!is_over) {
+        put_remaining(self->node, due_ns, ret_remaining_ms);
+    }
+    return !is_over;
 }
 
 /* ---- fired, ended ------------------------------------------------------------------------ */

@@ -113,6 +113,77 @@ START_TEST(a_later_send_to_nobody_is_dropped_and_counted)
 }
 END_TEST
 
+OSR_ENTRY(ends_when_told, note)
+{
+    osr_message message;
+    (void)argument;
+    return osr_receive(self, 20000, &message);
+}
+
+static osr_err outlives_its_receiver(osr_self *self)
+{
+    osr_pid pid;
+    osr_ref timers[2];
+    uint64_t left = 0;
+    CHECK_OK(self, ends_when_told_spawn(self, &(note){0},
+                                        OSR_SPAWN(.monitor = true, .name = "receiver"), &pid));
+    CHECK_OK(self, note_send_after(self, osr_to(pid), &(note){0}, 60000, &timers[0]));
+    CHECK_OK(self,
+             note_send_after(self, osr_name("receiver", NULL), &(note){0}, 60000, &timers[1]));
+    OSR_CHECK(self, osr_timer_read(self, timers[0], &left) && left > 50000);
+    CHECK_OK(self, note_send(self, osr_to(pid), &(note){0}));
+    (void)next_down(self);
+    left = 7;
+    OSR_CHECK(self, !osr_timer_read(self, timers[0], &left));
+    OSR_CHECK(self, !osr_timer_cancel(self, timers[0], &left) && left == 7);
+    OSR_CHECK(self, osr_timer_read(self, timers[1], &left)); /* another may come to have it */
+    OSR_CHECK(self, osr_timer_cancel(self, timers[1], &left) && left > 50000);
+    return OSR_OK;
+}
+
+/* A send to a process that has ended meanwhile is none any more; one to its name still is. */
+START_TEST(a_later_send_ends_with_its_receiver)
+{
+    node_fixture_run(outlives_its_receiver);
+}
+END_TEST
+
+static osr_err sends_to_an_alias(osr_self *self)
+{
+    osr_caller aliases[2];
+    osr_ref timer;
+    osr_message message;
+    CHECK_OK(self, osr_alias(self, OSR_ALIAS_EXPLICIT, &aliases[0]));
+    CHECK_OK(self, osr_alias_priority(self, OSR_ALIAS_REPLY, &aliases[1]));
+    CHECK_OK(self, note_send_after(self, osr_to_alias(aliases[0]), &(note){.n = 1}, 2, &timer));
+    OSR_CHECK(self, next_note(self) == 1);
+    OSR_CHECK(self, osr_sleep(self, 1) == OSR_OK); /* with nothing in work */
+    CHECK_OK(self, note_send(self, osr_to(osr_self_pid(self)), &(note){.n = 3}));
+    CHECK_OK(self,
+             note_send_after(self, osr_to_alias_priority(aliases[1]), &(note){.n = 2}, 1, &timer));
+    while (atomic_load(&self->queued) < 2) {
+        OSR_CHECK(self, osr_sleep(self, 1) == OSR_OK);
+    }
+    OSR_CHECK(self, next_note(self) == 2 && next_note(self) == 3);
+    uint64_t before = dropped(self);
+    OSR_CHECK(self, osr_unalias(self, aliases[0])); /* and the other has ended with its message */
+    CHECK_OK(self, note_send_after(self, osr_to_alias(aliases[0]), &(note){.n = 4}, 1, &timer));
+    CHECK_OK(self, note_send_after(self, osr_to_alias(aliases[1]), &(note){.n = 5}, 1, &timer));
+    while (dropped(self) < before + 2) {
+        OSR_CHECK(self, osr_receive(self, 1, &message) == OSR_ETIMEDOUT);
+    }
+    OSR_CHECK(self, note_send_after(self, osr_to_caller((osr_caller){osr_self_pid(self), 7}),
+                                    &(note){0}, 1, &timer) == OSR_EINVAL);
+    return OSR_OK;
+}
+
+/* What is sent later to an alias comes through it, as what is sent at once, or not at all. */
+START_TEST(a_later_send_may_go_to_an_alias)
+{
+    node_fixture_run(sends_to_an_alias);
+}
+END_TEST
+
 OSR_ENTRY(starts_and_tells, note)
 {
     of_timer message;
@@ -308,6 +379,8 @@ static void both(TCase *tests)
     tcase_add_test(tests, a_later_send_can_be_cancelled);
     tcase_add_test(tests, a_name_is_looked_up_at_expiry);
     tcase_add_test(tests, a_later_send_to_nobody_is_dropped_and_counted);
+    tcase_add_test(tests, a_later_send_ends_with_its_receiver);
+    tcase_add_test(tests, a_later_send_may_go_to_an_alias);
     tcase_add_test(tests, a_timer_is_cancelled_by_another);
     tcase_add_test(tests, a_cancel_races_with_expiry_and_end);
 }
