@@ -84,8 +84,8 @@ typedef struct osri_transport_ops {
      * that long to leave, without blocking the caller. Unknown numbers are ignored. */
     void (*close)(osri_transport *transport, osri_conn conn, uint32_t linger_ms);
 
-    /* The next event, waiting at most timeout_ms (0 polls) or until wake(). False: none. */
-    bool (*poll)(osri_transport *transport, uint32_t timeout_ms, osri_transport_event *ret_event);
+    /* The next event, waiting at most timeout_ns (0 polls) or until wake(). False: none. */
+    bool (*poll)(osri_transport *transport, uint64_t timeout_ns, osri_transport_event *ret_event);
 
     /* Makes a poll() that waits, or the next one that would, return. Any thread; never blocks. */
     void (*wake)(osri_transport *transport);

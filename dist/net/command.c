@@ -74,10 +74,15 @@ bool osri_command_push(osri_command_queue *queue, osri_command **command, bool *
     } while (!atomic_compare_exchange_weak_explicit(&queue->head, &head, *command,
                                                     memory_order_seq_cst, memory_order_relaxed));
     *command = NULL;
-    /* seq_cst: pairs with osri_command_sleep_begin, see I2 */
-    *ret_wake = atomic_load_explicit(&queue->sleeping, memory_order_seq_cst) &&
-                atomic_exchange_explicit(&queue->sleeping, false, memory_order_seq_cst);
+    *ret_wake = osri_command_wake(queue);
     return true;
+}
+
+bool osri_command_wake(osri_command_queue *queue)
+{
+    /* seq_cst: pairs with osri_command_sleep_begin, see I2 */
+    return atomic_load_explicit(&queue->sleeping, memory_order_seq_cst) &&
+           atomic_exchange_explicit(&queue->sleeping, false, memory_order_seq_cst);
 }
 
 static osri_command *take_reversed(osri_command_queue *queue, osri_command *replacement)

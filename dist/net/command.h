@@ -69,6 +69,9 @@ void osri_command_queue_init(osri_command_queue *queue);
  * contention. */
 bool osri_command_push(osri_command_queue *queue, osri_command **command, bool *ret_wake);
 
+/* True: the consumer sleeps, and it is this caller who has to wake it. */
+bool osri_command_wake(osri_command_queue *queue);
+
 /* All that was pushed, oldest first. Consumer. */
 osri_command *osri_command_take_all(osri_command_queue *queue);
 

@@ -16,13 +16,12 @@
  * Invariants
  *   I1  whoever has the role (has_owner) is the only one to touch anything but the queue, the
  *       directory and the atomics. The role passes by has_owner: release when given back,
- *       acquire when taken.
+ *       acquire when taken. Who takes it when, and who waits where: attend.c.
  *   I2  a turn first takes what was asked, then what has arrived: what a process asked before it
  *       could hear of a connection's end goes by the connection that it meant.
  *   I3  due_ns is never later than what is due: it is lowered by whoever plans something, and
  *       computed anew by a tick. */
 
-#define EVENTS_A_TURN 64
 #define COMMANDS_A_LOOK 64 /* at the clock */
 #define STEP_TURNS_MAX 10000
 
@@ -189,16 +188,19 @@ static bool take_commands(osri_net *net)
     return any;
 }
 
-static bool take_events(osri_net *net, uint32_t timeout_ms)
+bool osri_net_take_events(osri_net *net, int events_max, uint64_t timeout_ns)
 {
     osri_transport_event event;
     int count = 0;
 
-    while (count < EVENTS_A_TURN &&
-           net->transport->ops->poll(net->transport, count == 0 ? timeout_ms : 0, &event)) {
+    while (count < events_max &&
+           net->transport->ops->poll(net->transport, count == 0 ? timeout_ns : 0, &event)) {
         osri_net_look_at_clock(net);
+        if (count++ == 0) {
+            net->woke_ns = osri_net_now(net);
+            osri_command_sleep_end(&net->queue); /* what is sent from now on is taken soon */
+        }
         osri_session_event(net, &event);
-        count++;
     }
     osri_net_look_at_clock(net);
     return count > 0;
@@ -227,59 +229,17 @@ static void note_left(osri_net *net)
     }
 }
 
-static bool work(osri_net *net, uint32_t timeout_ms)
+bool osri_net_work(osri_net *net, int events_max)
 {
     bool any;
 
     osri_net_look_at_clock(net);
     any = take_commands(net);
-    any = take_events(net, timeout_ms) || any;
+    any = (events_max > 0 && osri_net_take_events(net, events_max, 0)) || any;
     any = tick(net) || any;
     osri_session_flush_all(net);
     osri_lanes_settle(&net->lanes);
     note_left(net);
-    return any;
-}
-
-/* How long the transport may wait: what is due, in whole milliseconds rounded up. */
-static uint32_t sleep_ms(const osri_net *net, uint32_t timeout_ms)
-{
-    uint64_t now_ns = osri_net_now(net);
-    uint64_t left_ms;
-
-    if (net->due_ns <= now_ns) {
-        return 0;
-    }
-    left_ms = (net->due_ns - now_ns) / OSRI_NS_PER_MS_NET + 1;
-    return left_ms < timeout_ms ? (uint32_t)left_ms : timeout_ms;
-}
-
-static bool take_role(osri_net *net)
-{
-    /* acquire: pairs with give_role */
-    return !atomic_exchange_explicit(&net->has_owner, true, memory_order_acquire);
-}
-
-static void give_role(osri_net *net)
-{
-    /* release: pairs with take_role */
-    atomic_store_explicit(&net->has_owner, false, memory_order_release);
-}
-
-bool osri_net_turn(osri_net *net, uint32_t timeout_ms)
-{
-    bool any;
-
-    if (!take_role(net)) {
-        return false;
-    }
-    any = work(net, 0);
-    if (!any && timeout_ms > 0 && osri_command_sleep_begin(&net->queue)) {
-        any = take_events(net, sleep_ms(net, timeout_ms));
-        osri_command_sleep_end(&net->queue);
-        any = work(net, 0) || any;
-    }
-    give_role(net);
     return any;
 }
 
@@ -340,6 +300,7 @@ static void free_net(osri_net *net)
     for (unsigned i = 0; i < OSRI_NET_DEPTH; i++) {
         osri_link_actions_free(&net->actions[i]);
     }
+    osri_net_attend_fini(net);
     osri_buffer_fini(&net->scratch);
     osri_buffer_fini(&net->introduction);
     free_joins(net);
@@ -354,6 +315,7 @@ void osri_net_close(void *context)
     osri_transport *transport = net->transport;
     uint64_t due_ns;
 
+    osri_net_attend_end(net);
     if (options.closing != NULL) {
         options.closing(options.context);
     }
@@ -455,7 +417,6 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
     osri_lanes_init(&net->lanes, seed);
     osri_map_init(&net->parties, seed);
     osri_list_init(&net->sessions);
-    atomic_init(&net->has_owner, false);
     atomic_init(&net->has_left, false);
     atomic_init(&net->ends, 0);
     return osri_net_members_init(net, seed);
@@ -486,6 +447,7 @@ osr_err osri_net_new(osr_node *node, const osri_net_options *options, osri_net *
         return OSR_ENOMEM;
     }
     err = init_net(net, node, options);
+    err = err == OSR_OK ? osri_net_attend_init(net) : err;
     for (unsigned i = 0; i < OSRI_NET_DEPTH && err == OSR_OK; i++) {
         err = osri_link_actions_new(&net->actions[i]);
     }

@@ -52,6 +52,7 @@ typedef struct osri_net_options {
     osr_auto_connect auto_connect;
     uint64_t os_pid;
     bool hidden;
+    bool attended; /* a thread of its own turns it, and workers of the node when they are idle */
 
     osri_policy *policy; /* what of their certificates' roles peers may use here; NULL: all */
     osri_audit *audit;   /* where starts by peers are written down; NULL: nowhere */

@@ -28,7 +28,7 @@
  * more; goodbye; join; then net.c frees the net and the transport, and forget() what they used. */
 
 #define TICK_MS_DEFAULT 10000
-#define TURN_MS 1000
+#define TURN_MS OSRI_RELOAD_LOOK_MS
 #define LEAVING_TURN_MS 20
 #define LEAVING_MS_MAX 1000
 #define LOOKUP_MS 2000
@@ -448,6 +448,7 @@ static osr_err make_net(assembly *all, const osr_dist_options *options)
                             .audit = all->audit,
                             .os_pid = (uint64_t)getpid(),
                             .hidden = options->hidden,
+                            .attended = true,
                             .closing = close_all,
                             .closed = forget,
                             .context = all};
@@ -478,6 +479,9 @@ static osr_err start_threads(assembly *all, const osr_dist_options *options, cha
     }
     if (err == OSR_OK) {
         err = all->env->thread_start(all->env->context, "osr-net", serve, all, &all->thread);
+    }
+    if (err == OSR_OK) {
+        osri_node_attend_begin(all->node);
     }
     if (err != OSR_OK) {
         return fail(err, ret_text, text_bytes, "the distribution cannot be started: %s",

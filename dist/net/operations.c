@@ -290,5 +290,8 @@ const osri_remote_ops osri_net_operations = {
     .links = links,
     .mailbox_full = mailbox_full,
     .mailbox_room = mailbox_room,
+    .rest = osri_net_rest,
+    .rouse = osri_net_rouse,
+    .attended = osri_net_attended,
     .close = osri_net_close,
 };

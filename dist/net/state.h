@@ -99,7 +99,10 @@ struct osri_net {
     osri_command_queue queue;
     osri_directory directory;
     osri_lanes lanes;
-    atomic_bool has_owner; /* acquire, release: passes everything below from owner to owner */
+    atomic_bool has_owner; /* passes everything below from owner to owner: attend.c */
+    atomic_bool roused;    /* who rests has something else to do */
+    osr_parker
+        *stand_by; /* where the own thread waits while it has no role; NULL: nobody attends */
     atomic_bool has_left;
     _Atomic(uint64_t) ends; /* sessions that have ended; writer: owner */
 
@@ -119,8 +122,9 @@ struct osri_net {
     osri_buffer introduction;
     osri_session *near[OSRI_NET_NEAR]; /* up, by node id */
     uint64_t now_ns;
-    uint64_t due_ns; /* nothing is due before */
-    osri_gate gate;  /* of handshakes and sessions that ended by what the other side sent */
+    uint64_t woke_ns; /* when the first event of the last look was there */
+    uint64_t due_ns;  /* nothing is due before */
+    osri_gate gate;   /* of handshakes and sessions that ended by what the other side sent */
     bool leaving;
     osri_net_counters counters;
 };
@@ -159,6 +163,28 @@ void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, con
 /* ---- operations.c, net.c ---- */
 
 extern const osri_remote_ops osri_net_operations;
+
+/* What was asked, at most so many events, what is due; then sends what has come of it. Returns
+ * whether there was anything. Threads: this and the next, the owner. */
+bool osri_net_work(osri_net *net, int events_max);
+
+/* Events only, waiting for the first. */
+bool osri_net_take_events(osri_net *net, int events_max, uint64_t timeout_ns);
+
+/* ---- attend.c ---- */
+
+#define OSRI_NET_WAIT_NS UINT64_C(5000) /* what came sooner had been there already */
+
+osr_err osri_net_attend_init(osri_net *net);
+void osri_net_attend_fini(osri_net *net);
+
+/* No worker attends any more, nor will. */
+void osri_net_attend_end(osri_net *net);
+
+/* Of osri_remote_ops. */
+osri_rest osri_net_rest(void *context, uint64_t timeout_ns);
+void osri_net_rouse(void *context, bool waits);
+void osri_net_attended(void *context, bool attended);
 /* The node stops; context: the net. */
 void osri_net_close(void *context);
 

@@ -253,12 +253,12 @@ static void fill_event(const osri_sim_item *item, osri_transport_event *event)
     }
 }
 
-static bool sim_poll(osri_transport *transport, uint32_t timeout_ms,
+static bool sim_poll(osri_transport *transport, uint64_t timeout_ns,
                      osri_transport_event *ret_event)
 {
     osri_sim_node *node = (osri_sim_node *)transport;
 
-    (void)timeout_ms;
+    (void)timeout_ns;
     osri_sim_item_free(node->current);
     node->current = osri_sim_queue_pop(&node->events);
     if (node->current == NULL) {

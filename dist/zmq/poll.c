@@ -26,6 +26,8 @@
  * and a new monitor is read once. */
 
 #define ROUND_EVENTS 64
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
 
 static size_t item_bytes(uint32_t capacity)
 {
@@ -131,15 +133,17 @@ static void note_readiness(osri_zmq_transport *t)
     }
 }
 
-/* One look at all sockets, waiting at most wait_ms. True: somebody called wake(). */
-static bool look(osri_zmq_transport *t, uint64_t wait_ms)
+/* One look at all sockets, waiting at most wait_ns. True: somebody called wake(). */
+static bool look(osri_zmq_transport *t, uint64_t wait_ns)
 {
     bool woken = false;
     refresh_sources(t);
-    if (has_deadlines(t) && wait_ms > OSRI_ZMQ_SWEEP_MS) {
-        wait_ms = OSRI_ZMQ_SWEEP_MS;
+    if (has_deadlines(t) && wait_ns > OSRI_ZMQ_SWEEP_MS * NS_PER_MS) {
+        wait_ns = OSRI_ZMQ_SWEEP_MS * NS_PER_MS;
     }
-    if (poll(t->items, 1 + 2 * (nfds_t)t->source_count, (int)wait_ms) > 0) {
+    const struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
+                                  .tv_nsec = (long)(wait_ns % NS_PER_S)};
+    if (ppoll(t->items, 1 + 2 * (nfds_t)t->source_count, &wait, NULL) > 0) {
         woken = t->items[0].revents != 0;
         if (woken) {
             osri_waker_lower(t->waker);
@@ -230,21 +234,21 @@ static bool take_event(osri_zmq_transport *t, osri_transport_event *ret_event)
     return false;
 }
 
-bool osri_zmq_poll(osri_transport *transport, uint32_t timeout_ms, osri_transport_event *ret_event)
+bool osri_zmq_poll(osri_transport *transport, uint64_t timeout_ns, osri_transport_event *ret_event)
 {
     osri_zmq_transport *t = (osri_zmq_transport *)transport;
     osri_zmq_own(t);
     zmq_msg_close(&t->lent);
     zmq_msg_init(&t->lent);
-    uint64_t deadline_ms = osri_zmq_now_ms() + timeout_ms;
+    uint64_t deadline_ns = timeout_ns == 0 ? 0 : osri_zmq_now_ns() + timeout_ns;
     bool looked = false, woken = false;
     while (!take_event(t, ret_event)) {
-        uint64_t now_ms = osri_zmq_now_ms();
-        if (woken || (looked && now_ms >= deadline_ms)) {
+        uint64_t now_ns = timeout_ns == 0 ? 0 : osri_zmq_now_ns();
+        if (woken || (looked && now_ns >= deadline_ns)) {
             return false;
         }
         bool exhausted = t->round_left == 0; /* something may be readable still */
-        woken = look(t, exhausted || now_ms >= deadline_ms ? 0 : deadline_ms - now_ms);
+        woken = look(t, exhausted || now_ns >= deadline_ns ? 0 : deadline_ns - now_ns);
         looked = true;
         t->round_left = ROUND_EVENTS;
     }

@@ -139,6 +139,7 @@ typedef struct osri_zmq_transport {
 
 /* Called first by each operation but wake(). */
 void osri_zmq_own(osri_zmq_transport *transport);
+uint64_t osri_zmq_now_ns(void);
 uint64_t osri_zmq_now_ms(void);
 
 /* table.c. A new connection gets a number; OSR_ELIMIT, OSR_ENOMEM. */
@@ -201,6 +202,6 @@ void osri_zmq_backlog_sweep(osri_zmq_transport *transport, uint64_t now_ms);
 /* poll.c. Room for as many sources as there can be connections, and one for the ROUTER. */
 osr_err osri_zmq_sources_reserve(osri_zmq_transport *transport, uint32_t capacity);
 void osri_zmq_sources_free(osri_zmq_transport *transport);
-bool osri_zmq_poll(osri_transport *transport, uint32_t timeout_ms, osri_transport_event *ret_event);
+bool osri_zmq_poll(osri_transport *transport, uint64_t timeout_ns, osri_transport_event *ret_event);
 
 #endif

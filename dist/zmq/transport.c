@@ -16,11 +16,16 @@
 #define CONNECT_MS 7000
 #define SILENT_MS 6000
 
-uint64_t osri_zmq_now_ms(void)
+uint64_t osri_zmq_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint64_t osri_zmq_now_ms(void)
+{
+    return osri_zmq_now_ns() / 1000000;
 }
 
 /* ZeroMQ asks for a full fence where a socket moves to another thread. The role that the owners

@@ -95,6 +95,9 @@ struct osr_node {
     _Atomic(osri_service *) services[OSRI_SERVICES]; /* NULL: not yet made */
     const osri_remote_ops *remote;
     void *remote_context;
+    atomic_bool attendable; /* this and the next two: lib/scheduler/attend.c */
+    _Atomic(uint32_t) attending;
+    _Atomic(osri_worker *) attendant;
 
     _Atomic(uint64_t) coarse_ns;  /* see osri_node_coarse() */
     _Atomic(uint64_t) roots;      /* processes without a parent */

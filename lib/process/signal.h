@@ -152,7 +152,14 @@ typedef struct osri_sender {
     bool is_for_room;        /* it waits for room in a mailbox there */
 } osri_sender;
 
-/* All any thread, none blocks. context is the distribution's own. */
+typedef enum osri_rest {
+    OSRI_REST_QUIET = 0, /* nothing has come */
+    OSRI_REST_DONE,      /* something has, after a wait */
+    OSRI_REST_BUSY,      /* the same without a wait */
+    OSRI_REST_TAKEN,     /* another thread is at it for longer */
+} osri_rest;
+
+/* All any thread, none blocks but rest(). context is the distribution's own. */
 typedef struct osri_remote_ops {
     /* Takes the signal, always. One that cannot be sent is refused (noconnection), now or later.
      * Signals of one sender to one receiver keep their order. */
@@ -193,6 +200,21 @@ typedef struct osri_remote_ops {
      * room: they must not wait for a lock under which signals are delivered. */
     void (*mailbox_full)(void *context, osr_pid receiver, uint64_t from);
     void (*mailbox_room)(void *context, osr_pid receiver);
+
+    /* The next three: a worker of the node turns the distribution while it has nothing else to do
+     * (lib/scheduler/attend.h). All NULL where it is not to; called between
+     * osri_node_attend_begin() and _end() only. */
+
+    /* Does what there is to do; where that has brought the node nothing, waits until something has
+     * come or rouse() is called, at most timeout_ns. One worker at a time. */
+    osri_rest (*rest)(void *context, uint64_t timeout_ns);
+    /* The worker has something else to do: its rest, or the next one, does not wait. waits: it may
+     * wait already, since another thread calls. */
+    void (*rouse)(void *context, bool waits);
+    /* What osri_node_is_attended() says has changed. While a worker attends it comes back to rest()
+     * soon, so nobody need be woken for what is sent. */
+    void (*attended)(void *context, bool attended);
+
     void (*close)(void *context); /* the node stops: say goodbye, free context */
 } osri_remote_ops;
 
@@ -207,6 +229,12 @@ const osr_env *osri_node_env(const osr_node *node);
 
 /* Before osr_node_start(); once. */
 void osri_node_set_remote(osr_node *node, const osri_remote_ops *ops, void *context);
+
+/* From now on a worker of the node attends to its distribution; after _end() none does. Threads:
+ * any. */
+void osri_node_attend_begin(osr_node *node);
+void osri_node_attend_end(osr_node *node);
+bool osri_node_is_attended(const osr_node *node);
 
 /* NULL where the node has no distribution. */
 const osri_remote_ops *osri_node_remote(const osr_node *node, void **ret_context);

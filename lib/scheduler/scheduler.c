@@ -147,12 +147,10 @@ void osri_process_ready_later(osr_self *process)
 void osri_pinned_ready(osr_self *process)
 {
     osri_worker *home = osri_process_home(process);
-    osr_node *node = process->node;
     osri_run_queue_push(&home->pinned, process);
-    if (home != osri_worker_here() && home->parker != NULL) {
-        /* whatever it waits for: it looks at its queue before it parks, and a parker keeps its
-         * token */
-        node->env->unpark(node->env->context, home->parker);
+    if (home->parker != NULL) {
+        /* whatever it waits for: it looks at its queue before it sleeps, and keeps the token */
+        osri_worker_unpark(home);
     }
 }
 

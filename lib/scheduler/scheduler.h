@@ -52,6 +52,15 @@ typedef struct osri_watched {
     bool is_named;
 } osri_watched;
 
+/* See attend.c. */
+typedef struct osri_attending {
+    uint32_t turns;     /* since it last rested */
+    uint32_t busy;      /* rests in a row that did not wait */
+    uint32_t pause;     /* sleeps to come elsewhere */
+    bool brought;       /* something has come since it began */
+    uint64_t rested_ns; /* when it last did */
+} osri_attending;
+
 struct osri_worker {
     osr_node *node;
     _Atomic(osri_scheduler *) scheduler; /* NULL: a spare, or it lost it; written by
@@ -71,12 +80,14 @@ struct osri_worker {
     osri_watched alone_watched;    /* owner: watch thread */
     bool was_pinned;               /* owner: this thread; the last turn was one of these */
     osri_stack_cache stacks;       /* owner: this thread */
-    osri_stack *last_stack; /* owner: this thread; for clean-ups of who gets no other; or NULL */
-    osri_slot_cache slots;  /* owner: this thread */
-    uint32_t poll_pause;    /* owner: this thread; sleeps to come without polling */
-    uint32_t poll_penalty;  /* owner: this thread; grows while polling is in vain */
-    osri_counters counters; /* writer: this thread */
-    osri_ring *ring;        /* writer: this thread; the recorder's; or NULL */
+    osri_stack *last_stack;   /* owner: this thread; for clean-ups of who gets no other; or NULL */
+    osri_slot_cache slots;    /* owner: this thread */
+    uint32_t poll_pause;      /* owner: this thread; sleeps to come without polling */
+    uint32_t poll_penalty;    /* owner: this thread; grows while polling is in vain */
+    atomic_bool rests;        /* writer: this thread; this and the next: attend.c */
+    osri_attending attending; /* owner: this thread */
+    osri_counters counters;   /* writer: this thread */
+    osri_ring *ring;          /* writer: this thread; the recorder's; or NULL */
     uint64_t reference_next, reference_end; /* writer: this thread */
     struct osri_worker *next;               /* all workers of the node */
     bool is_spare; /* guarded_by: threads->mutex; waits for a scheduler and may be given one */
@@ -117,6 +128,9 @@ void osri_threads_wake_one(osr_node *node);
 
 /* A worker without a scheduler begins to run a pinned process, or (NULL) has done so. */
 void osri_threads_run_alone(osri_worker *worker, osr_self *process);
+
+/* Ends the worker's sleep, or the next one that it would begin, wherever it sleeps. */
+void osri_worker_unpark(osri_worker *worker);
 
 /* Wakes this one, if it sleeps. */
 void osri_threads_wake(osri_scheduler *scheduler);

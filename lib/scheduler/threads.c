@@ -6,6 +6,7 @@
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
 #include "lib/core/once.h"
+#include "lib/scheduler/attend.h"
 #include "lib/scheduler/scheduler.h"
 
 /* The threads of a node: one worker a scheduler, spare workers, and the watch thread, which sees
@@ -50,9 +51,8 @@ static void unpark_holder(osri_scheduler *scheduler)
 {
     uintptr_t holder = atomic_load_explicit(&scheduler->holder, memory_order_acquire);
     osri_worker *worker = (osri_worker *)(holder & ~OSRI_IN_TURN);
-    const osr_env *env = scheduler->node->env;
     if (worker != NULL) {
-        env->unpark(env->context, worker->parker);
+        osri_worker_unpark(worker);
     }
 }
 
@@ -131,6 +131,7 @@ static bool poll_for_work(osri_worker *worker, osri_scheduler *scheduler)
     uint64_t begin = osri_node_now(node);
     uint64_t before = begin;
     while (before - begin < POLL_NS) {
+        (void)osri_attend_poll(worker);
         for (int i = 0; i < 16; i++) {
             if (has_work(worker, scheduler)) {
                 worker->poll_penalty = 0;
@@ -151,22 +152,42 @@ static bool poll_for_work(osri_worker *worker, osri_scheduler *scheduler)
     return has_work(worker, scheduler);
 }
 
+/* Returns whether it slept and was woken, or its time was over. */
+static bool sleep_for(osri_worker *worker, uint64_t ns, bool rests)
+{
+    osr_node *node = worker->node;
+    if (ns == 0) {
+        return false;
+    }
+    if (!rests) {
+        node->env->park(node->env->context, worker->parker, ns);
+    } else if (osri_attend_rest(worker, ns)) {
+        worker->poll_pause = 1; /* the next message will end the next sleep: no need to poll */
+        return false;
+    }
+    return true;
+}
+
 static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
 {
     osr_node *node = worker->node;
     osri_threads *threads = node->threads;
+    bool rests = osri_attend_lie_down(worker);
+    if (!rests) {
+        osri_attend_stop(worker);
+    }
     atomic_fetch_add_explicit(&threads->asleep, 1, memory_order_seq_cst);
     atomic_store_explicit(&scheduler->sleeping, true, memory_order_seq_cst);
     if (!osri_scheduler_has_work(scheduler) && !osri_run_queue_any(&worker->pinned) &&
         !atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
-        uint64_t ns = sleep_ns(scheduler);
-        if (ns != 0) {
-            uint64_t begin = osri_node_now(node);
-            node->env->park(node->env->context, worker->parker, ns);
-            if (osri_node_tick(node) - begin < POLL_NS) { /* polling would have paid */
-                worker->poll_pause = 0;
-            }
+        uint64_t begin = osri_node_now(node);
+        if (sleep_for(worker, sleep_ns(scheduler), rests) &&
+            osri_node_tick(node) - begin < POLL_NS) { /* polling would have paid */
+            worker->poll_pause = 0;
         }
+    }
+    if (rests) {
+        osri_attend_get_up(worker);
     }
     atomic_store_explicit(&scheduler->sleeping, false, memory_order_seq_cst);
     atomic_fetch_sub_explicit(&threads->asleep, 1, memory_order_seq_cst);
@@ -219,12 +240,16 @@ static void worker_main(void *argument)
     while (!atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
         osri_scheduler *scheduler = atomic_load_explicit(&worker->scheduler, memory_order_acquire);
         if (scheduler == NULL) {
+            osri_attend_stop(worker);
             wait_for_scheduler(worker);
-        } else if (!osri_scheduler_turn(worker) && !poll_for_work(worker, scheduler)) {
+        } else if (osri_scheduler_turn(worker)) {
+            osri_attend_ran(worker);
+        } else if (!poll_for_work(worker, scheduler)) {
             /* the turn ran no process: the scheduler is still ours */
             sleep_until_work(worker, scheduler);
         }
     }
+    osri_attend_stop(worker);
     osri_fiber_fini(&worker->fiber);
     osri_worker_set_here(NULL);
 }
@@ -408,6 +433,7 @@ static void hand_over(osri_scheduler *scheduler, osri_watched *watched)
         return;
     }
     osri_run_queue_open_next(&scheduler->queue, &spare->next_user);
+    osri_attend_stop((osri_worker *)(holder & ~OSRI_IN_TURN)); /* nobody watches it any more */
     osri_chain_turn_off(&((osri_worker *)(holder & ~OSRI_IN_TURN))->chain);
     name_running(scheduler, watched, OSR_LOG_INFO, "its scheduler goes on elsewhere");
     osri_mutex_lock(&node->threads->mutex);
@@ -457,6 +483,7 @@ static void watch_scheduler(osri_threads *threads, osri_scheduler *scheduler)
     if (!lasts(watched, turns, (holder & OSRI_IN_TURN) != 0)) {
         return;
     }
+    osri_attend_stop((osri_worker *)(holder & ~OSRI_IN_TURN));
     share_next(scheduler);
     if (is_stuck(watched)) {
         hand_over(scheduler, watched);

@@ -423,7 +423,7 @@ START_TEST(a_wake_is_not_lost)
     double start_s = now_s();
 
     nodes[0]->ops->wake(nodes[0]);
-    ck_assert(!nodes[0]->ops->poll(nodes[0], DEADLINE_S * 1000, &event));
+    ck_assert(!nodes[0]->ops->poll(nodes[0], DEADLINE_S * UINT64_C(1000000000), &event));
     ck_assert(now_s() - start_s < DEADLINE_S - 1);
 }
 END_TEST
@@ -446,7 +446,7 @@ START_TEST(a_wake_from_another_thread_ends_a_poll)
         return;
     }
     ck_assert_int_eq(pthread_create(&thread, NULL, wake_node_0, NULL), 0);
-    ck_assert(!nodes[0]->ops->poll(nodes[0], DEADLINE_S * 1000, &event));
+    ck_assert(!nodes[0]->ops->poll(nodes[0], DEADLINE_S * UINT64_C(1000000000), &event));
     ck_assert(now_s() - start_s < DEADLINE_S - 1);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }

@@ -526,7 +526,7 @@ static osri_transport_event raw_await(raw_peer *peer)
     osri_transport_event event;
     uint64_t until = now_ms() + DEADLINE_MS;
 
-    while (!peer->transport->ops->poll(peer->transport, 100, &event)) {
+    while (!peer->transport->ops->poll(peer->transport, UINT64_C(100000000), &event)) {
         ck_assert_uint_lt(now_ms(), until);
     }
     return event;

@@ -55,7 +55,7 @@ static osri_transport *make(int node, osri_suite_rule *rule)
 
 static bool pump(osri_transport *transport, osri_transport_event *ret_event)
 {
-    return transport->ops->poll(transport, 2, ret_event);
+    return transport->ops->poll(transport, UINT64_C(2000000), ret_event);
 }
 
 static osri_transport_maker maker = {

@@ -20,7 +20,8 @@ static bool dial(osri_transport *transport, const char *endpoint, const char *he
     osri_conn conn = 0;
     return sodium_hex2bin(key, sizeof key, hex, 2 * OSRI_KEY_BYTES, NULL, NULL, NULL) == 0 &&
            transport->ops->dial(transport, endpoint, key, &conn) == OSR_OK &&
-           transport->ops->poll(transport, 20000, &event) && event.kind == OSRI_CONN_OPENED &&
+           transport->ops->poll(transport, UINT64_C(20000000000), &event) &&
+           event.kind == OSRI_CONN_OPENED &&
            transport->ops->send(transport, conn, (const uint8_t *)"hello", 5) == OSR_OK;
 }
 
@@ -43,7 +44,7 @@ int zmq_peer_main(int count, char **arguments)
     fflush(stdout);
     while (now_ms() < end_ms) {
         osri_transport_event event;
-        transport->ops->poll(transport, 1000, &event);
+        transport->ops->poll(transport, UINT64_C(1000000000), &event);
     }
     return 0;
 }

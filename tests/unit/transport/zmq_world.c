@@ -114,7 +114,7 @@ static void log_frame(node *node, const osri_transport_event *event)
 bool node_poll(node *node, uint32_t timeout_ms)
 {
     osri_transport_event event;
-    if (!node->transport->ops->poll(node->transport, timeout_ms, &event)) {
+    if (!node->transport->ops->poll(node->transport, timeout_ms * UINT64_C(1000000), &event)) {
         return false;
     }
     switch (event.kind) {
