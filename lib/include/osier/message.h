@@ -407,94 +407,96 @@ template <class state> struct osri_state {
 
 #define OSRI_SENDABLE(nm)                                                                          \
     OSRI_IN_TYPES_SECTION static const osr_type *const nm##_osr_listed = &nm##_osr_type;           \
-    OSRI_UNUSED static inline osr_err nm##_send(osr_self *self, osr_dest to, const nm *message)    \
+    OSRI_UNUSED static inline osr_err nm##_send(osr_self *self_, osr_dest to_, const nm *message_) \
     {                                                                                              \
-        return osri_send(self, to, &nm##_osr_type, message);                                       \
+        return osri_send(self_, to_, &nm##_osr_type, message_);                                    \
     }                                                                                              \
-    OSRI_UNUSED OSR_MUST_CHECK static inline osr_err nm##_try_send(osr_self *self, osr_dest to,    \
-                                                                   const nm *message)              \
+    OSRI_UNUSED OSR_MUST_CHECK static inline osr_err nm##_try_send(osr_self *self_, osr_dest to_,  \
+                                                                   const nm *message_)             \
     {                                                                                              \
-        return osri_try_send(self, to, &nm##_osr_type, message);                                   \
+        return osri_try_send(self_, to_, &nm##_osr_type, message_);                                \
     }                                                                                              \
-    OSRI_UNUSED static inline osr_err nm##_send_all(osr_self *self, const osr_dest *dests,         \
-                                                    size_t count, const nm *message)               \
+    OSRI_UNUSED static inline osr_err nm##_send_all(osr_self *self_, const osr_dest *dests_,       \
+                                                    size_t count_, const nm *message_)             \
     {                                                                                              \
-        return osri_send_all(self, dests, count, &nm##_osr_type, message);                         \
+        return osri_send_all(self_, dests_, count_, &nm##_osr_type, message_);                     \
     }                                                                                              \
     OSRI_UNUSED static inline osr_err nm##_send_after(                                             \
-        osr_self *self, osr_dest to, const nm *message, uint64_t ms, osr_ref *ret_timer)           \
+        osr_self *self_, osr_dest to_, const nm *message_, uint64_t ms_, osr_ref *ret_timer_)      \
     {                                                                                              \
-        return osri_send_after(self, to, &nm##_osr_type, message, ms, ret_timer);                  \
+        return osri_send_after(self_, to_, &nm##_osr_type, message_, ms_, ret_timer_);             \
     }                                                                                              \
-    OSRI_UNUSED static inline osr_err nm##_send_at(osr_self *self, osr_dest to, const nm *message, \
-                                                   uint64_t at_ns, osr_ref *ret_timer)             \
+    OSRI_UNUSED static inline osr_err nm##_send_at(                                                \
+        osr_self *self_, osr_dest to_, const nm *message_, uint64_t at_ns_, osr_ref *ret_timer_)   \
     {                                                                                              \
-        return osri_send_at(self, to, &nm##_osr_type, message, at_ns, ret_timer);                  \
+        return osri_send_at(self_, to_, &nm##_osr_type, message_, at_ns_, ret_timer_);             \
     }                                                                                              \
-    OSRI_UNUSED static inline osr_err nm##_new(osr_self *self, size_t room, nm **ret_message)      \
+    OSRI_UNUSED static inline osr_err nm##_new(osr_self *self_, size_t room_, nm **ret_message_)   \
     {                                                                                              \
-        void *message = NULL;                                                                      \
-        osr_err err = osri_build(self, &nm##_osr_type, room, &message);                            \
-        if (err == OSR_OK) {                                                                       \
-            *ret_message = (nm *)message;                                                          \
+        void *message_ = NULL;                                                                     \
+        osr_err err_ = osri_build(self_, &nm##_osr_type, room_, &message_);                        \
+        if (err_ == OSR_OK) {                                                                      \
+            *ret_message_ = (nm *)message_;                                                        \
         }                                                                                          \
-        return err;                                                                                \
+        return err_;                                                                               \
     }                                                                                              \
-    OSRI_UNUSED static inline osr_err nm##_give(osr_self *self, osr_dest to, nm **message)         \
+    OSRI_UNUSED static inline osr_err nm##_give(osr_self *self_, osr_dest to_, nm **message_)      \
     {                                                                                              \
-        nm *given = *message;                                                                      \
-        *message = NULL;                                                                           \
-        return osri_give(self, to, given);                                                         \
+        nm *given_ = *message_;                                                                    \
+        *message_ = NULL;                                                                          \
+        return osri_give(self_, to_, given_);                                                      \
     }                                                                                              \
-    OSRI_UNUSED OSR_MUST_CHECK static inline osr_err nm##_try_give(osr_self *self, osr_dest to,    \
-                                                                   nm **message)                   \
+    OSRI_UNUSED OSR_MUST_CHECK static inline osr_err nm##_try_give(osr_self *self_, osr_dest to_,  \
+                                                                   nm **message_)                  \
     {                                                                                              \
-        osr_err err = osri_try_give(self, to, *message);                                           \
-        if (err == OSR_OK) {                                                                       \
-            *message = NULL;                                                                       \
+        osr_err err_ = osri_try_give(self_, to_, *message_);                                       \
+        if (err_ == OSR_OK) {                                                                      \
+            *message_ = NULL;                                                                      \
         }                                                                                          \
-        return err;                                                                                \
+        return err_;                                                                               \
     }                                                                                              \
-    OSRI_UNUSED static inline void nm##_drop(osr_self *self, nm **message)                         \
+    OSRI_UNUSED static inline void nm##_drop(osr_self *self_, nm **message_)                       \
     {                                                                                              \
-        nm *dropped = *message;                                                                    \
-        *message = NULL;                                                                           \
-        osri_drop(self, dropped);                                                                  \
+        nm *dropped_ = *message_;                                                                  \
+        *message_ = NULL;                                                                          \
+        osri_drop(self_, dropped_);                                                                \
     }                                                                                              \
     struct nm
 
 #define OSRI_CALLABLE(nm, rep)                                                                     \
     typedef rep nm##_osr_reply;                                                                    \
-    OSRI_UNUSED static inline osr_err nm##_call(osr_self *self, osr_dest to, const nm *request,    \
-                                                OSRI_REPLY_PLACE(rep) ret_reply,                   \
-                                                uint32_t timeout_ms)                               \
+    OSRI_UNUSED static inline osr_err nm##_call(osr_self *self_, osr_dest to_, const nm *request_, \
+                                                OSRI_REPLY_PLACE(rep) ret_reply_,                  \
+                                                uint32_t timeout_ms_)                              \
     {                                                                                              \
-        return osri_call(self, to, &nm##_osr_type, request, &rep##_osr_type,                       \
-                         OSRI_REPLY_ADDRESS(rep, ret_reply), timeout_ms);                          \
+        return osri_call(self_, to_, &nm##_osr_type, request_, &rep##_osr_type,                    \
+                         OSRI_REPLY_ADDRESS(rep, ret_reply_), timeout_ms_);                        \
     }                                                                                              \
     OSRI_UNUSED static inline osr_err nm##_multi_call(                                             \
-        osr_self *self, const char *const *nodes, size_t count, const char *name,                  \
-        const nm *request, OSRI_REPLY_PLACE(rep) ret_replies, osr_err *ret_errs,                   \
-        uint32_t timeout_ms)                                                                       \
+        osr_self *self_, const char *const *nodes_, size_t count_, const char *name_,              \
+        const nm *request_, OSRI_REPLY_PLACE(rep) ret_replies_, osr_err *ret_errs_,                \
+        uint32_t timeout_ms_)                                                                      \
     {                                                                                              \
-        return osri_multi_call(self, nodes, count, name, &nm##_osr_type, request, &rep##_osr_type, \
-                               OSRI_REPLY_ADDRESS(rep, ret_replies), ret_errs, timeout_ms);        \
+        return osri_multi_call(self_, nodes_, count_, name_, &nm##_osr_type, request_,             \
+                               &rep##_osr_type, OSRI_REPLY_ADDRESS(rep, ret_replies_), ret_errs_,  \
+                               timeout_ms_);                                                       \
     }                                                                                              \
-    OSRI_UNUSED static inline osr_err nm##_request(osr_self *self, osr_dest to, const nm *request, \
-                                                   uint32_t timeout_ms, const rep **ret_reply)     \
+    OSRI_UNUSED static inline osr_err nm##_request(osr_self *self_, osr_dest to_,                  \
+                                                   const nm *request_, uint32_t timeout_ms_,       \
+                                                   const rep **ret_reply_)                         \
     {                                                                                              \
-        const void *reply = NULL;                                                                  \
-        osr_err err = osri_call_keep(self, to, &nm##_osr_type, request, &rep##_osr_type, &reply,   \
-                                     timeout_ms);                                                  \
-        if (err == OSR_OK) {                                                                       \
-            *ret_reply = (const rep *)reply;                                                       \
+        const void *reply_ = NULL;                                                                 \
+        osr_err err_ = osri_call_keep(self_, to_, &nm##_osr_type, request_, &rep##_osr_type,       \
+                                      &reply_, timeout_ms_);                                       \
+        if (err_ == OSR_OK) {                                                                      \
+            *ret_reply_ = (const rep *)reply_;                                                     \
         }                                                                                          \
-        return err;                                                                                \
+        return err_;                                                                               \
     }                                                                                              \
-    OSRI_UNUSED static inline osr_err nm##_begin(osr_self *self, osr_dest to, const nm *request,   \
-                                                 osr_ref *ret_request)                             \
+    OSRI_UNUSED static inline osr_err nm##_begin(osr_self *self_, osr_dest to_,                    \
+                                                 const nm *request_, osr_ref *ret_request_)        \
     {                                                                                              \
-        return osri_request_begin(self, to, &nm##_osr_type, request, ret_request);                 \
+        return osri_request_begin(self_, to_, &nm##_osr_type, request_, ret_request_);             \
     }                                                                                              \
     struct nm
 

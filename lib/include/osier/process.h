@@ -104,19 +104,19 @@ typedef struct osr_spawn_options {
  *
  * and greeter_spawn(self, &argument, options or NULL, &pid), typed. The argument is copied. */
 #define OSR_ENTRY(entry, argument_type)                                                            \
-    static osr_err entry##_osr_body(osr_self *self, const argument_type *argument);                \
-    static osr_err entry##_osr_run(osr_self *self, const void *argument)                           \
+    static osr_err entry##_osr_body(osr_self *self_, const argument_type *argument_);              \
+    static osr_err entry##_osr_run(osr_self *self_, const void *argument_)                         \
     {                                                                                              \
-        return entry##_osr_body(self, (const argument_type *)argument);                            \
+        return entry##_osr_body(self_, (const argument_type *)argument_);                          \
     }                                                                                              \
     static const osr_entry entry##_osr_entry = {                                                   \
         #entry, &argument_type##_osr_type, entry##_osr_run, __FILE__, __LINE__, NULL};             \
     OSRI_PART(entry##_osr_part, OSR_PART_ENTRY, #entry, &entry##_osr_entry, NULL, 0, NULL, NULL);  \
-    OSRI_UNUSED static inline osr_err entry##_spawn(osr_self *self, const argument_type *argument, \
-                                                    const osr_spawn_options *options,              \
-                                                    osr_pid *ret_pid)                              \
+    OSRI_UNUSED static inline osr_err entry##_spawn(                                               \
+        osr_self *self_, const argument_type *argument_, const osr_spawn_options *options_,        \
+        osr_pid *ret_pid_)                                                                         \
     {                                                                                              \
-        return osr_spawn(self, &entry##_osr_entry, argument, options, ret_pid);                    \
+        return osr_spawn(self_, &entry##_osr_entry, argument_, options_, ret_pid_);                \
     }                                                                                              \
     static osr_err entry##_osr_body(OSRI_UNUSED osr_self *self,                                    \
                                     OSRI_UNUSED const argument_type *argument)

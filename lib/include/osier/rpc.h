@@ -92,16 +92,16 @@ OSR_API OSR_MUST_CHECK osr_err osr_rpc_all(osr_self *self, const char *const *no
  * also in headers. */
 #define OSR_REMOTE(function, request_type, reply_type)                                             \
     OSRI_UNUSED static inline osr_err function##_rpc(                                              \
-        osr_self *self, const char *node, const request_type *request, uint32_t timeout_ms,        \
-        const reply_type **ret_reply, osr_rpc_failure *ret_failure)                                \
+        osr_self *self_, const char *node_, const request_type *request_, uint32_t timeout_ms_,    \
+        const reply_type **ret_reply_, osr_rpc_failure *ret_failure_)                              \
     {                                                                                              \
-        const void *reply = NULL;                                                                  \
-        osr_err err = osri_rpc_keep(self, node, #function, &request_type##_osr_type, request,      \
-                                    &reply_type##_osr_type, timeout_ms, &reply, ret_failure);      \
-        if (err == OSR_OK) {                                                                       \
-            *ret_reply = (const reply_type *)reply;                                                \
+        const void *reply_ = NULL;                                                                 \
+        osr_err err_ = osri_rpc_keep(self_, node_, #function, &request_type##_osr_type, request_,  \
+                                     &reply_type##_osr_type, timeout_ms_, &reply_, ret_failure_);  \
+        if (err_ == OSR_OK) {                                                                      \
+            *ret_reply_ = (const reply_type *)reply_;                                              \
         }                                                                                          \
-        return err;                                                                                \
+        return err_;                                                                               \
     }                                                                                              \
     struct function##_osr_remote
 
@@ -111,11 +111,11 @@ OSR_API OSR_MUST_CHECK osr_err osr_rpc_all(osr_self *self, const char *const *no
 #define OSR_FUNCTION(function, request_type, reply_type)                                           \
     static osr_err function##_osr_body(osr_self *self, const request_type *request,                \
                                        reply_type *reply);                                         \
-    static osr_err function##_osr_run(osr_self *self, const void *request)                         \
+    static osr_err function##_osr_run(osr_self *self_, const void *request_)                       \
     {                                                                                              \
-        reply_type reply = OSRI_RPC_ZERO;                                                          \
-        osr_err err = function##_osr_body(self, (const request_type *)request, &reply);            \
-        return err != OSR_OK ? err : osri_rpc_answer(self, &reply_type##_osr_type, &reply);        \
+        reply_type reply_ = OSRI_RPC_ZERO;                                                         \
+        osr_err err_ = function##_osr_body(self_, (const request_type *)request_, &reply_);        \
+        return err_ != OSR_OK ? err_ : osri_rpc_answer(self_, &reply_type##_osr_type, &reply_);    \
     }                                                                                              \
     static const osr_entry function##_osr_entry = {                                                \
         #function, &request_type##_osr_type, function##_osr_run, __FILE__, __LINE__, NULL};        \

@@ -91,13 +91,13 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
     OSRI_REPLIES_MATCH(request_type##_osr_reply, reply_type);                                      \
     static osr_next server##_osr_do_call_##request_type(                                           \
         osr_self *self, server *state, const request_type *request, reply_type *reply);            \
-    static int server##_osr_run_call_##request_type(osr_self *self, void *state,                   \
-                                                    const void *request, void *reply)              \
+    static int server##_osr_run_call_##request_type(osr_self *self_, void *state_,                 \
+                                                    const void *request_, void *reply_)            \
     {                                                                                              \
-        request_type##_osr_reply *declared = (request_type##_osr_reply *)reply;                    \
-        reply_type *handled = declared;                                                            \
-        return (int)server##_osr_do_call_##request_type(self, (server *)state,                     \
-                                                        (const request_type *)request, handled);   \
+        request_type##_osr_reply *declared_ = (request_type##_osr_reply *)reply_;                  \
+        reply_type *handled_ = declared_;                                                          \
+        return (int)server##_osr_do_call_##request_type(self_, (server *)state_,                   \
+                                                        (const request_type *)request_, handled_); \
     }                                                                                              \
     static const osr_handler server##_osr_call_##request_type = {                                  \
         OSRI_HANDLER_CALL, &request_type##_osr_type, &reply_type##_osr_type,                       \
@@ -110,11 +110,11 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 #define OSR_ON_INFO(server, message_type)                                                          \
     static osr_next server##_osr_do_info_##message_type(osr_self *self, server *state,             \
                                                         const message_type *message);              \
-    static int server##_osr_run_info_##message_type(osr_self *self, void *state, const void *in,   \
-                                                    OSRI_UNUSED void *out)                         \
+    static int server##_osr_run_info_##message_type(osr_self *self_, void *state_,                 \
+                                                    const void *in_, OSRI_UNUSED void *out_)       \
     {                                                                                              \
-        return (int)server##_osr_do_info_##message_type(self, (server *)state,                     \
-                                                        (const message_type *)in);                 \
+        return (int)server##_osr_do_info_##message_type(self_, (server *)state_,                   \
+                                                        (const message_type *)in_);                \
     }                                                                                              \
     static const osr_handler server##_osr_info_##message_type = {                                  \
         OSRI_HANDLER_INFO, &message_type##_osr_type, NULL, server##_osr_run_info_##message_type};  \
@@ -127,11 +127,11 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 #define OSR_ON_INIT(server, argument_type)                                                         \
     static osr_err server##_osr_do_init_##argument_type(osr_self *self, server *state,             \
                                                         const argument_type *argument);            \
-    static int server##_osr_run_init_##argument_type(osr_self *self, void *state, const void *in,  \
-                                                     OSRI_UNUSED void *out)                        \
+    static int server##_osr_run_init_##argument_type(osr_self *self_, void *state_,                \
+                                                     const void *in_, OSRI_UNUSED void *out_)      \
     {                                                                                              \
-        return (int)server##_osr_do_init_##argument_type(self, (server *)state,                    \
-                                                         (const argument_type *)in);               \
+        return (int)server##_osr_do_init_##argument_type(self_, (server *)state_,                  \
+                                                         (const argument_type *)in_);              \
     }                                                                                              \
     static const osr_handler server##_osr_init_##argument_type = {                                 \
         OSRI_HANDLER_INIT, &argument_type##_osr_type, NULL,                                        \
@@ -146,10 +146,10 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 #define OSR_ON_TERMINATE(server)                                                                   \
     static void server##_osr_do_terminate(osr_self *self, server *state,                           \
                                           const osr_reason *reason);                               \
-    static int server##_osr_run_terminate(osr_self *self, void *state, const void *in,             \
-                                          OSRI_UNUSED void *out)                                   \
+    static int server##_osr_run_terminate(osr_self *self_, void *state_, const void *in_,          \
+                                          OSRI_UNUSED void *out_)                                  \
     {                                                                                              \
-        server##_osr_do_terminate(self, (server *)state, (const osr_reason *)in);                  \
+        server##_osr_do_terminate(self_, (server *)state_, (const osr_reason *)in_);               \
         return 0;                                                                                  \
     }                                                                                              \
     static const osr_handler server##_osr_terminate_ = {OSRI_HANDLER_TERMINATE, NULL, NULL,        \
@@ -165,10 +165,10 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
 
 #define OSRI_ON_BARE(server, word, kind)                                                           \
     static osr_next server##_osr_do_##word(osr_self *self, server *state);                         \
-    static int server##_osr_run_##word(osr_self *self, void *state, OSRI_UNUSED const void *in,    \
-                                       OSRI_UNUSED void *out)                                      \
+    static int server##_osr_run_##word(osr_self *self_, void *state_, OSRI_UNUSED const void *in_, \
+                                       OSRI_UNUSED void *out_)                                     \
     {                                                                                              \
-        return (int)server##_osr_do_##word(self, (server *)state);                                 \
+        return (int)server##_osr_do_##word(self_, (server *)state_);                               \
     }                                                                                              \
     static const osr_handler server##_osr_##word##_ = {kind, NULL, NULL, server##_osr_run_##word}; \
     static osr_next server##_osr_do_##word(OSRI_UNUSED osr_self *self, OSRI_UNUSED server *state)
@@ -205,11 +205,11 @@ extern OSR_API const struct osri_body_ops osri_server_ops;
     typedef OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT_NAME, server,                             \
                                     __VA_ARGS__) struct osri_no_argument) server##_osr_argument;   \
     OSRI_UNUSED static inline osr_err server##_start(                                              \
-        osr_self *self, const server##_osr_argument *argument, const osr_spawn_options *options,   \
-        osr_pid *ret_pid)                                                                          \
+        osr_self *self_, const server##_osr_argument *argument_,                                   \
+        const osr_spawn_options *options_, osr_pid *ret_pid_)                                      \
     {                                                                                              \
-        return osr_server_start(self, &server##_osr_server, argument, options, OSR_FOREVER,        \
-                                ret_pid);                                                          \
+        return osr_server_start(self_, &server##_osr_server, argument_, options_, OSR_FOREVER,     \
+                                ret_pid_);                                                         \
     }                                                                                              \
     OSRI_SERVER_ENTRY(server,                                                                      \
                       OSRI_FIRST_OF(OSRI_EACH(OSRI_SERVER_ARGUMENT, server, __VA_ARGS__) NULL))
