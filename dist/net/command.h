@@ -40,10 +40,11 @@ typedef struct osri_command {
     struct osri_revocations *revocations; /* owned */
     osri_lane *lane; /* on which `given` bytes are counted for it; NULL: on none */
     uint64_t given;
-    uint64_t from;    /* a node */
-    uint64_t ends;    /* SIGNAL: sessions that had ended when it was given */
-    const char *name; /* NULL, or within text */
-    const char *node; /* NULL, or within text */
+    uint64_t credited; /* whose credit on the lane it has used; 0: nobody's */
+    uint64_t from;     /* a node */
+    uint64_t ends;     /* SIGNAL: sessions that had ended when it was given */
+    const char *name;  /* NULL, or within text */
+    const char *node;  /* NULL, or within text */
     uint8_t key[OSRI_KEY_BYTES];
     char endpoint[OSRI_ENDPOINT_BYTES];
     size_t bytes; /* of this allocation */

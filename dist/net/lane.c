@@ -197,34 +197,89 @@ static void stand_locked(osri_lane *lane, osri_list *line, uint64_t bytes, osri_
     }
 }
 
-/* Whether the receiver has no room; the sender is in its line then. */
-static bool waits_for_room(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender)
-{
-    osri_list *line;
+/* A bounded mailbox there: so many messages may still be sent to it. Its line is empty, or there is
+ * no credit. */
+typedef struct bounded {
+    osri_list line; /* osri_sender */
+    uint64_t credit;
+} bounded;
 
+/* Whether there is no credit for the receiver; the sender is in its line then. */
+static bool waits_for_room(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender,
+                           uint64_t *ret_credited)
+{
+    bounded *mailbox;
+    bool waits = false;
+
+    *ret_credited = 0;
     if (receiver == 0 || atomic_load_explicit(&lane->full_count, memory_order_relaxed) == 0) {
         return false;
     }
     osri_mutex_lock(&lane->mutex);
-    line = osri_map_get_u64(&lane->full, receiver);
-    if (line != NULL) {
+    mailbox = osri_map_get_u64(&lane->full, receiver);
+    if (mailbox != NULL && mailbox->credit > 0) {
+        mailbox->credit--;
+        *ret_credited = receiver;
+    } else if (mailbox != NULL) {
+        waits = true;
         if (sender != NULL) {
             sender->is_for_room = true;
         }
-        stand_locked(lane, line, bytes, sender);
+        stand_locked(lane, &mailbox->line, bytes, sender);
     }
     osri_mutex_unlock(&lane->mutex);
-    return line != NULL;
+    return waits;
 }
 
-bool osri_lane_enter(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender)
+static void end_wait_locked(osri_lane *lane, osri_sender *sender, osri_sender_state state)
+{
+    osri_list_remove(&sender->in_line);
+    line_changed_locked(lane, -1);
+    osri_sender_wake(sender, state);
+}
+
+/* Lets those go on for whom there is credit, or all: the mailbox is not bounded any more. */
+static void use_credit_locked(osri_lane *lane, uint64_t receiver, bounded *mailbox, bool all)
+{
+    osri_list_link *l;
+
+    while ((all || mailbox->credit > 0) && (l = osri_list_first(&mailbox->line)) != NULL) {
+        osri_sender *sender = OSRI_LIST_ENTRY(l, osri_sender, in_line);
+
+        mailbox->credit -= all ? 0 : 1;
+        sender->credited = all ? 0 : receiver;
+        count_given(track_of(lane, sender->bytes), sender->bytes);
+        end_wait_locked(lane, sender, OSRI_SENDER_ADMITTED);
+    }
+}
+
+void osri_lane_credit_back(osri_lane *lane, uint64_t receiver)
+{
+    bounded *mailbox;
+
+    if (receiver == 0) {
+        return;
+    }
+    osri_mutex_lock(&lane->mutex);
+    mailbox = osri_map_get_u64(&lane->full, receiver);
+    if (mailbox != NULL) {
+        mailbox->credit++;
+        use_credit_locked(lane, receiver, mailbox, false);
+    }
+    osri_mutex_unlock(&lane->mutex);
+}
+
+bool osri_lane_enter(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender,
+                     uint64_t *ret_credited)
 {
     osri_track *track = track_of(lane, bytes);
+    uint64_t credited;
     bool passes;
 
-    if (waits_for_room(lane, receiver, bytes, sender)) {
+    if (waits_for_room(lane, receiver, bytes, sender, &credited)) {
         return false;
     }
+    *ret_credited = credited;
     if (!atomic_load_explicit(&track->busy, memory_order_relaxed) &&
         osri_track_queued(track) <= track->busy_bytes) {
         count_given(track, bytes);
@@ -235,9 +290,15 @@ bool osri_lane_enter(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_se
     if (passes) {
         count_given(track, bytes);
     } else {
+        if (sender != NULL) {
+            sender->credited = credited; /* kept for it, so that none is sent in vain */
+        }
         stand_locked(lane, &track->line, bytes, sender);
     }
     osri_mutex_unlock(&lane->mutex);
+    if (!passes && sender == NULL) {
+        osri_lane_credit_back(lane, credited);
+    }
     return passes;
 }
 
@@ -253,13 +314,6 @@ bool osri_lane_squeeze(osri_lane *lane, uint64_t bytes)
     }
     count_given(track_of(lane, bytes), bytes);
     return true;
-}
-
-static void end_wait_locked(osri_lane *lane, osri_sender *sender, osri_sender_state state)
-{
-    osri_list_remove(&sender->in_line);
-    line_changed_locked(lane, -1);
-    osri_sender_wake(sender, state);
 }
 
 /* Admits, first come first, until enough waits again. */
@@ -399,41 +453,35 @@ static void end_track_locked(osri_lane *lane, osri_track *track)
 
 void osri_lane_mailbox_full(osri_lane *lane, uint64_t receiver)
 {
-    osri_list *line = osri_heap_alloc(sizeof(*line));
+    bounded *mailbox = osri_heap_zalloc(sizeof(*mailbox));
 
     osri_mutex_lock(&lane->mutex);
-    if (line != NULL && osri_map_count(&lane->full) < OSRI_LANE_FULL_MAX &&
+    if (mailbox != NULL && osri_map_count(&lane->full) < OSRI_LANE_FULL_MAX &&
         osri_map_get_u64(&lane->full, receiver) == NULL &&
-        osri_map_put_u64(&lane->full, receiver, line, NULL) == OSR_OK) {
-        osri_list_init(line);
-        line = NULL;
+        osri_map_put_u64(&lane->full, receiver, mailbox, NULL) == OSR_OK) {
+        osri_list_init(&mailbox->line);
+        mailbox = NULL;
         full_changed_locked(lane);
     }
     osri_mutex_unlock(&lane->mutex);
-    osri_heap_free(line, sizeof(*line));
+    osri_heap_free(mailbox, sizeof(*mailbox));
 }
 
-/* All that stand in it go on at once: the bound of the mailbox decides about the rest. */
-static void end_full_locked(osri_lane *lane, osri_list *line, osri_sender_state state)
+void osri_lane_mailbox_room(osri_lane *lane, uint64_t receiver, uint64_t messages)
 {
-    osri_list_link *l;
+    bounded *mailbox;
 
-    while (line != NULL && (l = osri_list_first(line)) != NULL) {
-        osri_sender *sender = OSRI_LIST_ENTRY(l, osri_sender, in_line);
-
-        if (state == OSRI_SENDER_ADMITTED) {
-            count_given(track_of(lane, sender->bytes), sender->bytes);
-        }
-        end_wait_locked(lane, sender, state);
-    }
-    osri_heap_free(line, sizeof(*line));
-}
-
-void osri_lane_mailbox_room(osri_lane *lane, uint64_t receiver)
-{
     osri_mutex_lock(&lane->mutex);
-    end_full_locked(lane, osri_map_remove_u64(&lane->full, receiver), OSRI_SENDER_ADMITTED);
-    full_changed_locked(lane);
+    mailbox = osri_map_get_u64(&lane->full, receiver);
+    if (mailbox != NULL && messages > 0) {
+        mailbox->credit = messages; /* what was left is in it */
+        use_credit_locked(lane, receiver, mailbox, false);
+    } else if (mailbox != NULL) {
+        (void)osri_map_remove_u64(&lane->full, receiver);
+        use_credit_locked(lane, receiver, mailbox, true);
+        osri_heap_free(mailbox, sizeof(*mailbox));
+        full_changed_locked(lane);
+    }
     osri_mutex_unlock(&lane->mutex);
 }
 
@@ -443,7 +491,13 @@ static void end_all_full_locked(osri_lane *lane)
     osri_map_entry at;
 
     while (osri_map_next(&lane->full, &cursor, &at)) {
-        end_full_locked(lane, at.value, OSRI_SENDER_REFUSED);
+        bounded *mailbox = at.value;
+        osri_list_link *l;
+
+        while ((l = osri_list_first(&mailbox->line)) != NULL) {
+            end_wait_locked(lane, OSRI_LIST_ENTRY(l, osri_sender, in_line), OSRI_SENDER_REFUSED);
+        }
+        osri_heap_free(mailbox, sizeof(*mailbox));
     }
     osri_map_fini(&lane->full);
     full_changed_locked(lane);

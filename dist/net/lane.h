@@ -24,7 +24,7 @@
 #define OSRI_LANE_LARGE_FREE_BYTES (1024 * 1024)
 #define OSRI_LANE_BYTES_MAX (64 * 1024 * 1024)    /* for senders that cannot wait; node connected */
 #define OSRI_LANE_DIALING_BYTES_MAX (1024 * 1024) /* ... and not connected */
-#define OSRI_LANE_FULL_MAX 4096 /* mailboxes there that are full; of further ones nobody hears */
+#define OSRI_LANE_FULL_MAX 4096 /* bounded mailboxes there; of further ones nobody hears */
 #define OSRI_LANES_MAX 16384    /* further nodes have none: nobody waits */
 #define OSRI_LANE_APART 64      /* a cache line: the heap aligns to less */
 #define OSRI_LANES_CACHED 256   /* a power of two */
@@ -84,7 +84,7 @@ typedef struct osri_lane {
     uint64_t told_ns;
 
     osri_mutex mutex;             /* OSRI_RANK_SESSION */
-    osri_map full;                /* process -> osri_list of osri_sender; guarded_by: mutex */
+    osri_map full;                /* process -> bounded mailbox there; guarded_by: mutex */
     _Atomic(uint32_t) full_count; /* of them; written under mutex */
     _Atomic(uint32_t) waiting;    /* senders in line; written under mutex */
 
@@ -110,10 +110,15 @@ osri_lane *osri_lane_to(osri_lanes *lanes, const char *name);
 osri_lane *osri_lane_cached(const osri_lanes *lanes, uint64_t node);
 void osri_lane_cache(osri_lanes *lanes, uint64_t node, osri_lane *lane);
 
-/* Counts a message as given if not too much waits, and the mailbox of its receiver (a process as
- * in records; 0: by name) is not known to be full. False: it was not, and the sender, if not NULL,
- * is in line; its lane and bytes have been set. Threads: any. */
-bool osri_lane_enter(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender);
+/* Counts a message as given if not too much waits, and there is credit for the mailbox of its
+ * receiver (a process as in records; 0: by name) if its node keeps us to that: *ret_credited,
+ * the receiver, or 0. False: it was not, and the sender, if not NULL, is in line; its lane, bytes
+ * and credit have been set. Threads: any. */
+bool osri_lane_enter(osri_lane *lane, uint64_t receiver, uint64_t bytes, osri_sender *sender,
+                     uint64_t *ret_credited);
+
+/* A message for which credit was used was not sent after all; 0: none was. Threads: any. */
+void osri_lane_credit_back(osri_lane *lane, uint64_t receiver);
 
 /* Counts a message as given whose sender cannot wait. False: too much waits, it is dropped.
  * Threads: any. */
@@ -136,9 +141,10 @@ void osri_lane_down(osri_lanes *lanes, osri_lane *lane);
 /* The link has so much in its queue now, and so much of that in large records. Owner. */
 void osri_lane_linked(osri_lanes *lanes, osri_lane *lane, uint64_t bytes, uint64_t large_bytes);
 
-/* The mailbox of a process there is full, who sends to it is to wait; or has room again. Owner. */
+/* The mailbox of a process there is full, who sends to it is to wait; or has room for so many
+ * messages from now on, 0: is not bounded any more. Owner. */
 void osri_lane_mailbox_full(osri_lane *lane, uint64_t receiver);
-void osri_lane_mailbox_room(osri_lane *lane, uint64_t receiver);
+void osri_lane_mailbox_room(osri_lane *lane, uint64_t receiver, uint64_t messages);
 
 /* Lets those go on for whom there is room, on all lanes on which something has changed. Owner. */
 void osri_lanes_settle(osri_lanes *lanes);

@@ -52,7 +52,7 @@ static osri_lane *lane_of(osri_net *net, const osri_route *route)
 
 /* Gives the signal to the owner, for which `given` bytes are counted on the lane. */
 static void give(osri_net *net, const osri_route *route, osri_envelope **signal, osri_lane *lane,
-                 uint64_t given)
+                 uint64_t given, uint64_t credited)
 {
     osri_command *command = osri_command_new(OSRI_COMMAND_SIGNAL, route->name, route->node);
     bool wake = false;
@@ -62,6 +62,7 @@ static void give(osri_net *net, const osri_route *route, osri_envelope **signal,
         command->signal = *signal;
         command->lane = lane;
         command->given = given;
+        command->credited = credited;
         /* relaxed: who has heard of an end, by a message, sees it */
         command->ends = atomic_load_explicit(&net->ends, memory_order_relaxed);
         if (osri_command_push(&net->queue, &command, &wake)) {
@@ -92,7 +93,7 @@ static void send_signal(void *context, const osri_route *route, osri_envelope **
         osri_signal_return(net->node, route->pid, OSR_REASON_NOCONNECTION, signal);
         return;
     }
-    give(net, route, signal, lane, bytes);
+    give(net, route, signal, lane, bytes, 0);
 }
 
 static bool try_send(void *context, const osri_route *route, osri_envelope **signal,
@@ -106,10 +107,12 @@ static bool try_send(void *context, const osri_route *route, osri_envelope **sig
                     route->pid.node == atomic_load_explicit(&lane->node, memory_order_relaxed);
     uint64_t receiver = is_known ? osri_record_process(route->pid) : 0;
 
-    if (lane != NULL && !osri_lane_enter(lane, receiver, bytes, sender)) {
+    uint64_t credited = 0;
+
+    if (lane != NULL && !osri_lane_enter(lane, receiver, bytes, sender, &credited)) {
         return false;
     }
-    give(net, route, signal, lane, bytes);
+    give(net, route, signal, lane, bytes, credited);
     return true;
 }
 
@@ -143,7 +146,7 @@ static void send_admitted(void *context, const osri_route *route, osri_envelope 
                           osri_sender *sender)
 {
     osri_lane_leave(sender->lane, sender);
-    give(context, route, signal, sender->lane, sender->bytes);
+    give(context, route, signal, sender->lane, sender->bytes, sender->credited);
 }
 
 static void leave_line(void *context, osri_sender *sender)
@@ -152,6 +155,7 @@ static void leave_line(void *context, osri_sender *sender)
     if (osri_lane_leave(sender->lane, sender)) {
         osri_lane_take_back(sender->lane, sender->bytes);
     }
+    osri_lane_credit_back(sender->lane, sender->credited);
 }
 
 static osr_err ask(osri_net *net, osri_command_kind kind, const char *node, bool on)

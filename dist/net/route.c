@@ -123,6 +123,9 @@ static void introduce_argument(osri_session *session, const osri_spawn_request *
     }
     introduce_nodes_of(session, request->argument);
     introduce_node(session, request->origin.leader);
+    if (request->mailbox.is_set) {
+        introduce_node(session, request->mailbox.value.overflow);
+    }
 }
 
 /* Returns whether the record can have pids in it. */
@@ -237,6 +240,14 @@ static bool has_expired(const osri_net *net, const osri_envelope *signal)
            osri_net_now(net) >= signal->deadline_ns;
 }
 
+/* It is not sent, and takes no room there. */
+static void credit_back(const osri_command *command)
+{
+    if (command->lane != NULL) {
+        osri_lane_credit_back(command->lane, command->credited);
+    }
+}
+
 /* The session may be down afterwards, but not freed. */
 static void send_command(osri_session *session, osri_command *command)
 {
@@ -244,6 +255,7 @@ static void send_command(osri_session *session, osri_command *command)
     osr_err err;
 
     if (has_expired(net, command->signal)) {
+        credit_back(command);
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
         return;
     }
@@ -252,6 +264,7 @@ static void send_command(osri_session *session, osri_command *command)
         osri_buffer_fini(&net->scratch);
     }
     if (err == OSR_ELIMIT || err == OSR_EINVAL) {
+        credit_back(command);
         refuse_size(session, command);
         return;
     }
@@ -615,6 +628,12 @@ static bool hear_body(osri_session *session, const osri_record *record, osri_hea
     return true;
 }
 
+static bool may_have_credit(const osri_record *record)
+{
+    return record->kind == OSRI_SIGNAL_MESSAGE ||
+           (record->kind == OSRI_SIGNAL_REPLY && (record->ref & OSRI_ALIAS_BIT) != 0);
+}
+
 static void open_and_deliver(osri_session *session, const osri_record *record)
 {
     osri_net *net = session->net;
@@ -624,6 +643,9 @@ static void open_and_deliver(osri_session *session, const osri_record *record)
 
     if (!hear_body(session, record, &heard)) {
         return;
+    }
+    if (osri_map_count(&session->full_told) > 0 && !record->is_named && may_have_credit(record)) {
+        osri_net_room_used(session, record->to);
     }
     if (heard == OSRI_HEARD_BAD) {
         drop_untyped(session, record);

@@ -35,7 +35,7 @@ typedef struct osri_session {
     osri_lane *lane; /* once up; NULL: none */
     osri_introductions introductions;
     osri_relations_table relations;
-    osri_map full_told;   /* processes here whose mailboxes the peer knows to be full */
+    osri_map full_told;   /* processes here whose mailboxes the peer has to wait for: room.c */
     osri_peer peer;       /* once up */
     uint32_t spawn_count; /* of its certificate: the entries it may start; 0 = all */
     char spawn[OSRI_SPAWN_NAMES_MAX][65];
@@ -257,6 +257,8 @@ void osri_net_members_tick(osri_net *net, uint64_t now_ns);
 /* The mailbox of a process here is full, of which the node `from` is to know; or has room again. */
 void osri_net_room_full(osri_net *net, osr_pid receiver, uint64_t from);
 void osri_net_room_made(osri_net *net, osr_pid receiver);
+/* A message of the peer is for the mailbox of this process. */
+void osri_net_room_used(osri_session *session, uint64_t process);
 bool osri_net_room_is_record(const uint8_t *bytes, size_t size);
 void osri_net_room_record(osri_session *session, const uint8_t *bytes, size_t size);
 

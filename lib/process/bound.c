@@ -13,6 +13,13 @@
 #define MARK_HIGH_DEFAULT 10000
 #define MARK_LOW_DEFAULT 1000
 #define WAIT_MS_DEFAULT 5000
+#define CREDIT_BYTES 4096 /* what a message of another node is reckoned with */
+#define UNDER_WAY_BYTES_MAX (UINT64_C(32) * 1024 * 1024) /* over a bound; of all other nodes */
+
+static uint32_t policy_of(const osri_limits *limits)
+{
+    return atomic_load_explicit(&limits->policy, memory_order_relaxed);
+}
 
 /* ---- counting ------------------------------------------------------------------------------ */
 
@@ -72,10 +79,25 @@ static bool is_half_empty(const osri_limits *limits)
                atomic_load_explicit(&limits->bytes_max, memory_order_relaxed) / 2;
 }
 
+static bool is_abroad(const osr_node *node, uint64_t from)
+{
+    return from != node->id && from != 0;
+}
+
 static void tell_room(osr_self *process, osri_limits *limits, osr_pid pid)
 {
     osr_node *node = process->node;
     if (atomic_exchange_explicit(&limits->told, false, memory_order_seq_cst)) {
+        node->remote->mailbox_room(node->remote_context, pid);
+    }
+}
+
+/* There is no bound any more, which whoever keeps credit for it has to know. */
+static void tell_lifted(osr_self *process, osri_limits *limits, osr_pid pid)
+{
+    osr_node *node = process->node;
+    bool told = atomic_exchange_explicit(&limits->told, false, memory_order_seq_cst);
+    if (atomic_exchange_explicit(&limits->known, false, memory_order_seq_cst) || told) {
         node->remote->mailbox_room(node->remote_context, pid);
     }
 }
@@ -85,15 +107,55 @@ static void tell_room(osr_self *process, osri_limits *limits, osr_pid pid)
 static void tell_if_full(osr_self *process, osri_limits *limits, osr_pid to, uint64_t from)
 {
     osr_node *node = process->node;
-    if (from == node->id || from == 0 || node->remote == NULL ||
-        node->remote->mailbox_full == NULL || !osri_bound_is_full(limits)) {
+    if (!is_abroad(node, from) || node->remote == NULL || node->remote->mailbox_full == NULL ||
+        !osri_bound_is_full(limits)) {
         return;
     }
+    atomic_store_explicit(&limits->known, true, memory_order_seq_cst);
     node->remote->mailbox_full(node->remote_context, to, from);
     atomic_store_explicit(&limits->told, true, memory_order_seq_cst);
     if (is_half_empty(limits) || !osri_bound_is_on(process, to.generation)) {
         tell_room(process, limits, to);
     }
+}
+
+void osri_bound_await(osr_node *node, osr_pid pid)
+{
+    osr_self *process = pid.node != node->id ? NULL : osri_table_at(node, pid.slot);
+    osri_limits *limits = process == NULL ? NULL : osri_limits_of(process);
+    if (limits == NULL || !osri_bound_is_on(process, pid.generation)) {
+        node->remote->mailbox_room(node->remote_context, pid);
+        return;
+    }
+    /* seq_cst: as in tell_if_full() */
+    atomic_store_explicit(&limits->told, true, memory_order_seq_cst);
+    if (is_half_empty(limits) || !osri_bound_is_on(process, pid.generation)) {
+        tell_room(process, limits, pid);
+    }
+}
+
+static uint64_t left(const _Atomic(uint64_t) *counted, const _Atomic(uint64_t) *max)
+{
+    uint64_t most = atomic_load_explicit(max, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(counted, memory_order_seq_cst);
+    return most == NO_MAX ? NO_MAX : most > now ? most - now : 0;
+}
+
+bool osri_bound_room(osr_node *node, osr_pid pid, uint64_t *ret_messages)
+{
+    osr_self *process = pid.node != node->id ? NULL : osri_table_at(node, pid.slot);
+    osri_limits *limits = process == NULL ? NULL : osri_limits_of(process);
+    if (limits == NULL || !osri_bound_is_on(process, pid.generation) ||
+        policy_of(limits) != OSR_MAILBOX_SUSPEND) {
+        return false;
+    }
+    uint64_t messages = left(&limits->messages, &limits->messages_max);
+    uint64_t bytes = left(&limits->bytes, &limits->bytes_max);
+    if (bytes != NO_MAX) { /* how large they will be is not known */
+        bytes = bytes == 0 ? 0 : 1 + bytes / CREDIT_BYTES;
+    }
+    *ret_messages = messages < bytes ? messages : bytes;
+    return *ret_messages != NO_MAX; /* SUSPEND without a maximum never suspends */
 }
 
 /* ---- no room ------------------------------------------------------------------------------- */
@@ -124,18 +186,35 @@ void osri_bound_push(osr_self *process, osr_pid to, osri_envelope *signal)
     osri_signal_refuse(process->node, to, OSR_REASON_NOPROC, &signal);
 }
 
-static uint32_t policy_of(const osri_limits *limits)
+/* Both parts of one setting: set_bound() clears `overflow` before it changes the node. */
+static osr_pid overflow_pid(const osri_limits *limits)
 {
-    return atomic_load_explicit(&limits->policy, memory_order_relaxed);
+    uint64_t packed, node;
+    do {
+        packed = atomic_load_explicit(&limits->overflow, memory_order_seq_cst);
+        node = atomic_load_explicit(&limits->overflow_node, memory_order_seq_cst);
+    } while (packed != atomic_load_explicit(&limits->overflow, memory_order_seq_cst));
+    return (osr_pid){packed == 0 ? 0 : node, (uint32_t)(packed >> 32), (uint32_t)packed};
 }
 
-static osri_limits *overflow_of(osr_node *node, const osri_limits *limits, osr_pid *ret_to,
-                                osr_self **ret_process)
+/* To another node, as if it had been sent there. Only what was sent here: a record cannot speak for
+ * a process of a third node; and so two nodes do not pass it round. */
+static void forward_abroad(osr_self *from, osr_pid to, osri_envelope *signal)
 {
-    uint64_t packed = atomic_load_explicit(&limits->overflow, memory_order_relaxed);
-    *ret_to = (osr_pid){node->id, (uint32_t)(packed >> 32), (uint32_t)packed};
-    *ret_process = osri_table_at(node, ret_to->slot);
-    return *ret_process != NULL && osri_bound_is_on(*ret_process, ret_to->generation)
+    osr_node *node = from->node;
+    osri_route route = {.pid = to};
+    if (is_abroad(node, signal->from.node)) {
+        osri_bound_drop(from, signal, OSR_DROP_OVERFLOW, true);
+        return;
+    }
+    osri_uncount(node, OSRI_COUNT_SENT); /* it is sent on, and counted there */
+    (void)osri_signal_send(node, &route, &signal);
+}
+
+static osri_limits *overflow_of(osr_node *node, osr_pid to, osr_self **ret_process)
+{
+    *ret_process = osri_table_at(node, to.slot);
+    return *ret_process != NULL && osri_bound_is_on(*ret_process, to.generation)
                ? osri_limits_of(*ret_process)
                : NULL;
 }
@@ -144,13 +223,17 @@ static osri_limits *overflow_of(osr_node *node, const osri_limits *limits, osr_p
 static void forward(osr_self *from, const osri_limits *limits, osri_envelope *signal)
 {
     osr_node *node = from->node;
-    osr_pid to;
+    osr_pid to = overflow_pid(limits);
     osr_self *process;
-    osri_limits *next = overflow_of(node, limits, &to, &process);
     if (signal->kind == OSRI_SIGNAL_REPLY) { /* the alias is another's */
         signal->kind = OSRI_SIGNAL_MESSAGE;
         signal->ref = 0;
     }
+    if (to.node != node->id && to.node != 0) {
+        forward_abroad(from, to, signal);
+        return;
+    }
+    osri_limits *next = overflow_of(node, to, &process);
     if (next != NULL && !osri_bound_count_in(next, signal)) {
         if (policy_of(next) != OSR_MAILBOX_DROP_OLD) {
             osri_bound_drop(from, signal, OSR_DROP_OVERFLOW, true);
@@ -194,19 +277,30 @@ static osr_err surplus(osr_self *process, osr_pid to, osri_limits *limits, uint3
     }
 }
 
+static bool is_far_over(const osri_limits *limits)
+{
+    uint64_t most = atomic_load_explicit(&limits->bytes_max, memory_order_relaxed);
+    return atomic_load_explicit(&limits->bytes, memory_order_relaxed) >=
+           (most == NO_MAX ? 0 : most) + UNDER_WAY_BYTES_MAX;
+}
+
 osr_err osri_bound_put(osr_self *process, osr_pid to, osri_envelope **signal_)
 {
     osri_envelope *signal = *signal_;
     osri_limits *limits = osri_limits_of(process);
     uint64_t from = signal->from.node;
+    bool suspends = policy_of(limits) == OSR_MAILBOX_SUSPEND;
     osr_err err = OSR_OK;
     *signal_ = NULL;
     if (osri_bound_count_in(limits, signal)) {
         osri_bound_push(process, to, signal);
+    } else if (suspends && is_abroad(process->node, from) && !is_far_over(limits)) {
+        count_in_always(limits, signal); /* it was under way when its sender was told to wait */
+        osri_bound_push(process, to, signal);
     } else {
         err = surplus(process, to, limits, policy_of(limits), signal);
     }
-    if (policy_of(limits) == OSR_MAILBOX_SUSPEND) {
+    if (suspends) {
         tell_if_full(process, limits, to, from);
     }
     return err;
@@ -302,6 +396,7 @@ static bool is_over(const osri_limits *limits, uint64_t newest)
 /* Until there is room for the newest, which may go itself where more is under way. */
 static void drop_oldest(osr_self *process, const osri_limits *limits, uint64_t newest)
 {
+    bool suspends = policy_of(limits) == OSR_MAILBOX_SUSPEND; /* what was under way may stay */
     osri_envelope *oldest = NULL;
     do {
         oldest = is_over(limits, newest)
@@ -311,13 +406,14 @@ static void drop_oldest(osr_self *process, const osri_limits *limits, uint64_t n
             osri_process_message_gone(process, oldest);
             osri_bound_drop(process, oldest, OSR_DROP_OLD, true);
         }
-    } while (oldest != NULL);
+    } while (oldest != NULL && !suspends);
 }
 
 void osri_bound_arrived(osr_self *process, osri_envelope *message, bool is_first)
 {
     osri_limits *limits = NULL;
     uint64_t bytes = 0;
+    bool makes_room = !is_abroad(process->node, message->from.node);
     if ((osri_mailbox_flags_of(process) & OSRI_MAILBOX_BOUND) != 0) {
         limits = osri_limits_of(process);
         bytes = osri_envelope_bytes(message);
@@ -328,7 +424,7 @@ void osri_bound_arrived(osr_self *process, osri_envelope *message, bool is_first
     }
     osri_process_put_in(process, message, is_first);
     if (limits != NULL) {
-        if (drops_old(limits)) {
+        if (drops_old(limits) && (makes_room || policy_of(limits) != OSR_MAILBOX_SUSPEND)) {
             drop_oldest(process, limits, bytes);
         }
         check_memory(process, limits);
@@ -382,7 +478,9 @@ static void set_bound(osri_limits *limits, const osr_mailbox_options *options)
 {
     uint64_t overflow = (uint64_t)options->overflow.slot << 32 | options->overflow.generation;
     uint32_t wait_ms = options->wait_ms == 0 ? WAIT_MS_DEFAULT : options->wait_ms;
-    atomic_store_explicit(&limits->overflow, overflow, memory_order_relaxed);
+    atomic_store_explicit(&limits->overflow, 0, memory_order_seq_cst); /* overflow_pid() */
+    atomic_store_explicit(&limits->overflow_node, options->overflow.node, memory_order_seq_cst);
+    atomic_store_explicit(&limits->overflow, overflow, memory_order_seq_cst);
     atomic_store_explicit(&limits->wait_ms, wait_ms, memory_order_relaxed);
     atomic_store_explicit(&limits->policy, (uint32_t)options->policy, memory_order_relaxed);
     atomic_store_explicit(&limits->otherwise, (uint32_t)options->otherwise, memory_order_relaxed);
@@ -398,7 +496,8 @@ static void set_bound(osri_limits *limits, const osr_mailbox_options *options)
 
 static bool is_overflow(const osr_self *process, osr_pid overflow)
 {
-    return overflow.node == process->node->id && overflow.slot != process->slot;
+    return !osr_pid_is_none(overflow) &&
+           (overflow.node != process->node->id || overflow.slot != process->slot);
 }
 
 static osr_err check_options(const osr_self *process, const osr_mailbox_options *options)
@@ -467,7 +566,9 @@ osr_err osr_mailbox_bound(osr_self *self, const osr_mailbox_options *options)
     turn_on(self);
     osri_mailbox_visit(&self->mailbox, count_waiting, limits);
     osri_room_made(self, limits);
-    if (options->policy != OSR_MAILBOX_SUSPEND || is_half_empty(limits)) {
+    if (options->policy != OSR_MAILBOX_SUSPEND) {
+        tell_lifted(self, limits, osri_process_pid(self));
+    } else if (is_half_empty(limits)) {
         tell_room(self, limits, osri_process_pid(self));
     }
     return OSR_OK;
@@ -489,7 +590,7 @@ void osri_bound_close(osr_self *process)
         atomic_store_explicit(&process->open_generation,
                               atomic_load_explicit(&process->generation, memory_order_relaxed),
                               memory_order_seq_cst); /* before `told`: tell_if_full() */
-        tell_room(process, limits, osri_process_pid(process));
+        tell_lifted(process, limits, osri_process_pid(process));
     }
 }
 

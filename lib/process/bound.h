@@ -30,13 +30,15 @@ typedef struct osri_limits {
     /* writers: any thread */
     _Atomic(uint64_t) messages, bytes; /* counted, in inbox and mailbox */
     _Atomic(uint32_t) waiting;         /* senders; written under room_mutex */
-    atomic_bool told;                  /* a node has been told that it is full */
+    atomic_bool told;  /* a node has been told that it is full, and waits for room */
+    atomic_bool known; /* nodes keep credit for it: told when there is no bound */
 
     /* writer: owner; readers: any thread (relaxed: each value alone means something) */
     _Atomic(uint64_t) messages_max, bytes_max; /* UINT64_MAX: none */
     _Atomic(uint32_t) policy, otherwise;       /* osr_mailbox_policy */
     _Atomic(uint32_t) wait_ms;
-    _Atomic(uint64_t) overflow; /* slot and generation */
+    _Atomic(uint64_t) overflow; /* slot and generation; 0 while overflow_node changes */
+    _Atomic(uint64_t) overflow_node;
 
     osri_list senders; /* guarded by the node's room_mutex */
 
@@ -121,6 +123,14 @@ static inline bool osri_bound_is_counted(const osri_envelope *signal)
     return (signal->flags & OSRI_ENVELOPE_COUNTED) != 0;
 }
 void osri_bound_forget(osr_self *process, osri_envelope *signal);
+
+/* For the distribution. How many more messages there is room for in a mailbox whose senders are to
+ * wait; false: it is none, or has ended. Threads: any. */
+bool osri_bound_room(osr_node *node, osr_pid pid, uint64_t *ret_messages);
+
+/* A node waits for room in it: mailbox_room() is called once half of it is free, also at once.
+ * Threads: any. */
+void osri_bound_await(osr_node *node, osr_pid pid);
 
 /* Bytes that wait for it, against its memory limit. Owner. */
 static inline uint64_t osri_bound_memory(const osr_self *process, uint64_t *ret_max)

@@ -10,7 +10,8 @@
  *   I1  a process is in at most one line, and in none when it goes on: it leaves before anything
  *       else, also when it has been told to exit. What is on its stack is not looked at afterwards.
  *   I2  while it is in line it sends nothing else; so the order of its messages is kept.
- * Whether a mailbox elsewhere has room is known with a delay: after ROOM_MS its bound decides.
+ * For room in a mailbox elsewhere it waits ROOM_MS, as long as for one here whose process does not
+ * say otherwise.
  * Other signals, and senders that cannot wait, go by osri_signal_send(). */
 
 #define ROOM_MS 5000
@@ -38,16 +39,17 @@ static osr_err send_when_admitted(osr_self *self, const osri_route *route, osri_
 {
     const osri_remote_ops *remote = self->node->remote;
     void *context = self->node->remote_context;
-    uint64_t room_due_ns = sender->is_for_room ? osri_deadline(self, ROOM_MS) : UINT64_MAX;
+    bool is_for_room = sender->is_for_room;
+    uint64_t room_due_ns = is_for_room ? osri_deadline(self, ROOM_MS) : UINT64_MAX;
     osr_err err = wait_in_line(self, sender, room_due_ns < deadline_ns ? room_due_ns : deadline_ns);
     if (err == OSR_OK && osri_sender_state_of(sender) == OSRI_SENDER_ADMITTED) {
         remote->send_admitted(context, route, signal, sender);
         return OSR_OK;
     }
     remote->leave_line(context, sender);
-    if (err == OSR_ETIMEDOUT && room_due_ns < deadline_ns) {
-        remote->send(context, route, signal); /* what its bound says decides there */
-        return OSR_OK;
+    if (err == OSR_ETIMEDOUT && is_for_room) { /* as where it lives: room.c */
+        osri_count(self->node, OSRI_COUNT_SENT);
+        osri_message_dropped(self->node, route->pid, OSR_DROP_WAITED, *signal);
     }
     if (err == OSR_OK) {
         osri_signal_return(self->node, route->pid, OSR_REASON_NOCONNECTION, signal);

@@ -150,6 +150,7 @@ typedef struct osri_sender {
     osr_pid receiver;        /* whose mailbox has no room; none: it waits for a node */
     osri_envelope *message;  /* for it */
     bool is_for_room;        /* it waits for room in a mailbox there */
+    uint64_t credited;       /* the distribution's: whose credit it has been given; 0: nobody's */
 } osri_sender;
 
 typedef enum osri_rest {

@@ -14,6 +14,12 @@ void osri_count(osr_node *node, osri_counter counter)
     }
 }
 
+/* Beside the workers' own: sums wrap, and only they are looked at. */
+void osri_uncount(osr_node *node, osri_counter counter)
+{
+    atomic_fetch_sub_explicit(&node->outside.value[counter], 1, memory_order_relaxed);
+}
+
 void osr_node_count(osr_node *node, osr_node_counters *ret_counters)
 {
     uint64_t total[OSRI_COUNTERS];

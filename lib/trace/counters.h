@@ -40,4 +40,7 @@ static inline void osri_counters_add(osri_counters *counters, osri_counter count
 /* Adds one, cheaply on a worker's own thread. Threads: any. */
 void osri_count(osr_node *node, osri_counter counter);
 
+/* Takes one back. Threads: any. */
+void osri_uncount(osr_node *node, osri_counter counter);
+
 #endif

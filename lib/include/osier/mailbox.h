@@ -44,11 +44,16 @@ typedef struct osr_mailbox_options {
                               that any message can come): envelopes, bodies and bins; 0 = any */
     osr_mailbox_policy policy;
     osr_mailbox_policy otherwise; /* under OSR_MAILBOX_SUSPEND: for what is sent by who cannot wait:
-                                     timers, ports, other threads and nodes, NAME_begin(),
-                                     osr_reply_to() an alias. Any of the others */
-    osr_pid overflow; /* of FORWARD: a process of this node. Where that has no room itself the
-                         message is dropped; one to an alias arrives as one to its pid */
-    uint32_t wait_ms; /* of SUSPEND; 0 = 5,000 */
+                                     timers, ports, other threads, NAME_begin(), osr_reply_to() an
+                                     alias. Any of the others */
+    osr_pid overflow; /* of FORWARD: another process, of any node. Where that has no room itself
+                         the message is dropped; one to an alias arrives as one to its pid. To
+                         another node goes only what this one's processes have sent: what came from
+                         elsewhere is dropped */
+    uint32_t wait_ms; /* of SUSPEND, for senders of this node, 0 = 5,000; those of others wait
+                         5,000. What these have under way when their node hears that there is no
+                         room still comes in (up to 32 MiB over the bound); from then on they send
+                         no more than there is room for, each node for itself */
     uint64_t mark_high, mark_low; /* of this mailbox: see osr_monitor_mailboxes(); 0 = 10,000 and
                                      1,000. Needs no messages_max */
 } osr_mailbox_options;

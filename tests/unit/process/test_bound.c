@@ -533,7 +533,6 @@ static osr_err wrong(osr_self *self)
         OSR_MAILBOX(.policy = OSR_MAILBOX_SUSPEND, .otherwise = OSR_MAILBOX_SUSPEND),
         OSR_MAILBOX(.policy = OSR_MAILBOX_FORWARD),
         OSR_MAILBOX(.policy = OSR_MAILBOX_FORWARD, .overflow = me),
-        OSR_MAILBOX(.policy = OSR_MAILBOX_FORWARD, .overflow = {me.node + 1, 7, 7}),
         OSR_MAILBOX(.mark_high = 5, .mark_low = 6),
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

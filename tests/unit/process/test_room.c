@@ -416,14 +416,15 @@ static osr_err tell_nodes(osr_self *self)
     }
     OSR_CHECK(self, full == 0);
     arrive(self, me, 3);
-    arrive(self, me, 9); /* was under way */
-    OSR_CHECK(self, full == 2 && room == 0 && counts(self).dropped_full == 1);
+    arrive(self, me, 4); /* was under way, and comes in */
+    OSR_CHECK(self, full == 2 && room == 0 && counts(self).dropped_full == 0);
     expect_note(self, 0);
-    OSR_CHECK(self, room == 0);
     expect_note(self, 1);
-    OSR_CHECK(self, room == 1);
+    OSR_CHECK(self, room == 0);
     expect_note(self, 2);
+    OSR_CHECK(self, room == 1);
     expect_note(self, 3);
+    expect_note(self, 4);
     OSR_CHECK(self, room == 1);
     for (int64_t i = 0; i < 4; i++) {
         arrive(self, me, i);
