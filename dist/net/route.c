@@ -430,93 +430,15 @@ static void drop_untyped(osri_session *session, const osri_record *record)
     }
 }
 
-static bool is_named(const osri_session *session, osr_str entry)
-{
-    bool named = session->spawn_count == 0;
-
-    for (uint32_t i = 0; i < session->spawn_count && !named; i++) {
-        named = strlen(session->spawn[i]) == entry.size &&
-                memcmp(session->spawn[i], entry.at, entry.size) == 0;
-    }
-    return named;
-}
-
-/* Why the peer may not start this entry; NULL: it may, by what certificates and the policy say. */
-static const char *start_refusal(const osri_session *session, osr_str entry, uint32_t role)
-{
-    const osri_net_options *options = &session->net->options;
-
-    if (entry.at == NULL) {
-        return "no name";
-    }
-    if ((session->peer.roles & role) == 0) {
-        return "its certificate has not the role";
-    }
-    if (role == OSRI_ROLE_SUPERVISE &&
-        (options->identity->certificate.roles & OSRI_ROLE_HOST) == 0) {
-        return "this node has not the role to host";
-    }
-    if (!is_named(session, entry)) {
-        return "its certificate does not name it";
-    }
-    return osri_policy_allows(options->policy, role, session->name, entry.at)
-               ? NULL
-               : "no rule of the policy allows it";
-}
-
-/* In the log and in the audit file, where a flood of them must not fill the disk either. */
-static void tell_refused(osri_session *session, const char *what, const char *entry,
-                         const char *refusal)
-{
-    const osri_net *net = session->net;
-    char note[128];
-    const osri_audit_record record = {.what = what,
-                                      .became = "refused",
-                                      .peer = session->name,
-                                      .serial = session->serial,
-                                      .text = entry,
-                                      .note = note};
-    char more[OSRI_GATE_MORE_BYTES];
-
-    if (!osri_gate_pass(&session->gate, osri_net_now(net), more)) {
-        return;
-    }
-    (void)snprintf(note, sizeof(note), "%s%s", refusal, more);
-    osri_log_write(net->log, OSR_LOG_WARNING, "net: \"%s\" (serial %llu) may not %s \"%.64s\": %s",
-                   session->name, (unsigned long long)session->serial, what, entry, note);
-    (void)osri_audit_write(net->options.audit, &record);
-}
-
-/* Whether the peer may start this entry here: by a spawn or a call (role: spawn), or for a
- * supervisor (role: supervise). The one place that asks; what it grants is written down first. */
-static bool may_start(osri_session *session, osr_str entry, uint32_t role, const char *what)
-{
-    const osri_net *net = session->net;
-    const char *refusal = start_refusal(session, entry, role);
-    const osri_audit_record record = {.what = what,
-                                      .became = "allowed",
-                                      .peer = session->name,
-                                      .serial = session->serial,
-                                      .text = entry.at};
-
-    if (refusal == NULL && osri_audit_write(net->options.audit, &record) != OSR_OK) {
-        refusal = "the audit file cannot be written";
-    }
-    if (refusal != NULL) {
-        tell_refused(session, what, entry.at == NULL ? "" : entry.at, refusal);
-    }
-    return refusal == NULL;
-}
-
 static void deliver_spawn(osri_session *session, osri_envelope *signal)
 {
     osri_net *net = session->net;
     const osri_spawn_request *request = osri_envelope_body(signal);
     osri_heard heard = osri_introductions_heard(&session->introductions, request->argument_type);
     osri_spawn_result refused = {.error = heard == OSRI_HEARD_BAD ? OSR_ETYPE : OSR_EPERM};
-    bool allowed = may_start(session, request->entry,
-                             request->origin.supervised ? OSRI_ROLE_SUPERVISE : OSRI_ROLE_SPAWN,
-                             request->origin.supervised ? "supervise" : "spawn");
+    bool allowed = osri_permit_start(
+        session, request->entry, request->origin.supervised ? OSRI_ROLE_SUPERVISE : OSRI_ROLE_SPAWN,
+        request->origin.supervised ? "supervise" : "spawn");
 
     if (allowed && heard != OSRI_HEARD_BAD) {
         osri_node_spawn_requested(net->node, &signal);
@@ -534,7 +456,7 @@ static void deliver_call(osri_session *session, osri_envelope *signal)
     osr_node *node = session->net->node;
     const osri_rpc_call *call = osri_envelope_body(signal);
     osr_self *process = NULL;
-    osr_err err = may_start(session, call->function, OSRI_ROLE_SPAWN, "call")
+    osr_err err = osri_permit_start(session, call->function, OSRI_ROLE_SPAWN, "call")
                       ? osri_rpc_prepare(node, signal, &process)
                       : OSR_EPERM;
     osr_pid pid;
@@ -551,6 +473,18 @@ static void deliver_call(osri_session *session, osri_envelope *signal)
         osri_spawn_undo(process);
         osri_session_fail(session, "too many links, monitors and requests");
     }
+    osri_envelope_free(&signal);
+}
+
+static void deliver_info(osri_session *session, osr_pid to, osri_envelope *signal)
+{
+    osr_reason refused = osr_reason_error(OSR_EPERM);
+
+    if (osri_permit_look(session)) {
+        osri_signal_deliver(session->net->node, to, NULL, &signal);
+        return;
+    }
+    answer(session, signal->from, signal->ref, OSRI_SIGNAL_DOWN, &osr_reason_osr_type, &refused);
     osri_envelope_free(&signal);
 }
 
@@ -601,6 +535,8 @@ static void deliver(osri_session *session, const osri_record *record, osri_envel
         deliver_spawn(session, signal);
     } else if (record->kind == OSRI_SIGNAL_DEMONITOR && osr_pid_is_none(to)) {
         osri_envelope_free(&signal); /* it has fired, or never was */
+    } else if (record->kind == OSRI_SIGNAL_INFO) {
+        deliver_info(session, to, signal);
     } else {
         osri_signal_deliver(net->node, to, NULL, &signal);
     }

@@ -249,6 +249,15 @@ void osri_net_members_failed(osri_net *net, const char *name);
 void osri_net_members_drain(osri_net *net, bool draining);
 void osri_net_members_tick(osri_net *net, uint64_t now_ns);
 
+/* ---- permit.c ---- */
+
+/* Whether the peer may start this entry here, by a spawn or a call (role spawn), or for a
+ * supervisor (role supervise); what is granted has been written down, what is refused told.
+ * `what` it does, for people. */
+bool osri_permit_start(osri_session *session, osr_str entry, uint32_t role, const char *what);
+/* Whether it may ask our processes what they are and do (osr_info()), as by a shell. */
+bool osri_permit_look(osri_session *session);
+
 /* ---- room.c ---- */
 
 #define OSRI_RECORD_FULL 68

@@ -362,6 +362,9 @@ osr_err osr_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
     self->stack->activation.held = answer;
     if (answer->kind != OSRI_SIGNAL_REPLY) {
         const osr_reason *reason = osri_envelope_body(answer);
+        if (reason->code == OSR_REASON_ERROR && reason->error == OSR_EPERM) {
+            return OSR_EPERM;
+        }
         return reason->code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION : OSR_ENOPROC;
     }
     if (answer->type == NULL || answer->type->id != osr_process_info_osr_type.id) {

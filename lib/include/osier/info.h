@@ -79,11 +79,12 @@ OSR_MESSAGE(osr_process_info, 0x09, (1, pid, pid), (2, pid, parent), (3, str, na
             (16, str, value) /* its state, where it is printable and no handler is at work */
 );
 
-/* Asks a process of any node, also this one itself, what it is and does. *ret_info is lent until
- * the next answer to a request of this process is taken. Suspension point.
- * Errors: OSR_ENOPROC; OSR_ENOCONNECTION; OSR_ETIMEDOUT it has not answered: its handler does not
- *   come to an end (see osr_snapshot_of()); OSR_EPROTO it gave another answer; OSR_ENOMEM;
- *   OSR_EEXIT. */
+/* Asks a process of any node, also this one itself, what it is and does; one of another node only
+ * where that lets this one look, as by a shell (role shell-read). *ret_info is lent until the next
+ * answer to a request of this process is taken. Suspension point.
+ * Errors: OSR_ENOPROC; OSR_ENOCONNECTION; OSR_EPERM that node does not let this one look;
+ *   OSR_ETIMEDOUT it has not answered: its handler does not come to an end (see
+ *   osr_snapshot_of()); OSR_EPROTO it gave another answer; OSR_ENOMEM; OSR_EEXIT. */
 OSR_API OSR_MUST_CHECK osr_err osr_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
                                         const osr_process_info **ret_info);
 

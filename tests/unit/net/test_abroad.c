@@ -141,6 +141,40 @@ OSR_ENTRY(asker, sink_options)
     return OSR_OK;
 }
 
+OSR_ENTRY(nosy, sink_options)
+{
+    const osr_process_info *info = NULL;
+    osr_message up;
+    OSR_CHECK(self, osr_monitor_nodes(self, true, false) == OSR_OK);
+    OSR_CHECK(self, osr_connect(self, "n1@sim") == OSR_OK);
+    OSR_CHECK(self, osr_receive(self, 5000, &up) == OSR_OK);
+    OSR_CHECK(self, osr_info(self, argument->here, 5000, &info) == OSR_EPERM);
+    OSR_CHECK(self, osr_info(self, argument->here, 5000, &info) == OSR_EPERM && info == NULL);
+    OSR_CHECK(self, osr_info(self, osr_self_pid(self), 5000, &info) == OSR_OK);
+    atomic_fetch_add(&told, 1);
+    return OSR_OK;
+}
+
+/* Who may not read by a shell there learns nothing of processes of another node; of its own it
+ * does. */
+START_TEST(info_of_another_node_needs_the_role)
+{
+    for (uint32_t may = 0; may < 2; may++) {
+        cluster_options options = {.nodes = 2,
+                                   .roles = OSRI_ROLE_JOIN | (may == 0 ? 0 : OSRI_ROLE_SHELL_READ)};
+        atomic_store(&told, 0);
+        world = cluster_new(1, &options);
+        sink_options there = {.number = 1};
+        osr_pid pid = cluster_spawn(world, 1, &sink_osr_entry, &there, OSR_SPAWN(.name = "sink"));
+        sink_options work = {.here = pid};
+        (void)cluster_spawn(world, 0, may == 0 ? &nosy_osr_entry : &asker_osr_entry, &work, NULL);
+        (void)cluster_run(world, world->now_ns + 5000 * MS, NULL, NULL);
+        ck_assert_uint_eq(atomic_load(&told), 1);
+        cluster_free(&world);
+    }
+}
+END_TEST
+
 /* A process tells another node what it is and waits for. */
 START_TEST(info_crosses_nodes)
 {
@@ -221,6 +255,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, messages_of_every_making_cross_nodes);
     tcase_add_test(tcase, info_crosses_nodes);
+    tcase_add_test(tcase, info_of_another_node_needs_the_role);
     tcase_add_test(tcase, deadlines_cross_nodes);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
