@@ -377,4 +377,5 @@ void osri_link_count(const osri_link *link, osri_link_counters *ret_counters)
     *ret_counters = link->counters;
     ret_counters->window_bytes = link->window.limit;
     ret_counters->round_trip_ns = link->window.round_trip_ns;
+    ret_counters->fastest_ns = link->window.fastest_ns == UINT64_MAX ? 0 : link->window.fastest_ns;
 }

@@ -264,6 +264,7 @@ typedef struct osri_link_counters {
     uint64_t fragments_sent, fragments_received;
     uint64_t window_bytes;  /* now */
     uint64_t round_trip_ns; /* measured last; 0: not yet */
+    uint64_t fastest_ns;    /* the shortest; 0: not yet */
 } osri_link_counters;
 void osri_link_count(const osri_link *link, osri_link_counters *ret_counters);
 

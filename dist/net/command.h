@@ -17,6 +17,7 @@
 
 typedef enum osri_command_kind {
     OSRI_COMMAND_SIGNAL = 1, /* route, signal */
+    OSRI_COMMAND_WITHDRAW,   /* signal: the DEMONITOR of a request; pid, node */
     OSRI_COMMAND_CONNECT,    /* node; on: somebody asked for just this */
     OSRI_COMMAND_DISCONNECT, /* node */
     OSRI_COMMAND_WANT,       /* node; on, or no longer */

@@ -135,6 +135,9 @@ static void do_command(osri_net *net, osri_command *command)
     case OSRI_COMMAND_SIGNAL:
         osri_route_command(net, command);
         return;
+    case OSRI_COMMAND_WITHDRAW:
+        osri_route_withdraw(net, command);
+        return;
     case OSRI_COMMAND_CONNECT:
         do_connect(net, command->node, command->on);
         break;

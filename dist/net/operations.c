@@ -158,6 +158,21 @@ static void leave_line(void *context, osri_sender *sender)
     osri_lane_credit_back(sender->lane, sender->credited);
 }
 
+static void withdraw(void *context, const osri_route *route, osr_pid from, uint64_t ref)
+{
+    osri_net *net = context;
+    osri_command *command = osri_command_new(OSRI_COMMAND_WITHDRAW, route->name, route->node);
+
+    if (command != NULL &&
+        osri_signal_new(OSRI_SIGNAL_DEMONITOR, from, ref, NULL, NULL, &command->signal) == OSR_OK) {
+        command->pid = route->pid;
+        command->ends = atomic_load_explicit(&net->ends, memory_order_relaxed);
+        (void)push(net, command);
+    } else {
+        osri_command_free(command); /* who asked waits a little in vain */
+    }
+}
+
 static osr_err ask(osri_net *net, osri_command_kind kind, const char *node, bool on)
 {
     osri_command *command = osri_command_new(kind, NULL, node);
@@ -283,6 +298,7 @@ const osri_remote_ops osri_net_operations = {
     .try_send = try_send,
     .send_admitted = send_admitted,
     .leave_line = leave_line,
+    .withdraw = withdraw,
     .connect = connect_node,
     .disconnect = disconnect_node,
     .name_of = name_of,

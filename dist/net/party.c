@@ -47,6 +47,24 @@ osri_party *osri_party_get(osri_net *net, const char *name)
     return party;
 }
 
+osri_command *osri_party_take_request(osri_party *party, osr_pid from, uint64_t ref)
+{
+    osri_command *before = NULL;
+
+    for (osri_command *at = party->first; at != NULL; before = at, at = at->next) {
+        if (at->signal == NULL || at->signal->kind != OSRI_SIGNAL_MESSAGE ||
+            at->signal->ref != ref || !osr_pid_equal(at->signal->from, from)) {
+            continue;
+        }
+        *(before == NULL ? &party->first : &before->next) = at->next;
+        if (party->last == at) {
+            party->last = before;
+        }
+        return at;
+    }
+    return NULL;
+}
+
 void osri_party_free(osri_party *party)
 {
     while (party->first != NULL) {

@@ -59,6 +59,13 @@ static uint64_t left_ms(uint64_t deadline_ns, uint64_t now_ns)
     return left < UINT32_MAX ? left : UINT32_MAX;
 }
 
+/* Both what is left and when it was. */
+static uint64_t deadline_of(uint64_t deadline_ns, uint64_t now_ns)
+{
+    uint64_t left = left_ms(deadline_ns, now_ns);
+    return left == 0 ? 0 : left << 32 | (uint32_t)(now_ns / NS_PER_MS);
+}
+
 static osr_err write_body(osri_buffer *buffer, const osri_envelope *signal)
 {
     static const uint8_t nil = 0xc0;
@@ -97,7 +104,7 @@ osr_err osri_record_write_signal(osri_buffer *buffer, const osri_envelope *signa
     osri_write_uint(&writer, signal->counter);
     osri_write_uint(&writer, signal->trace);
     osri_write_uint(&writer, signal->span);
-    osri_write_uint(&writer, left_ms(signal->deadline_ns, now_ns));
+    osri_write_uint(&writer, deadline_of(signal->deadline_ns, now_ns));
     err = writer.failed ? OSR_ELIMIT : osri_buffer_append(buffer, head, writer.bytes);
     if (err == OSR_OK) {
         err = write_body(buffer, signal);
@@ -161,7 +168,9 @@ static void read_signal(osri_reader *reader, osri_record *record)
     record->counter = osri_read_uint(reader, UINT64_MAX);
     record->trace = osri_read_uint(reader, UINT64_MAX);
     record->span = osri_read_uint(reader, UINT64_MAX);
-    record->deadline_ms = osri_read_uint(reader, UINT32_MAX);
+    uint64_t deadline = osri_read_uint(reader, UINT64_MAX);
+    record->deadline_ms = deadline >> 32;
+    record->sent_ms = (uint32_t)deadline;
     record->body = reader->at;
     record->body_bytes = reader->failed ? 0 : (size_t)(reader->end - reader->at);
 }

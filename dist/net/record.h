@@ -28,6 +28,7 @@ typedef struct osri_record {
     uint64_t trace;
     uint64_t span;
     uint64_t deadline_ms; /* left when it was sent; 0: none */
+    uint32_t sent_ms;     /* where there is one: when, by the sender's clock modulo 2^32 */
     uint64_t id;          /* introductions */
     uint64_t value;
     char name[OSRI_RECORD_NAME_BYTES];

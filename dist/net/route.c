@@ -381,6 +381,31 @@ void osri_route_command(osri_net *net, osri_command *command)
     }
 }
 
+void osri_route_withdraw(osri_net *net, osri_command *command)
+{
+    const osri_envelope *forget = command->signal;
+    osr_reason left = {.code = OSR_REASON_NOCONNECTION, .error = OSR_ECLOSED};
+    const char *name = command->node != NULL
+                           ? command->node
+                           : osri_directory_find(&net->directory, command->pid.node, NULL);
+    osri_party *party = name == NULL ? NULL : osri_party_find(net, name);
+    osri_command *waits =
+        party == NULL ? NULL : osri_party_take_request(party, forget->from, forget->ref);
+    osri_route route = {.pid = forget->from};
+    osri_envelope *down;
+
+    if (waits != NULL) {
+        osri_route_refuse(net, waits, OSR_REASON_NOCONNECTION);
+        osri_command_free(command);
+        return;
+    }
+    if (osri_signal_new(OSRI_SIGNAL_DOWN, OSR_PID_NONE, forget->ref, &osr_reason_osr_type, &left,
+                        &down) == OSR_OK) {
+        (void)osri_signal_send(net->node, &route, &down);
+    }
+    osri_route_command(net, command);
+}
+
 /* ---- in --------------------------------------------------------------------------------- */
 
 static void hear_type(osri_session *session, const osri_record *record)
@@ -570,6 +595,22 @@ static bool may_have_credit(const osri_record *record)
            (record->kind == OSRI_SIGNAL_REPLY && (record->ref & OSRI_ALIAS_BIT) != 0);
 }
 
+/* When it was sent, on our clock, as far as that matters: a deadline is counted from there. */
+static uint64_t sent_at(osri_session *session, const osri_record *record)
+{
+    uint64_t now_ns = osri_net_now(session->net);
+    uint64_t late_ns = 0;
+    osri_link_counters counters;
+
+    if (record->deadline_ms != 0) {
+        osri_link_count(session->link, &counters);
+        late_ns = osri_delay_of(&session->delay, now_ns / OSRI_NS_PER_MS_NET, record->sent_ms) *
+                      OSRI_NS_PER_MS_NET +
+                  counters.fastest_ns / 2;
+    }
+    return late_ns < now_ns ? now_ns - late_ns : 1;
+}
+
 static void open_and_deliver(osri_session *session, const osri_record *record)
 {
     osri_net *net = session->net;
@@ -587,7 +628,8 @@ static void open_and_deliver(osri_session *session, const osri_record *record)
         drop_untyped(session, record);
         return;
     }
-    err = osri_record_open(record, net->types, session->peer.node, osri_net_now(net), &signal);
+    err =
+        osri_record_open(record, net->types, session->peer.node, sent_at(session, record), &signal);
     if (err == OSR_OK) {
         osri_lane_add(
             session->lane,

@@ -6,6 +6,7 @@
 #include "dist/link/link.h"
 #include "dist/membership/table.h"
 #include "dist/net/command.h"
+#include "dist/net/delay.h"
 #include "dist/net/directory.h"
 #include "dist/net/gate.h"
 #include "dist/net/introductions.h"
@@ -35,6 +36,7 @@ typedef struct osri_session {
     osri_lane *lane; /* once up; NULL: none */
     osri_introductions introductions;
     osri_relations_table relations;
+    osri_delay delay;     /* of requests of the peer */
     osri_map full_told;   /* processes here whose mailboxes the peer has to wait for: room.c */
     osri_peer peer;       /* once up */
     uint32_t spawn_count; /* of its certificate: the entries it may start; 0 = all */
@@ -212,6 +214,8 @@ void osri_session_free(osri_session *session);
 
 osri_party *osri_party_find(osri_net *net, const char *name);
 osri_party *osri_party_get(osri_net *net, const char *name); /* NULL: out of memory */
+/* The request that waits for the connection; NULL: none does, of this process with this number. */
+osri_command *osri_party_take_request(osri_party *party, osr_pid from, uint64_t ref);
 /* Takes the command: it leaves once the node is up, or is refused. */
 void osri_party_wait(osri_party *party, osri_net *net, osri_command *command);
 void osri_party_dial(osri_party *party, osri_net *net);
@@ -287,6 +291,8 @@ void osri_net_ticks_record(osri_session *session, const uint8_t *bytes, size_t s
 
 /* Sends a signal on its way, or refuses it. Takes the command. */
 void osri_route_command(osri_net *net, osri_command *command);
+/* A WITHDRAW: drops what waits here, or says that it has left. Takes the command. */
+void osri_route_withdraw(osri_net *net, osri_command *command);
 /* One record of a peer that is up. */
 void osri_route_record(osri_session *session, const uint8_t *bytes, size_t size);
 void osri_route_refuse(osri_net *net, osri_command *command, osr_reason_code code);

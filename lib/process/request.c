@@ -345,6 +345,23 @@ static void drop_entry(osr_self *self, osri_request_entry *entry, uint64_t numbe
     entry_free(entry);
 }
 
+bool osri_request_withdraw(osr_self *self, osr_ref request)
+{
+    osr_node *node = self->node;
+    osri_request_entry *entry = request.node == node->id ? entry_of(self, request.number) : NULL;
+    osri_route route;
+    if (entry == NULL || entry->answer != NULL || node->remote == NULL ||
+        node->remote->withdraw == NULL) {
+        return false;
+    }
+    route = (osri_route){.pid = entry->pid, .name = entry->name, .node = entry->node};
+    if (osri_route_is_here(node, &route)) {
+        return false;
+    }
+    node->remote->withdraw(node->remote_context, &route, osri_process_pid(self), request.number);
+    return true;
+}
+
 bool osr_abandon(osr_self *self, osr_ref request)
 {
     osri_request_entry *entry = self->relations == NULL || request.node != self->node->id

@@ -21,6 +21,10 @@ OSR_MUST_CHECK osr_err osri_request_begin_until(osr_self *self, osr_dest to, con
                                                 const void *request, uint64_t deadline_ns,
                                                 osr_ref *ret_request);
 
+/* Of a request that was begun, to another node, and is not answered: asks what became of it, which
+ * will be its answer (osri_remote_ops.withdraw). False: it is no such request. Owner. */
+bool osri_request_withdraw(osr_self *self, osr_ref request);
+
 /* What is left of a time, in ms, rounded up. */
 uint32_t osri_left_ms(const osr_self *self, uint64_t deadline_ns);
 

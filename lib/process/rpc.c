@@ -17,6 +17,8 @@
  *       that was made for it, which owes the answer from before it runs.
  *   C2  a function begins only before its call's deadline, on the clock of its node. */
 
+#define WITHDRAW_MS 100
+
 /* ---- the side that serves ---------------------------------------------------------------- */
 
 typedef struct rpc_state {
@@ -237,6 +239,22 @@ static osr_err read_down(osr_err err, const osr_reason *reason, osr_message *ret
     return err == OSR_ENOPROC ? OSR_ENOCONNECTION : err; /* an earlier incarnation's address */
 }
 
+/* Of a call whose time is over. The node knows, but for a turn of who serves the sockets. */
+static bool may_have_run(osr_self *self, osr_ref call)
+{
+    osr_message reply = {0};
+    osr_reason reason = osr_reason_of(OSR_REASON_NORMAL);
+    osr_err err;
+    if (self->exiting || !osri_request_withdraw(self, call)) {
+        return true;
+    }
+    err = osr_await(self, call, WITHDRAW_MS, &reply, &reason);
+    if (err == OSR_OK) {
+        return OSR_AS(osri_rpc_refused, &reply) == NULL;
+    }
+    return err != OSR_ENOCONNECTION || reason.error == (int32_t)OSR_ECLOSED;
+}
+
 osr_err osr_rpc_await(osr_self *self, osr_ref call, uint32_t timeout_ms, osr_message *ret_reply,
                       osr_rpc_failure *ret_failure)
 {
@@ -251,7 +269,7 @@ osr_err osr_rpc_await(osr_self *self, osr_ref call, uint32_t timeout_ms, osr_mes
     } else if (err == OSR_EFAILED || err == OSR_ENOCONNECTION || err == OSR_ENOPROC) {
         err = read_down(err, &reason, &reply, &failure);
     } else if (err == OSR_ETIMEDOUT || err == OSR_EEXIT) {
-        failure.executed = true;
+        failure.executed = err == OSR_EEXIT || may_have_run(self, call);
         (void)osr_abandon(self, call);
     }
     if (err == OSR_OK && ret_reply != NULL) {

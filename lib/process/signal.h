@@ -174,6 +174,11 @@ typedef struct osri_remote_ops {
     void (*send_admitted)(void *context, const osri_route *route, osri_envelope **signal,
                           osri_sender *sender);
 
+    /* May be NULL. Nobody waits any more for the answer to the request that `from` sent with this
+     * number, but for what became of it, which is answered by a DOWN of noconnection: one that has
+     * not left is dropped, else its error is ECLOSED and the other side is told to forget it. */
+    void (*withdraw)(void *context, const osri_route *route, osr_pid from, uint64_t ref);
+
     /* The sender is not in line any more, and is not woken, whatever its state was. */
     void (*leave_line)(void *context, osri_sender *sender);
     /* Dials it unless it is connected; a failure ends in osri_node_unreachable(). asked: somebody

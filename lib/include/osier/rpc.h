@@ -33,8 +33,9 @@
  *     OSR_ETIMEDOUT                                   timeout
  * and failure.executed says of each whether the function may have been executed.
  *
- * The time is counted from the call's entry and travels: what is not yet running when it is over is
- * not run any more. What runs goes on, and its answer is dropped. The caller needs role spawn, and
+ * The time is counted from the call's entry and travels, and what the network takes counts, as far
+ * as nodes without a common clock can know it: what is not yet running when it is over is not run
+ * any more. What runs goes on, and its answer is dropped. The caller needs role spawn, and
  * a certificate that names entries names functions alike. */
 
 OSR_BEGIN_DECLS

@@ -216,11 +216,62 @@ START_TEST(call_reqtmo)
     call c = CALL(me, .node = "n1@sim", .number = 21, .ms = 500);
     ck_assert_int_eq(c.err, OSR_ETIMEDOUT);
     ck_assert_uint_eq(c.took_ms, 500);
+    ck_assert(!c.failure.executed); /* it never left */
     osri_sim_heal(world->network, 0, 1);
     call again = CALL(me, .node = "n1@sim", .number = 4);
     ck_assert_int_eq(again.err, OSR_EFAILED);
     ck_assert_uint_eq(executed, 1);
     ck_assert_uint_eq(stray, 0);
+}
+END_TEST
+
+/* What the network takes counts: a call that arrives after its time, because the way stood still,
+ * is not executed; and its caller, from whom it had left, is told that it might be. */
+START_TEST(time_on_the_network_counts)
+{
+    osr_pid me = doer_on(world, 0, "me");
+    call first = CALL(me, .node = "n1@sim", .number = 7);
+    ck_assert_int_eq(first.err, OSR_OK);
+    call c = {.node = "n1@sim", .number = 7, .ms = 400};
+    osri_sim_cut(world->network, 0, 1);
+    doer_let(world, me, do_call, &c);
+    run_ms(380);
+    osri_sim_heal(world->network, 0, 1); /* in time */
+    run_ms(100);
+    ck_assert(c.done);
+    ck_assert_int_eq(c.err, OSR_OK);
+    ck_assert_uint_eq(executed, 2);
+    c = (call){.node = "n1@sim", .number = 7, .ms = 400};
+    osr_pid silent = doer_on(world, 0, "silent"); /* who ends before it could take it back */
+    osri_sim_cut(world->network, 0, 1);
+    doer_let(world, silent, do_call, &c);
+    run_ms(1000);
+    osri_sim_heal(world->network, 0, 1);
+    run_ms(500);
+    ck_assert(c.done);
+    expect_failure(&c, OSR_ETIMEDOUT, true, "");
+    ck_assert_uint_eq(executed, 2);
+}
+END_TEST
+
+/* So does the time that the way always takes. */
+START_TEST(a_way_that_is_too_long_executes_nothing)
+{
+    cluster_options options = {.nodes = 2,
+                               .network = {.latency_min_ns = 300 * MS, .latency_max_ns = 301 * MS}};
+    cluster_free(&world);
+    executed = 0;
+    world = cluster_new(1, &options);
+    osr_pid me = doer_on(world, 0, "me");
+    for (int i = 0; i < 3; i++) { /* so that round trips have been measured */
+        call c = CALL(me, .node = "n1@sim", .number = 7, .ms = 8000);
+        ck_assert_int_eq(c.err, OSR_OK);
+        run_ms(1500);
+    }
+    call c = CALL(me, .node = "n1@sim", .number = 7, .ms = 250);
+    expect_failure(&c, OSR_ETIMEDOUT, true, "");
+    run_ms(2000);
+    ck_assert_uint_eq(executed, 3);
 }
 END_TEST
 
@@ -439,6 +490,8 @@ int main(void)
     tcase_add_test(tests, call_classes_on_another_node);
     tcase_add_test(tests, noconnection_says_whether_it_may_have_run);
     tcase_add_test(tests, call_reqtmo);
+    tcase_add_test(tests, time_on_the_network_counts);
+    tcase_add_test(tests, a_way_that_is_too_long_executes_nothing);
     tcase_add_test(tests, expired_before_its_turn_is_not_run);
     tcase_add_test(tests, call_needs_the_role);
     tcase_add_test(tests, pids_in_requests_are_introduced);
