@@ -220,8 +220,7 @@ static void peer_up(osri_service *service, const osri_peer *peer)
         send_all(groups, peer);
     } else {
         osri_heap_free(node, sizeof(*node));
-        osri_log_write(osri_node_log(service->node), OSR_LOG_ERROR,
-                       "groups: out of memory: %s takes no part in this session", peer->name);
+        osri_service_doubt(service, peer);
     }
     osri_mutex_unlock(&groups->mutex);
 }

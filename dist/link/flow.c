@@ -203,7 +203,7 @@ static void take_goodbye(osri_link *link, const uint8_t *bytes, size_t bytes_cou
         words[i - 1] = bytes[i] < 0x20 || bytes[i] >= 0x7f ? '?' : (char)bytes[i];
     }
     if (code == OSRI_DOWN_GOODBYE || code == OSRI_DOWN_REVOKED ||
-        code == OSRI_DOWN_PROTOCOL_ERROR) {
+        code == OSRI_DOWN_PROTOCOL_ERROR || code == OSRI_DOWN_NO_MEMORY) {
         end.down = (osri_down)code;
     }
     (void)snprintf(text, sizeof(text), "%s said goodbye%s%s", link->peer.certificate.name,

@@ -208,7 +208,7 @@ static bool may_close_with(osri_down down)
 {
     return down == OSRI_DOWN_GOODBYE || down == OSRI_DOWN_DISCONNECT ||
            down == OSRI_DOWN_RESTARTED || down == OSRI_DOWN_REVOKED ||
-           down == OSRI_DOWN_PROTOCOL_ERROR;
+           down == OSRI_DOWN_PROTOCOL_ERROR || down == OSRI_DOWN_NO_MEMORY;
 }
 
 static osr_err on_close(osri_link *link, const osri_link_event *event, osri_link_actions *actions)

@@ -120,8 +120,7 @@ static void peer_up(osri_service *service, const osri_peer *peer)
         osri_names_ask(names, made);
     } else {
         osri_heap_free(made, sizeof(*made));
-        osri_log_write(osri_node_log(service->node), OSR_LOG_ERROR,
-                       "names: out of memory: %s takes no part in this session", peer->name);
+        osri_service_doubt(service, peer);
     }
     osri_mutex_unlock(&names->mutex);
 }

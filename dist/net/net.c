@@ -240,6 +240,7 @@ bool osri_net_work(osri_net *net, int events_max)
     any = take_commands(net);
     any = (events_max > 0 && osri_net_take_events(net, events_max, 0)) || any;
     any = tick(net) || any;
+    osri_sessions_doubt(net);
     osri_session_flush_all(net);
     osri_lanes_settle(&net->lanes);
     note_left(net);

@@ -50,6 +50,15 @@ static osri_lane *lane_of(osri_net *net, const osri_route *route)
     return lane;
 }
 
+/* What is lacking in a session is worse than its end. */
+static void doubt(void *context, const osri_peer *peer)
+{
+    osri_net *net = context;
+
+    osri_doubt(&net->doubts, peer->session);
+    wake_owner(net);
+}
+
 /* Gives the signal to the owner, for which `given` bytes are counted on the lane. */
 static void give(osri_net *net, const osri_route *route, osri_envelope **signal, osri_lane *lane,
                  uint64_t given, uint64_t credited)
@@ -74,6 +83,9 @@ static void give(osri_net *net, const osri_route *route, osri_envelope **signal,
         }
         command->signal = NULL;
         osri_command_free(command);
+    } else if (route->node == NULL && osri_pid_is_node(route->pid)) { /* of a service */
+        osri_doubt(&net->doubts, (*signal)->ref);
+        wake_owner(net);
     }
     if (lane != NULL) {
         osri_lane_take_back(lane, given);
@@ -295,6 +307,7 @@ static osr_err set_tick(void *context, uint32_t tick_ms)
 
 const osri_remote_ops osri_net_operations = {
     .send = send_signal,
+    .doubt = doubt,
     .try_send = try_send,
     .send_admitted = send_admitted,
     .leave_line = leave_line,

@@ -73,6 +73,8 @@ static void introduce(osri_session *session, osri_record_kind kind, uint64_t id,
     scratch->size = 0;
     if (osri_record_write_introduction(scratch, kind, id, name, value) == OSR_OK) {
         (void)send_record(session, scratch, SENDER_INTRODUCTIONS, true);
+    } else {
+        osri_session_starve(session);
     }
 }
 
@@ -270,6 +272,7 @@ static void send_command(osri_session *session, osri_command *command)
     }
     if (err != OSR_OK && err != OSR_ECLOSED) {
         osri_route_refuse(net, command, OSR_REASON_NOCONNECTION);
+        osri_session_starve(session); /* it would have a hole */
         return;
     }
     /* Taken by the link, or lost with the session, whose relations have fired for it. */
@@ -513,6 +516,16 @@ static void deliver_info(osri_session *session, osr_pid to, osri_envelope *signa
     osri_envelope_free(&signal);
 }
 
+static void end_for_service(osri_session *session, osr_err err)
+{
+    if (err == OSR_ENOMEM) {
+        osri_session_starve(session);
+    } else {
+        osri_session_fail(session, err == OSR_ELIMIT ? "too many memberships and names"
+                                                     : "malformed message of a service");
+    }
+}
+
 static void deliver_to_service(osri_session *session, osri_envelope *signal)
 {
     osr_err err = OSR_OK;
@@ -522,8 +535,7 @@ static void deliver_to_service(osri_session *session, osri_envelope *signal)
     }
     osri_envelope_free(&signal);
     if (err != OSR_OK) {
-        osri_session_fail(session, err == OSR_ELIMIT ? "too many memberships and names"
-                                                     : "malformed message of a service");
+        end_for_service(session, err);
     }
 }
 
@@ -639,8 +651,10 @@ static void open_and_deliver(osri_session *session, const osri_record *record)
                (err == OSR_EINVAL && record->kind == OSRI_SIGNAL_MESSAGE)) {
         /* Another version of the type, which ours cannot read; or larger here than there. */
         drop_untyped(session, record);
+    } else if (err == OSR_ENOMEM) {
+        osri_session_starve(session);
     } else {
-        osri_session_fail(session, err == OSR_ENOMEM ? "out of memory" : "malformed signal");
+        osri_session_fail(session, "malformed signal");
     }
 }
 

@@ -306,13 +306,13 @@ static void come_up(osri_session *session, const osri_link_action *action)
     }
     end_others(session, action->verdict == OSRI_VERDICT_REPLACE);
     if (osri_directory_up(&net->directory, &session->peer) != OSR_OK) {
-        osri_session_fail(session, "out of memory");
+        osri_session_starve(session);
         return;
     }
     if (!osri_net_members_up(session) || !osri_party_up(net, session)) {
         osri_directory_down(&net->directory, session->peer.node);
         osri_net_members_down(session, OSRI_DOWN_NO_MEMORY);
-        osri_session_fail(session, "out of memory");
+        osri_session_starve(session);
         return;
     }
     session->up = true;
@@ -517,6 +517,35 @@ void osri_session_fail(osri_session *session, const char *text)
         session->failure_down = OSRI_DOWN_PROTOCOL_ERROR;
         net->counters.malformed++;
         osri_net_say(net, &net->gate, OSR_LOG_ERROR, "net: %s: %s; closing", session->name, text);
+    }
+}
+
+void osri_session_starve(osri_session *session)
+{
+    osri_net *net = session->net;
+
+    if (session->failure == NULL) {
+        session->failure = "out of memory";
+        session->failure_down = OSRI_DOWN_NO_MEMORY;
+        session->dirty = true; /* a step follows */
+        osri_net_say(net, &net->gate, OSR_LOG_ERROR, "net: %s: out of memory; closing",
+                     session->name);
+    }
+}
+
+void osri_sessions_doubt(osri_net *net)
+{
+    osri_doubted doubted;
+
+    if (!osri_doubts_take(&net->doubts, &doubted)) {
+        return;
+    }
+    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
+         l = osri_list_next(&net->sessions, l)) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
+        if (session->up && !session->dead && osri_doubted_has(&doubted, session->number)) {
+            osri_session_starve(session);
+        }
     }
 }
 

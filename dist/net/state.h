@@ -8,6 +8,7 @@
 #include "dist/net/command.h"
 #include "dist/net/delay.h"
 #include "dist/net/directory.h"
+#include "dist/net/doubts.h"
 #include "dist/net/gate.h"
 #include "dist/net/introductions.h"
 #include "dist/net/lane.h"
@@ -101,6 +102,7 @@ struct osri_net {
     osri_command_queue queue;
     osri_directory directory;
     osri_lanes lanes;
+    osri_doubts doubts;
     atomic_bool has_owner; /* passes everything below from owner to owner: attend.c */
     atomic_bool roused;    /* who rests has something else to do */
     osr_parker
@@ -206,6 +208,10 @@ void osri_session_flush_all(osri_net *net);
 void osri_session_close(osri_session *session, osri_down down, const char *text);
 /* By what it sent: ends after this step. text is static. */
 void osri_session_fail(osri_session *session, const char *text);
+/* For want of memory: ends in this turn. What was to be said or heard in it would be missing. */
+void osri_session_starve(osri_session *session);
+/* Ends those that are in doubt. */
+void osri_sessions_doubt(osri_net *net);
 void osri_sessions_tick(osri_net *net, uint64_t now_ns);
 void osri_sessions_reap(osri_net *net);
 void osri_session_free(osri_session *session);

@@ -69,6 +69,11 @@ void osri_services_release(osr_self *process)
     }
 }
 
+void osri_service_doubt(const osri_service *service, const osri_peer *peer)
+{
+    service->node->remote->doubt(service->node->remote_context, peer);
+}
+
 void osri_service_send(osri_service *service, const osri_peer *peer, const osr_type *type,
                        const void *message)
 {
@@ -78,6 +83,8 @@ void osri_service_send(osri_service *service, const osri_peer *peer, const osr_t
     if (osri_signal_new_sure(service->node, OSRI_SIGNAL_MESSAGE, OSR_PID_NONE, peer->session, type,
                              message, &signal) == OSR_OK) {
         service->node->remote->send(service->node->remote_context, &route, &signal);
+    } else {
+        osri_service_doubt(service, peer);
     }
 }
 

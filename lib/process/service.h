@@ -57,9 +57,13 @@ bool osri_service_watch(osr_node *node, osr_pid pid);
 
 /* Sends a message to the service's like on a peer. It belongs to the session that `peer` was given
  * for: after its end it is dropped. It is no larger than 16 KiB when encoded, so that nothing that
- * is sent later overtakes it. Threads: any. */
+ * is sent later overtakes it. One that there is no memory for ends the session. Threads: any. */
 void osri_service_send(osri_service *service, const osri_peer *peer, const osr_type *type,
                        const void *message);
+
+/* Says that something was not said to a peer, or not heard from it, for want of memory: the session
+ * ends, and with the next one all is told anew. Threads: any. */
+void osri_service_doubt(const osri_service *service, const osri_peer *peer);
 
 /* Answers a request of a process of this node. Threads: any. */
 void osri_service_reply(osri_service *service, osr_pid to, uint64_t ref, const osr_type *type,
