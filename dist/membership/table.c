@@ -307,7 +307,8 @@ const osri_members_entry *osri_members_down(osri_members *members, const char *n
     return entry;
 }
 
-const osri_members_entry *osri_members_failed(osri_members *members, const char *name)
+const osri_members_entry *osri_members_failed(osri_members *members, const char *name,
+                                              bool answered)
 {
     osri_members_entry *entry = find(members, name);
 
@@ -315,7 +316,13 @@ const osri_members_entry *osri_members_failed(osri_members *members, const char 
         entry->connected) {
         return NULL;
     }
-    entry->unreachable = true;
+    if (answered || entry->missed == entry->now.creation) {
+        entry->unreachable = true;
+        return entry;
+    }
+    entry->missed = entry->now.creation;
+    entry->now.state = OSRI_MEMBER_LOST;
+    note_change(members, entry, 0);
     return entry;
 }
 

@@ -21,6 +21,7 @@ typedef struct osri_members_entry {
     bool connected;
     bool unreachable; /* it is said to be there, but we could not connect to it */
     bool ours;        /* this node itself */
+    uint64_t missed;  /* the start of it that we said was lost, though nobody had seen it die */
     osri_member now;  /* texts are this entry's */
     char name[OSRI_NAME_BYTES];
     uint8_t key[OSRI_KEY_BYTES];
@@ -73,9 +74,12 @@ OSR_MUST_CHECK osr_err osri_members_up(osri_members *members, const osri_member 
 const osri_members_entry *osri_members_down(osri_members *members, const char *name,
                                             osri_member_state gone);
 
-/* An attempt to connect to it has failed: a matter of our own, which nobody is told, until
- * something new is said of it. Returns the entry; NULL: it is not known, or nothing has changed. */
-const osri_members_entry *osri_members_failed(osri_members *members, const char *name);
+/* An attempt to connect to it has failed. Where nobody answered it is said to be lost, once for
+ * each start of it: who is connected with it knows better. Otherwise that is a matter of our own,
+ * until something new is said of it. Returns the entry; NULL: it is not known, or nothing has
+ * changed. */
+const osri_members_entry *osri_members_failed(osri_members *members, const char *name,
+                                              bool answered);
 
 /* What we ourselves are to make of it. */
 osri_member_state osri_members_state(const osri_members_entry *entry);

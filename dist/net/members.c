@@ -200,13 +200,14 @@ void osri_net_members_down(osri_session *session, osri_down down)
     }
 }
 
-void osri_net_members_failed(osri_net *net, const char *name)
+void osri_net_members_failed(osri_net *net, const char *name, bool answered)
 {
     const osri_members_entry *entry =
-        net->leaving ? NULL : osri_members_failed(&net->members, name);
+        net->leaving ? NULL : osri_members_failed(&net->members, name, answered);
 
     if (entry != NULL) {
         tell_node(net, entry);
+        plan_changes(net);
     }
 }
 

@@ -126,7 +126,8 @@ static void end_lane(osri_party *party)
     }
 }
 
-static void end_attempt(osri_net *net, osri_party *party, const char *text)
+/* answered: somebody is there, or it was we who could not. */
+static void end_attempt(osri_net *net, osri_party *party, bool answered, const char *text)
 {
     osr_log_level level =
         party->wants > 0 && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
@@ -137,7 +138,7 @@ static void end_attempt(osri_net *net, osri_party *party, const char *text)
     party->redial_ns = UINT64_MAX;
     refuse_pending(net, party);
     end_lane(party);
-    osri_net_members_failed(net, party->name);
+    osri_net_members_failed(net, party->name, answered);
     osri_node_unreachable(net->node, party->name, osri_down_name(OSRI_DOWN_SETUP_FAILED));
     if (party->wants > 0 && !net->leaving) {
         plan_redial(net, party);
@@ -272,7 +273,7 @@ static void dial_at(osri_net *net, osri_party *party, const char *endpoint,
     }
     err = osri_session_dial(net, party->name, endpoint, key, party->deadline_ns, &party->dialing);
     if (err != OSR_OK) {
-        end_attempt(net, party, osr_err_text(err));
+        end_attempt(net, party, true, osr_err_text(err));
         return;
     }
     party->state = OSRI_PARTY_DIALING;
@@ -286,7 +287,8 @@ void osri_party_resolved(osri_net *net, const osri_command *answer)
         return;
     }
     if (answer->err != OSR_OK) {
-        end_attempt(net, party, answer->name == NULL ? osr_err_text(answer->err) : answer->name);
+        end_attempt(net, party, answer->err == OSR_ENOMEM,
+                    answer->name == NULL ? osr_err_text(answer->err) : answer->name);
         forget_if_idle(net, party);
         return;
     }
@@ -341,7 +343,7 @@ static void dial_ended(osri_net *net, osri_party *party, uint32_t refusal, const
         osri_net_due(net, party->redial_ns);
         return;
     }
-    end_attempt(net, party, text);
+    end_attempt(net, party, refusal != 0, text);
 }
 
 /* Connected once, and not any more: where nodes connect by themselves only once, that counts. */
@@ -402,7 +404,7 @@ static void tick(osri_net *net, osri_party *party, uint64_t now_ns)
     tell_refused(net, party, now_ns);
     if (party->state != OSRI_PARTY_IDLE && party->state != OSRI_PARTY_DIALING &&
         now_ns >= party->deadline_ns) {
-        end_attempt(net, party, "timed out");
+        end_attempt(net, party, false, "timed out");
     }
     if (now_ns < party->redial_ns) {
         return;
@@ -445,7 +447,7 @@ void osri_parties_refuse_all(osri_net *net)
         party->was_lost = false;
         party->redial_ns = UINT64_MAX;
         if (party->up == NULL && party->dialing == NULL && party->state != OSRI_PARTY_IDLE) {
-            end_attempt(net, party, "the node is stopping");
+            end_attempt(net, party, true, "the node is stopping");
         }
         forget_if_idle(net, party);
     }

@@ -254,8 +254,8 @@ void osri_net_members_tell(osri_session *session);
 void osri_net_members_tell_self(osri_net *net);
 /* A record of them has come. */
 void osri_net_members_record(osri_session *session, const uint8_t *bytes, size_t size);
-/* An attempt to connect has failed. */
-void osri_net_members_failed(osri_net *net, const char *name);
+/* An attempt to connect has failed. answered: somebody was there, or it was we who could not. */
+void osri_net_members_failed(osri_net *net, const char *name, bool answered);
 void osri_net_members_drain(osri_net *net, bool draining);
 void osri_net_members_tick(osri_net *net, uint64_t now_ns);
 

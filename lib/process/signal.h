@@ -170,8 +170,8 @@ typedef struct osri_remote_ops {
      * memory: the session ends, if it has not. Threads: any. */
     void (*doubt)(void *context, const osri_peer *peer);
 
-    /* As send() for a message whose sender can wait or keep it. False: too much waits for that node;
-     * the signal is left, and the sender, if not NULL, is in line: osri_sender_wake() will be
+    /* As send(), for a message whose sender can wait or keep it. False: too much waits for that
+     * node; the signal is left, and the sender, if not NULL, is in line: osri_sender_wake() will be
      * called for it, once. Admitted, it sends by send_admitted(); else it leaves the line. */
     bool (*try_send)(void *context, const osri_route *route, osri_envelope **signal,
                      osri_sender *sender);

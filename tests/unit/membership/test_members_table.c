@@ -190,24 +190,47 @@ START_TEST(a_goodbye_is_not_a_loss)
 }
 END_TEST
 
-/* Who could not be reached is lost for us, and nobody is told; news of it, or a session, make up
- * for that. */
-START_TEST(a_failed_attempt_is_a_private_matter)
+/* Where nobody answers the member is said to be lost, once for each start of it. */
+START_TEST(a_member_that_does_not_answer_is_told_once)
 {
     uint64_t told = 0;
 
     hear("b@h", "c@h", 3, 10, OSRI_MEMBER_JOINED, OSRI_MEMBER_NEWS);
     expect_told(2, &told, "a@h 100 1 c@h 10 1 ");
-    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h"));
-    ck_assert_ptr_null(osri_members_failed(&table, "c@h"));
-    ck_assert_ptr_null(osri_members_failed(&table, "x@h"));
-    ck_assert_ptr_null(osri_members_failed(&table, "a@h"));
+    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h", false));
+    expect("c@h", 10, OSRI_MEMBER_LOST);
+    expect_told(2, &told, "c@h 10 3 ");
+    ck_assert_ptr_null(osri_members_failed(&table, "c@h", false));
+    hear("b@h", "c@h", 3, 11, OSRI_MEMBER_JOINED, OSRI_MEMBER_NEWS); /* it has refuted */
+    expect_told(2, &told, "c@h 11 1 ");
+    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h", false));
+    expect("c@h", 11, OSRI_MEMBER_JOINED);
+    ck_assert_int_eq(osri_members_state(osri_members_find(&table, "c@h")), OSRI_MEMBER_LOST);
+    expect_told(2, &told, "");
+    hear("b@h", "c@h", 4, 12, OSRI_MEMBER_JOINED, OSRI_MEMBER_NEWS); /* started again */
+    expect_told(2, &told, "c@h 12 1 ");
+    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h", false));
+    expect_told(2, &told, "c@h 12 3 ");
+}
+END_TEST
+
+/* Who refuses us is lost for us, and nobody is told; news of it, or a session, make up for that. */
+START_TEST(a_refusal_is_a_private_matter)
+{
+    uint64_t told = 0;
+
+    hear("b@h", "c@h", 3, 10, OSRI_MEMBER_JOINED, OSRI_MEMBER_NEWS);
+    expect_told(2, &told, "a@h 100 1 c@h 10 1 ");
+    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h", true));
+    ck_assert_ptr_null(osri_members_failed(&table, "c@h", true));
+    ck_assert_ptr_null(osri_members_failed(&table, "x@h", true));
+    ck_assert_ptr_null(osri_members_failed(&table, "a@h", false));
     ck_assert_int_eq(osri_members_state(osri_members_find(&table, "c@h")), OSRI_MEMBER_LOST);
     expect("c@h", 10, OSRI_MEMBER_JOINED);
     expect_told(2, &told, "");
     hear("b@h", "c@h", 3, 11, OSRI_MEMBER_JOINED, OSRI_MEMBER_NEWS);
     ck_assert_int_eq(osri_members_state(osri_members_find(&table, "c@h")), OSRI_MEMBER_JOINED);
-    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h"));
+    ck_assert_ptr_nonnull(osri_members_failed(&table, "c@h", true));
     up("c@h", 3);
     ck_assert_ptr_nonnull(osri_members_down(&table, "c@h", OSRI_MEMBER_JOINED));
     ck_assert_int_eq(osri_members_state(osri_members_find(&table, "c@h")), OSRI_MEMBER_JOINED);
@@ -264,7 +287,8 @@ int main(void)
     tcase_add_test(tests, a_peer_that_comes_back_refutes);
     tcase_add_test(tests, a_restart_with_an_earlier_clock_is_contested);
     tcase_add_test(tests, a_goodbye_is_not_a_loss);
-    tcase_add_test(tests, a_failed_attempt_is_a_private_matter);
+    tcase_add_test(tests, a_member_that_does_not_answer_is_told_once);
+    tcase_add_test(tests, a_refusal_is_a_private_matter);
     tcase_add_test(tests, each_is_told_what_is_new_to_it);
     tcase_add_test(tests, the_table_is_bounded);
     suite_add_tcase(suite, tests);
