@@ -3,10 +3,10 @@
 #include "lib/core/heap.h"
 #include "lib/scheduler/scheduler.h"
 
-/* Helper threads for code that blocks: made on demand, up to a maximum; the rest waits in a queue.
- * A node that is stepped has no threads: the code runs at once, in the step. */
+/* Helper threads for code that blocks: made on demand, up to the node's .blocking_max; the rest
+ * waits in a queue. A node that is stepped has no threads: the code runs at once, in the step. */
 
-#define HELPERS_MAX 16
+#define HELPERS_DEFAULT 16
 
 typedef struct job {
     struct job *next;
@@ -30,10 +30,11 @@ struct osri_blocking_pool {
     job *first, *last;     /* guarded_by: mutex */
     helper *helpers;       /* guarded_by: mutex */
     uint32_t helper_count; /* guarded_by: mutex */
-    bool stopping;         /* guarded_by: mutex */
+    uint32_t helpers_max;
+    bool stopping; /* guarded_by: mutex */
 };
 
-osr_err osri_blocking_pool_new(osr_node *node)
+osr_err osri_blocking_pool_new(osr_node *node, uint32_t helpers_max)
 {
     osri_blocking_pool *pool = osri_heap_zalloc(sizeof(*pool));
     if (pool == NULL) {
@@ -41,6 +42,7 @@ osr_err osri_blocking_pool_new(osr_node *node)
     }
     osri_mutex_init(&pool->mutex, OSRI_RANK_BLOCKING);
     pool->node = node;
+    pool->helpers_max = helpers_max != 0 ? helpers_max : HELPERS_DEFAULT;
     node->blocking = pool;
     return OSR_OK;
 }
@@ -143,7 +145,7 @@ static helper *job_put(osri_blocking_pool *pool, job *work, bool *ret_add)
     if (idle != NULL) {
         idle->waits = false;
     }
-    *ret_add = idle == NULL && pool->helper_count < HELPERS_MAX;
+    *ret_add = idle == NULL && pool->helper_count < pool->helpers_max;
     pool->helper_count += *ret_add ? 1 : 0;
     osri_mutex_unlock(&pool->mutex);
     return idle;

@@ -146,7 +146,7 @@ osr_err osr_node_new(const osr_node_options *options_, osr_node **ret_node)
         err = parts_init(node);
     }
     if (err == OSR_OK) {
-        err = osri_blocking_pool_new(node);
+        err = osri_blocking_pool_new(node, options->blocking_max);
     }
     if (err == OSR_OK) {
         err = osri_fd_watches_new(node, options->watches_max);

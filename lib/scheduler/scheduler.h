@@ -172,7 +172,7 @@ osr_err osri_fd_watches_new(osr_node *node, uint32_t watches_max);
 void osri_fd_watches_free(osr_node *node);
 
 /* Helper threads for code that blocks. */
-osr_err osri_blocking_pool_new(osr_node *node);
+osr_err osri_blocking_pool_new(osr_node *node, uint32_t helpers_max);
 void osri_blocking_pool_free(osr_node *node);
 
 #endif

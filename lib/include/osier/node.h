@@ -8,7 +8,11 @@
 #include "osier/process.h"
 
 /* A node as a value (DESIGN.md D1): process table, schedulers, names, timers. One OS process may
- * hold any number of them. */
+ * hold any number of them.
+ *
+ * Nothing here is a suspension point; what waits says so, and keeps its thread meanwhile: it is for
+ * threads outside the node, which have no suspension points. Threads: any, also the node's own
+ * processes, unless it says otherwise. */
 
 OSR_BEGIN_DECLS
 
@@ -38,6 +42,7 @@ typedef struct osr_node_options {
                                 NULL = standard error, its newest events */
     osr_output *output;      /* NULL = standard output */
     void *output_context;
+    uint32_t blocking_max; /* threads for osr_blocking(), which see; 0 = 16 */
 } osr_node_options;
 
 #define OSR_NODE(...) (&(const osr_node_options){.size = sizeof(osr_node_options), __VA_ARGS__})
@@ -45,11 +50,13 @@ typedef struct osr_node_options {
 /* Makes a node; nothing runs yet. options NULL = all defaults.
  * Ownership: free with osr_node_free().
  * Errors: OSR_ENOMEM; OSR_EINVAL a bad name, or a processes_max above what may be; OSR_ETYPE two
- * declarations of a message type contradict each other (the log names both places). */
+ *   declarations of a message type contradict each other (the log names both places). */
 OSR_API OSR_MUST_CHECK osr_err osr_node_new(const osr_node_options *options, osr_node **ret_node);
 
-/* Starts the scheduler threads. Errors: OSR_ENOMEM, OSR_EIO no threads; OSR_ENOTSUP an env without
- * threads; OSR_EINVAL it has been started or stopped before. */
+/* Starts the scheduler threads. After an error, but OSR_EINVAL, it may be tried again.
+ * Threads: one at a time, outside the node.
+ * Errors: OSR_ENOMEM; OSR_ELIMIT the system allows no further thread; OSR_ENOTSUP an env without
+ *   threads; OSR_EINVAL it has been started or stopped before. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start(osr_node *node);
 
 /* Runs one scheduler turn without any thread, for simulators and embedders. Returns whether
@@ -59,38 +66,42 @@ OSR_API OSR_MUST_CHECK osr_err osr_node_start(osr_node *node);
 OSR_API bool osr_node_step(osr_node *node, uint64_t *ret_next_due_ns);
 
 /* Ends every process with shutdown (then kill, after timeout_ms), waits for them, and stops the
- * threads. Threads: any outside the node. A node that never started is drained by stepping. */
+ * threads. Threads: one, once, outside the node. A node that never started is drained by
+ * stepping. */
 OSR_API void osr_node_stop(osr_node *node, uint32_t timeout_ms);
 
 /* Frees a stopped (or never started) node and sets the pointer to NULL.
- * The memory of a node that stopped with a handler that does not return stays. */
+ * The memory of a node that stopped with a handler that does not return stays.
+ * Threads: one, outside the node, once nobody uses it any more. */
 OSR_API void osr_node_free(osr_node **node);
 
 /* The node's name, its id (a pid's first part) and its creation, the number of this incarnation.
- * The name lives as long as the node. Threads: any. */
+ * The name lives as long as the node. */
 OSR_API const char *osr_node_name(const osr_node *node);
 OSR_API uint64_t osr_node_id(const osr_node *node);
 OSR_API uint64_t osr_node_creation(const osr_node *node);
 
-/* Starts a process from outside the node; its parent is none. As osr_spawn(), which see; .link,
- * .monitor and .node are refused (OSR_EINVAL). Threads: any. */
+/* Starts a process from outside the node; its parent is none. .link, .monitor and .node
+ * are refused (OSR_EINVAL). Argument, options and errors: as osr_spawn(), which see, but for those
+ * of another node. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_spawn(osr_node *node, const osr_entry *entry,
                                               const void *argument,
                                               const osr_spawn_options *options, osr_pid *ret_pid);
 
-/* Sends from outside the node. Threads: any. Errors as NAME_send(). */
+/* Sends a copy from outside the node, and does not wait: where a bounded mailbox would let the
+ * sender wait, its .otherwise counts. Errors: as NAME_send(), without OSR_ETIMEDOUT. */
 OSR_API osr_err osr_node_send(osr_node *node, osr_dest to, const osr_type *type,
                               const void *message);
 
-/* Sends an exit signal from outside the node, as osr_send_exit(). The reason is copied. Threads:
- * any. */
+/* Sends an exit signal from outside the node, as osr_send_exit(). The reason is copied. Errors: as
+ * osr_send_exit(). */
 OSR_API osr_err osr_node_exit(osr_node *node, osr_pid pid, const osr_reason *reason);
 
-/* Cancels a timer of any process of this node, as osr_timer_cancel(). Threads: any. */
+/* Cancels a timer of any process of this node, as osr_timer_cancel(). */
 OSR_API bool osr_node_timer_cancel(osr_node *node, osr_ref timer, uint64_t *ret_remaining_ms);
 
 /* Waits until a process that osr_node_spawn() or osr_node_start_server() started has ended; for
- * any other it waits in vain. Threads: any outside the node.
+ * any other it waits in vain. Waits at most timeout_ms. Threads: any outside the node.
  * Errors: OSR_ETIMEDOUT; OSR_ENOTSUP on a node that is stepped. ret_reason: owned by the caller,
  * whose text is cut to fit; may be NULL. */
 typedef struct osr_ended {
@@ -101,7 +112,7 @@ typedef struct osr_ended {
 OSR_API OSR_MUST_CHECK osr_err osr_node_wait(osr_node *node, osr_pid pid, uint32_t timeout_ms,
                                              osr_ended *ret_ended);
 
-/* The node that a process runs on. */
+/* The node that a process runs on; it outlives the process. */
 OSR_API osr_node *osr_self_node(const osr_self *self);
 
 /* Counters, all since the node was made; at quiescence sent = received + dropped + queued. */

@@ -40,15 +40,16 @@ static inline osr_dest osr_name(const char *name, const char *node)
     return dest;
 }
 
-/* This process, and the one that started it (none when started from outside the node). */
+/* This process, and the one that started it (none when started from outside the node). Not a
+ * suspension point. */
 OSR_API osr_pid osr_self_pid(const osr_self *self);
 OSR_API osr_pid osr_self_parent(const osr_self *self);
 
-/* The node's name, e.g. "store@host"; lives as long as the node. */
+/* The node's name, e.g. "store@host"; lives as long as the node. Not a suspension point. */
 OSR_API const char *osr_self_node_name(const osr_self *self);
 
 /* The name of the node a pid belongs to: this node, or one that is or was connected; NULL when not
- * known. Lives as long as the node. */
+ * known. Lives as long as the node. Not a suspension point. */
 OSR_API const char *osr_node_name_of(const osr_self *self, osr_pid pid);
 
 /* ---- entries and spawn ----------------------------------------------------------------- */
@@ -131,15 +132,16 @@ typedef struct osr_spawn_options {
  * answer at most the node's connection deadline; else it does not suspend.
  * argument: of entry->argument's type, copied; NULL where that is NULL.
  * Errors: OSR_ENOMEM; OSR_ELIMIT process table full; OSR_ETAKEN the name; OSR_EEXIT;
- *   OSR_EINVAL a stack over 8 MiB, no argument where the entry has one, or .mailbox is not as it
- *   must be; OSR_ESTOPPED;
+ *   OSR_EINVAL a name that may not be one (osr_register()), a stack over 8 MiB, no argument where
+ *   the entry has one, or .mailbox is not as it must be; OSR_ESTOPPED;
  *   remote: OSR_ENOCONNECTION, OSR_ENOTFOUND not exported there, or no node has the label;
  *   OSR_EPERM no role. */
 OSR_API OSR_MUST_CHECK osr_err osr_spawn(osr_self *self, const osr_entry *entry,
                                          const void *argument, const osr_spawn_options *options,
                                          osr_pid *ret_pid);
 
-/* The same for an entry known by name only, on options->node. argument_type NULL: no argument. */
+/* The same for an entry known by name only, on options->node. argument_type NULL: no argument.
+ * Suspension point. Errors: as osr_spawn(); OSR_EINVAL without a .node. */
 OSR_API OSR_MUST_CHECK osr_err osr_spawn_named(osr_self *self, const char *entry,
                                                const osr_type *argument_type, const void *argument,
                                                const osr_spawn_options *options, osr_pid *ret_pid);
@@ -162,7 +164,8 @@ typedef struct osr_message {
 } osr_message;
 
 /* The body as TYPE, or NULL when the message is of another type:
- *     const tick *t = OSR_AS(tick, &message); */
+ *     const tick *t = OSR_AS(tick, &message);
+ * Threads: any. Not a suspension point. */
 #define OSR_AS(type_, message) ((const type_ *)osri_message_as((message), type_##_osr_type.id))
 OSR_API const void *osri_message_as(const osr_message *message, uint32_t type_id);
 
@@ -196,7 +199,10 @@ static inline osr_caller osr_caller_of(const osr_message *message)
     return caller;
 }
 
-/* Answers a request; a caller that no longer waits never sees it. Not a suspension point. */
+/* Answers a request with a copy; a caller that no longer waits never sees it. Not a suspension
+ * point. Errors: OSR_ENOMEM, OSR_EINVAL over 16 MiB: the request is still unanswered; OSR_EFULL to
+ *   an alias, as NAME_send(). None for a caller that is gone, nor once this process has been told
+ *   to exit: then its end is the answer. */
 OSR_API osr_err osr_reply_to(osr_self *self, osr_caller caller, const osr_type *type,
                              const void *reply);
 
@@ -227,7 +233,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_monitor_alias(osr_self *self, osr_dest to, ui
 OSR_API OSR_MUST_CHECK osr_err osr_alias_monitor(osr_self *self, osr_ref monitor,
                                                  osr_alias_mode mode, osr_caller *ret_alias);
 
-/* The monitor that an alias was made with. Threads: any. */
+/* The monitor that an alias was made with. Threads: any. Not a suspension point. */
 OSR_API osr_ref osr_monitor_of(osr_caller alias);
 
 /* Turns an alias of this process off; returns whether it was on. A monitor made with it stays. Not
@@ -247,11 +253,13 @@ static inline osr_dest osr_to_alias(osr_caller alias)
  * sent to osr_to_alias() of it keeps its order. So it takes both, the receiver's consent and the
  * sender's wish; of another alias the wish is ignored. The receiver does not see the difference.
  * For a few urgent messages: each that comes costs a step for each of priority that still waits,
- * and a receive by predicate may be offered again what it has passed over. As osr_alias(). */
+ * and a receive by predicate may be offered again what it has passed over. Not a
+ * suspension point. Errors: as osr_alias(). */
 OSR_API OSR_MUST_CHECK osr_err osr_alias_priority(osr_self *self, osr_alias_mode mode,
                                                   osr_caller *ret_alias);
 
-/* A destination like osr_to_alias(), for what is to overtake. Threads: any. */
+/* A destination like osr_to_alias(), for what is to overtake. Threads: any. Not a suspension
+ * point. */
 OSR_API osr_dest osr_to_alias_priority(osr_caller alias);
 
 /* The same for who waits for the answer to a request: what is sent or given there is the answer, as
@@ -273,7 +281,8 @@ OSR_API OSR_MUST_CHECK osr_err osr_await(osr_self *self, osr_ref request, uint32
                                          osr_message *ret_reply, osr_reason *ret_reason);
 
 /* The same for the first of several that is answered; *ret_index says which, also with
- * OSR_ENOPROC, OSR_ENOCONNECTION and OSR_EFAILED. Errors also: OSR_EINVAL count is 0. */
+ * OSR_ENOPROC, OSR_ENOCONNECTION and OSR_EFAILED. Suspension point. Errors also: OSR_EINVAL count
+ * is 0. */
 OSR_API OSR_MUST_CHECK osr_err osr_await_any(osr_self *self, const osr_ref *requests, size_t count,
                                              uint32_t timeout_ms, size_t *ret_index,
                                              osr_message *ret_reply, osr_reason *ret_reason);
@@ -304,7 +313,8 @@ OSR_MESSAGE(osr_spawn_reply, 0x07, (1, ref, request), (2, i32, error), (3, pid, 
  * Errors also: OSR_ENOMEM; OSR_ELIMIT it has relations_max links; OSR_EINVAL a pid that is none. */
 OSR_API OSR_MUST_CHECK osr_err osr_link(osr_self *self, osr_pid pid);
 
-/* Removes the link: no exit of it arrives after this returns. Not a suspension point. */
+/* Removes the link: no exit of it arrives after this returns. Not a suspension point.
+ * Errors: none, always OSR_OK; also where there was no link. */
 OSR_API osr_err osr_unlink(osr_self *self, osr_pid pid);
 
 /* Asks for one osr_down message when the process ends, does not exist, or its node is lost.
@@ -313,7 +323,8 @@ OSR_API osr_err osr_unlink(osr_self *self, osr_pid pid);
 OSR_API OSR_MUST_CHECK osr_err osr_monitor(osr_self *self, osr_dest to, osr_ref *ret_monitor);
 
 /* The same, and the down message carries `tag`: what the watcher wants to be reminded of, so that
- * it need not look the reference up. Without it the tag is 0. */
+ * it need not look the reference up. Without it the tag is 0. Not a suspension point. Errors: as
+ * osr_monitor(). */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_tagged(osr_self *self, osr_dest to, uint64_t tag,
                                                   osr_ref *ret_monitor);
 
@@ -322,23 +333,27 @@ OSR_API OSR_MUST_CHECK osr_err osr_monitor_tagged(osr_self *self, osr_dest to, u
 OSR_API bool osr_demonitor(osr_self *self, osr_ref monitor, bool flush);
 
 /* From now on exit signals, other than kill, arrive as osr_exited messages. Returns the old
- * setting. */
+ * setting. Not a suspension point. */
 OSR_API bool osr_trap_exit(osr_self *self, bool on);
 
 /* Sends an exit signal (Erlang's exit/2): ignored by others when normal; OSR_REASON_KILL cannot be
- * trapped. The reason is copied. Not a suspension point. */
+ * trapped. The reason is copied. Not a suspension point.
+ * Errors: OSR_ENOMEM, OSR_EINVAL a reason over 16 MiB: nothing was sent. None where there is no
+ *   such process. */
 OSR_API osr_err osr_send_exit(osr_self *self, osr_pid pid, const osr_reason *reason);
 
 /* Sets the reason with which this process ends when it returns (an error it returns otherwise).
  * The reason is copied. Returns OSR_EEXIT, so that a body can write: return osr_fail(self,
- * &reason); */
+ * &reason); Not a suspension point. Errors: OSR_EEXIT, always. */
 OSR_API osr_err osr_fail(osr_self *self, const osr_reason *reason);
 
 /* Ends the process here and now: its C frames are abandoned, nothing of them is cleaned up; what it
- * owns through self is released. Does not return. */
+ * owns through self is released. The reason is copied. Does not return, so it is not a suspension
+ * point. */
 OSR_API void osr_exit(osr_self *self, const osr_reason *reason) __attribute__((noreturn));
 
-/* Ends the process with a crash that names the condition, unless it holds. */
+/* Ends the process with a crash that names the condition, unless it holds. Not a suspension
+ * point. */
 #define OSR_CHECK(self, condition)                                                                 \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -356,26 +371,28 @@ OSR_API bool osr_is_alive(osr_self *self, osr_pid pid);
 
 /* ---- names ----------------------------------------------------------------------------- */
 
-/* Registers a process of this node. Errors: OSR_ETAKEN the name is taken or the process has one;
- * OSR_ELIMIT the node has names_max names; OSR_ENOPROC not alive or not of this node; OSR_EINVAL
- * empty, over 255 bytes, or reserved: "undefined", and what begins with "<" as a printed pid. */
+/* Registers a process of this node. The name is copied. Not a suspension point.
+ * Errors: OSR_ETAKEN the name is taken or the process has one; OSR_ELIMIT the node has names_max
+ *   names; OSR_ENOPROC not alive or not of this node; OSR_EINVAL empty, over 255 bytes, or
+ *   reserved: "undefined", and what begins with "<" as a printed pid; OSR_ENOMEM. */
 OSR_API OSR_MUST_CHECK osr_err osr_register(osr_self *self, const char *name, osr_pid pid);
 
-/* Errors: OSR_ENOTFOUND. */
+/* Takes the name back, whoever has it. Not a suspension point. Errors: OSR_ENOTFOUND. */
 OSR_API OSR_MUST_CHECK osr_err osr_unregister(osr_self *self, const char *name);
 
-/* The pid registered here under name, or OSR_PID_NONE. */
+/* The pid registered here under name, or OSR_PID_NONE. Not a suspension point. */
 OSR_API osr_pid osr_whereis(const osr_self *self, const char *name);
 
 /* ---- time ------------------------------------------------------------------------------ */
 
-/* Monotonic time of the node in ns: the only clock a process should read. */
+/* Monotonic time of the node in ns: the only clock a process should read. Not a suspension
+ * point. */
 OSR_API uint64_t osr_now(const osr_self *self);
 
-/* Real time in ms since 1970, of the node's environment. */
+/* Real time in ms since 1970, of the node's environment. Not a suspension point. */
 OSR_API uint64_t osr_wall_ms(const osr_self *self);
 
-/* Random bytes of the node's environment. */
+/* Random bytes of the node's environment. Not a suspension point. */
 OSR_API void osr_random(osr_self *self, void *ret_bytes, size_t bytes);
 
 /* Suspension point. Errors: OSR_EEXIT. */
@@ -389,7 +406,8 @@ OSR_API osr_err osr_yield(osr_self *self);
  * suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer);
 
-/* The same at a time of the node's clock, see osr_now(); one that has passed fires at once. */
+/* The same at a time of the node's clock, see osr_now(); one that has passed fires at once. Not a
+ * suspension point. Errors: as osr_timer_start(). */
 OSR_API OSR_MUST_CHECK osr_err osr_timer_start_at(osr_self *self, uint64_t at_ns,
                                                   osr_ref *ret_timer);
 
@@ -406,25 +424,34 @@ OSR_API bool osr_timer_read(osr_self *self, osr_ref timer, uint64_t *ret_remaini
 
 /* Memory that is freed when the process ends, however it ends. NULL when there is none. A process
  * that would have more than its memory_max ends here, as osr_exit() does, with a crash that says
- * so: what cannot be had is one thing, what one was told not to take another. */
+ * so: what cannot be had is one thing, what one was told not to take another. osr_free() takes what
+ * is the process's, from here or from osr_keep() and the like, or NULL. Neither is a suspension
+ * point. */
 OSR_API void *osr_alloc(osr_self *self, size_t bytes);
 OSR_API void osr_free(osr_self *self, void *block);
 
 /* Runs clean(argument) when the process ends, last deferred first, however it ends; on the
- * process's stack, where it must not suspend. Errors: OSR_ENOMEM (clean has not been run). */
+ * process's stack, where it must not suspend. Not a suspension point itself. Errors: OSR_ENOMEM
+ * (clean has not been run). */
 OSR_API OSR_MUST_CHECK osr_err osr_defer(osr_self *self, void (*clean)(void *argument),
                                          void *argument);
 
 /* Takes the message last received out of the runtime's hands: its body stays valid until it is
- * given back by osr_free(self, body) or the process ends. Errors: OSR_EINVAL not the last one
- * received. */
+ * given back by osr_free(self, body) or the process ends, and counts against its memory_max as
+ * osr_alloc() does. Not a suspension point. Errors: OSR_EINVAL not the last one received, or
+ * without a body; OSR_ENOMEM. */
 OSR_API OSR_MUST_CHECK osr_err osr_keep(osr_self *self, const osr_message *message,
                                         const void **ret_body);
 
 /* Runs code that blocks (files, DNS, locks) on a helper thread, while other processes go on.
  * Returns when it is done; it is not interrupted by exit signals. run() must not use self.
- * Suspension point. Errors: OSR_ENOMEM; OSR_EEXIT when told to exit (run() has then completed, or
- * never started). */
+ * A node has .blocking_max such threads, made when they are first needed: so many calls run at
+ * once, the others wait in line, first come first. Code that waits for what another such call does
+ * may therefore wait for ever: 16 that wait for a 17th do. What is to be waited for by several is
+ * waited for in receive, or the node given more threads. On a node that is stepped run() is called
+ * in the step.
+ * Suspension point. Errors: OSR_ENOMEM, OSR_ELIMIT the system allows not even one such thread;
+ *   OSR_EEXIT when told to exit (run() has then completed, or never started). */
 OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *argument),
                                             void *argument);
 
@@ -438,7 +465,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_blocking(osr_self *self, void (*run)(void *ar
  * connection's number, the same on both sides. The reason of a nodedown:
  * connection_closed (also when the other side disconnects), net_tick_timeout, disconnect (asked for
  * here), goodbye (it stopped), restarted (its next start is there), revoked, protocol_error,
- * no_memory. Not a suspension point. */
+ * no_memory. Not a suspension point. Errors: OSR_ENOMEM. */
 OSR_API OSR_MUST_CHECK osr_err osr_monitor_nodes(osr_self *self, bool on, bool hidden);
 
 /* Starts to connect to the node called name, also where nodes do not connect by themselves; nodeup
@@ -447,7 +474,8 @@ OSR_API OSR_MUST_CHECK osr_err osr_monitor_nodes(osr_self *self, bool on, bool h
 OSR_API osr_err osr_connect(osr_self *self, const char *node);
 
 /* Closes the connection: nodedown with reason disconnect, after the exits and downs of what was
- * linked and monitored there. Errors: OSR_ENOTFOUND not connected. */
+ * linked and monitored there. Not a suspension point. Errors: OSR_ENOTFOUND not connected;
+ * OSR_ENOTSUP the node was started without distribution. */
 OSR_API osr_err osr_disconnect(osr_self *self, const char *node);
 
 /* ---- log ------------------------------------------------------------------------------- */

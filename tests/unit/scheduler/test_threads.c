@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "lib/core/heap.h"
+#include "osier/info.h"
 #include "osier/trace.h"
 #include "tests/unit/process/process_kit.h"
 
@@ -19,6 +20,7 @@ const char *__tsan_default_options(void)
 
 static osr_env env;
 static atomic_int threads_left; /* that the environment will start */
+static atomic_int helpers;      /* threads for osr_blocking() that were asked for */
 static atomic_bool enough;
 static uint64_t blocks_before;
 
@@ -28,10 +30,11 @@ static osr_err limited_thread_start(void *context, const char *name, void (*run)
     if (atomic_fetch_sub(&threads_left, 1) <= 0) {
         return OSR_ELIMIT;
     }
+    atomic_fetch_add(&helpers, strcmp(name, "osier-block") == 0);
     return osr_env_real()->thread_start(context, name, run, argument, ret_thread);
 }
 
-static osr_node *node_new(uint32_t schedulers, osr_log_level level)
+static osr_node *node_of(osr_node_options options)
 {
     osr_node *node;
     env = *osr_env_real();
@@ -39,11 +42,16 @@ static osr_node *node_new(uint32_t schedulers, osr_log_level level)
     threads_left = 100;
     atomic_store(&enough, false);
     blocks_before = osri_heap_live_blocks();
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "threads@host", .schedulers = schedulers,
-                                           .env = &env, .log_level = level),
-                                  &node),
-                     OSR_OK);
+    atomic_store(&helpers, 0);
+    options.name = "threads@host";
+    options.env = &env;
+    ck_assert_int_eq(osr_node_new(&options, &node), OSR_OK);
     return node;
+}
+
+static osr_node *node_new(uint32_t schedulers, osr_log_level level)
+{
+    return node_of(*OSR_NODE(.schedulers = schedulers, .log_level = level));
 }
 
 /* Where a thread cannot be started the node says so, and everything made before is taken down. */
@@ -370,6 +378,72 @@ START_TEST(stop_waits_for_blocking_code)
 }
 END_TEST
 
+#define BLOCKED_MAX 17
+
+static osr_pid blocked[BLOCKED_MAX];
+static atomic_int inside;
+
+static void be_inside(void *argument)
+{
+    (void)argument;
+    atomic_fetch_add(&inside, 1);
+    wait_for_enough(NULL);
+}
+
+OSR_ENTRY(is_inside, note)
+{
+    return osr_blocking(self, be_inside, NULL);
+}
+
+/* Ends once all of them are in osr_blocking(). */
+OSR_ENTRY(sees_them_blocked, note)
+{
+    for (int64_t i = 0; i < argument->n;) {
+        const osr_process_info *info;
+        CHECK_OK(self, osr_info(self, blocked[i], 10000, &info));
+        i += info->blocked_on == OSR_BLOCKED_CODE;
+        CHECK_OK(self, osr_sleep(self, 1));
+    }
+    return OSR_OK;
+}
+
+static void check_blocking_limit(uint32_t blocking_max, int expected)
+{
+    osr_node *node = node_of(
+        *OSR_NODE(.schedulers = 1, .blocking_max = blocking_max, .log_level = OSR_LOG_ERROR));
+    osr_pid seer;
+    atomic_store(&inside, 0);
+    ck_assert_int_eq(osr_node_start(node), OSR_OK);
+    for (int i = 0; i <= expected; i++) {
+        ck_assert_int_eq(osr_node_spawn(node, &is_inside_osr_entry, &(note){0}, NULL, &blocked[i]),
+                         OSR_OK);
+    }
+    note all = {.n = expected + 1};
+    ck_assert_int_eq(osr_node_spawn(node, &sees_them_blocked_osr_entry, &all, NULL, &seer), OSR_OK);
+    ck_assert_int_eq(osr_node_wait(node, seer, 30000, NULL), OSR_OK);
+    ck_assert_int_eq(atomic_load(&helpers), expected);
+    while (atomic_load(&inside) < expected) {
+    }
+    ck_assert_int_eq(atomic_load(&inside), expected);
+    atomic_store(&enough, true);
+    for (int i = 0; i <= expected; i++) {
+        ck_assert_int_eq(osr_node_wait(node, blocked[i], 10000, NULL), OSR_OK);
+    }
+    ck_assert_int_eq(atomic_load(&inside), expected + 1);
+    osr_node_stop(node, 1000);
+    osr_node_free(&node);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+}
+
+/* So much blocking code runs at once as the node has threads for, and what is more waits for one;
+ * without the option these are 16. */
+START_TEST(blocking_code_has_as_many_threads_as_the_node_says)
+{
+    check_blocking_limit(2, 2);
+    check_blocking_limit(0, 16);
+}
+END_TEST
+
 /* Entries of a folder of /proc. */
 static int entries(const char *path)
 {
@@ -443,6 +517,7 @@ int main(void)
     tcase_add_test(tests, a_start_that_fails_leaves_nothing);
     tcase_add_test(tests, a_stopped_node_does_not_start);
     tcase_add_test(tests, a_bad_name_makes_no_node);
+    tcase_add_test(tests, blocking_code_has_as_many_threads_as_the_node_says);
     tcase_add_test(tests, a_hundred_starts_and_stops_leave_nothing);
     tcase_add_test(tests, spares_that_could_not_be_made_are_tried_again);
     tcase_add_test(tests, a_turn_that_stops_everything_is_named);
