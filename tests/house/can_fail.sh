@@ -19,7 +19,7 @@ sound_tree()
     rm -rf "$work/tree"
     mkdir -p "$work/tree/lib/core" "$work/tree/lib/include/osier" "$work/tree/dist/link" "$work/tree/.ci"
     cd "$work/tree"
-    printf '%s\n#ifndef OSR_X_H\n#define OSR_X_H\n#define OSR_API\n\n/* Says x. */\nOSR_API int osr_x(void);\n\n#endif\n' \
+    printf '%s\n#ifndef OSR_X_H\n#define OSR_X_H\n#define OSR_API\n\n/* Says x. Threads: any. Not a suspension point. */\nOSR_API int osr_x(void);\n\n#endif\n' \
         "$licence" >lib/include/osier/x.h
     printf '%s\n#ifndef OSR_CORE_Y_H\n#define OSR_CORE_Y_H\n#endif\n' "$licence" >lib/core/y.h
     printf '%s\n#include "lib/core/y.h"\n\n#include "osier/x.h"\n' "$licence" >lib/core/y.c
@@ -63,6 +63,18 @@ spoil() { echo '#include "y.h"' >>lib/core/y.c; }
 refuses "an include without its path" include_direction
 spoil() { sed -i '/Says x/d' lib/include/osier/x.h; }
 refuses "a function without a comment" documented
+spoil() { sed -i 's/ Not a suspension point\.//' lib/include/osier/x.h; }
+refuses "a function that may or may not suspend" documented
+spoil()
+{
+    sed -i 's/ Not a suspension point\.//' lib/include/osier/x.h
+    echo '/* Nothing here but osr_x() is a suspension point. */' >>lib/include/osier/x.h
+}
+refuses "an exception that does not speak for itself" documented
+spoil() { sed -i 's/ Threads: any\.//' lib/include/osier/x.h; }
+refuses "a function of unknown threads" documented
+spoil() { sed -i 's/^OSR_API int/OSR_API osr_err/' lib/include/osier/x.h; }
+refuses "errors that are not named" documented
 spoil() { sed -i 's/^OSR_API int/OSR_API size_t/' lib/include/osier/x.h; }
 refuses "a header that needs another" header_alone c cc
 refuses "a header that needs another" header_alone c++ c++

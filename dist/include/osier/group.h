@@ -48,7 +48,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_group_members(osr_self *self, const char *sco
                                                  const char *group, osr_pid **ret_pids,
                                                  size_t *ret_count);
 
-/* The same of this node's own processes only. */
+/* The same of this node's own processes only. Ownership and errors: as osr_group_members(). */
 OSR_API OSR_MUST_CHECK osr_err osr_group_local_members(osr_self *self, const char *scope,
                                                        const char *group, osr_pid **ret_pids,
                                                        size_t *ret_count);
@@ -64,7 +64,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_group_names(osr_self *self, const char *scope
 OSR_API OSR_MUST_CHECK osr_err osr_group_monitor(osr_self *self, const char *scope,
                                                  const char *group, osr_ref *ret_monitor);
 
-/* The same for all groups of a scope. */
+/* The same for all groups of a scope. Errors: as osr_group_monitor(). */
 OSR_API OSR_MUST_CHECK osr_err osr_group_monitor_scope(osr_self *self, const char *scope,
                                                        osr_ref *ret_monitor);
 

@@ -33,8 +33,9 @@ typedef struct osr_app {
 
 /* Starts the application's supervisor, and so its children, from outside the node. The application
  * is lent until that process has ended. osr_node_stop() ends it.
+ * Waits at most timeout_ms until the children have started: blocks its thread.
  * Errors: as osr_node_start_server().
- * Threads: any outside the node. */
+ * Threads: any outside the node. Not a suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start_app(osr_node *node, const osr_app *app,
                                                   uint32_t timeout_ms, osr_pid *ret_pid);
 

@@ -25,7 +25,7 @@ typedef struct osr_bin osr_bin;
 OSR_API OSR_MUST_CHECK osr_err osr_bin_new(const void *data, size_t size, osr_bin **ret_bin);
 
 /* The same, to be filled: *ret_data is `size` zeroed bytes, to be written only until the bin is
- * shared (first sent, or referenced by somebody else). Errors as above. */
+ * shared (first sent, or referenced by somebody else). Threads: any. Errors: as above. */
 OSR_API OSR_MUST_CHECK osr_err osr_bin_alloc(size_t size, osr_bin **ret_bin, uint8_t **ret_data);
 
 /* One more reference; returns bin. Threads: any. */

@@ -26,8 +26,10 @@
  *     err = osr_any_send(self, to, &message);
  *
  * A message that came from a node that knows more than this one is an osr_dynamic; all here takes
- * those like any other, but for names, which nobody here knows. Nothing here but osr_any_send() is
- * a suspension point. */
+ * those like any other, but for names, which nobody here knows.
+ *
+ * Nothing here but osr_any_send() is a suspension point. Threads: any, but for osr_any_send(); what
+ * is owned, an osr_any or osr_writer, is used by one thread at a time. */
 
 OSR_BEGIN_DECLS
 

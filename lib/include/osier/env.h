@@ -67,7 +67,7 @@ typedef struct osr_env {
 } osr_env;
 
 /* The real world: the system's clocks, getrandom, POSIX threads. Static, never freed. Threads:
- * any. */
+ * any. Not a suspension point. */
 OSR_API const osr_env *osr_env_real(void);
 
 OSR_END_DECLS

@@ -41,8 +41,8 @@ typedef enum osr_blocked_on {
 } osr_blocked_on;
 
 /* "idle", "waiting", …, and "message", "types", "call", "requests", "time", "blocking code",
- * "link";
- * static; "unknown" for any other number. Threads: any. */
+ * "link", "mailbox"; static; "unknown" for any other number. Threads: any. Not a suspension
+ * point. */
 OSR_API const char *osr_run_state_name(uint32_t state);
 OSR_API const char *osr_blocked_on_name(uint32_t blocked_on);
 

@@ -30,7 +30,8 @@ typedef enum osr_log_level {
  * Threads:   called by any thread, by several at once; it must not block for long. */
 typedef void (*osr_log_sink)(void *context, osr_log_level level, const char *line, size_t bytes);
 
-/* "error", "warning", …; static; "unknown" for any other number. Threads: any. */
+/* "error", "warning", …; static; "unknown" for any other number. Threads: any.
+ * Not a suspension point. */
 OSR_API const char *osr_log_level_name(osr_log_level level);
 
 OSR_END_DECLS

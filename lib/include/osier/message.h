@@ -227,7 +227,8 @@ OSR_API OSR_MUST_CHECK osr_err osri_request_begin(osr_self *self, osr_dest to, c
                                                   const void *request, osr_ref *ret_request);
 
 /* What stands behind NAME_request(): the same, for replies of any type.
- * Ownership: *ret_reply is the caller's until osr_free(self, reply) or the process ends. */
+ * Ownership: *ret_reply is the caller's until osr_free(self, reply) or the process ends.
+ * Suspension point. Errors: as osri_call(); OSR_ENOMEM. */
 OSR_API OSR_MUST_CHECK osr_err osri_call_keep(osr_self *self, osr_dest to,
                                               const osr_type *request_type, const void *request,
                                               const osr_type *reply_type, const void **ret_reply,
@@ -276,17 +277,20 @@ OSR_API osr_err osri_give(osr_self *self, osr_dest to, void *message);
  * Errors: as osri_give() and osri_try_send(); after OSR_EINVAL it can only be dropped. */
 OSR_API OSR_MUST_CHECK osr_err osri_try_give(osr_self *self, osr_dest to, void *message);
 
-/* What stands behind NAME_drop(): frees it, with its bins; NULL is accepted. */
+/* What stands behind NAME_drop(): frees it, with its bins; NULL is accepted. Not a
+ * suspension point. */
 OSR_API void osri_drop(osr_self *self, void *message);
 
 /* Copies a text into a message that is being built; *ret_str is the member that it is for.
- * Threads: the process's. Errors: OSR_ELIMIT the room is used up; OSR_EINVAL bytes without text. */
+ * Threads: the process's. Not a suspension point.
+ * Errors: OSR_ELIMIT the room is used up; OSR_EINVAL bytes without text. */
 OSR_API OSR_MUST_CHECK osr_err osr_build_str(void *message, const char *text, size_t size,
                                              osr_str *ret_str);
 
 /* osr_err OSR_BUILD_LIST(message, list, count, elements): makes room for a list in a message that
  * is being built, enters it in the member `list`, and points the variable `elements` to it: zeroed,
- * to be filled until the message is given. OSR_ELIMIT: the room is used up. */
+ * to be filled until the message is given. Threads: the process's. Not a suspension point. Errors:
+ * OSR_ELIMIT the room is used up. */
 #define OSR_BUILD_LIST(message, list, count_, elements)                                            \
     ((void)sizeof((list).at == (elements)),                                                        \
      ((elements) =                                                                                 \

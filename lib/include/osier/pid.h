@@ -10,7 +10,7 @@
 #include "osier/err.h"
 
 /* Names of processes and of requests: values of 16 bytes, compared as wholes, the same on every
- * node (DESIGN.md D13). Nothing here allocates or is a suspension point. Threads: any. */
+ * node (DESIGN.md D13). Nothing here is a suspension point, and nothing allocates. Threads: any. */
 
 OSR_BEGIN_DECLS
 

@@ -16,8 +16,8 @@
  *     osr_port_close(&port);
  *
  * Threads: all functions may be called by any thread that is not one of a node's, several at a
- * time, except where one says otherwise; never by a process: they block the thread. Signals that
- * one thread sends through a port keep their order.
+ * time, except where one says otherwise; never by a process: they block the thread. Nothing here
+ * is a suspension point. Signals that one thread sends through a port keep their order.
  *
  * Before the node is started a port can be opened and send; what it sends is acted on later. On a
  * node that is stepped it can do that, and receive with timeout 0, between two steps. Once the node
@@ -41,7 +41,7 @@ typedef struct osr_port_options {
 /* Opens a port; options NULL = all defaults.
  * Ownership: close with osr_port_close().
  * Errors: OSR_ENOMEM; OSR_ELIMIT no process slot or file descriptor is left; OSR_ETAKEN the name;
- *   OSR_ESTOPPED the node is stopping. */
+ *   OSR_EINVAL the name may not be one (osr_register()); OSR_ESTOPPED the node is stopping. */
 OSR_API OSR_MUST_CHECK osr_err osr_port_open(osr_node *node, const osr_port_options *options,
                                              osr_port **ret_port);
 

@@ -137,14 +137,14 @@ OSR_API OSR_MUST_CHECK osr_err osr_rpc_all(osr_self *self, const char *const *no
     }
 #endif
 
-/* What stands behind FUNCTION_rpc(). */
+/* What stands behind FUNCTION_rpc(). Suspension point. Errors: as osr_rpc(). */
 OSR_API OSR_MUST_CHECK osr_err osri_rpc_keep(osr_self *self, const char *node, const char *function,
                                              const osr_type *request_type, const void *request,
                                              const osr_type *reply_type, uint32_t timeout_ms,
                                              const void **ret_reply, osr_rpc_failure *ret_failure);
 
 /* What stands behind OSR_FUNCTION(): answers the call that this process was started for, if it was.
- */
+ * Not a suspension point. Errors: as osr_reply_to(). */
 OSR_API osr_err osri_rpc_answer(osr_self *self, const osr_type *type, const void *reply);
 
 OSR_END_DECLS

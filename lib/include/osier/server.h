@@ -245,7 +245,8 @@ OSR_API OSR_MUST_CHECK osr_err osr_server_start(osr_self *self, const osr_server
 
 /* The same from outside the node, linked to nobody; .link and .monitor are refused (OSR_EINVAL). On
  * a node that is stepped it steps until the start is done or there is nothing to do.
- * Threads: any outside the node. */
+ * Waits at most timeout_ms: blocks its thread. Errors: as osr_server_start(), without OSR_EEXIT.
+ * Threads: any outside the node. Not a suspension point. */
 OSR_API OSR_MUST_CHECK osr_err osr_node_start_server(osr_node *node, const osr_server *server,
                                                      const void *argument,
                                                      const osr_spawn_options *options,
@@ -261,7 +262,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_server_stop(osr_self *self, osr_dest to,
 /* ---- inside a handler ------------------------------------------------------------------ */
 
 /* Who waits for the answer to the request in work; keep it to answer later by OSR_ANSWER(), from
- * this process or another. */
+ * this process or another. Not a suspension point. */
 OSR_API osr_caller osr_current_caller(osr_self *self);
 
 /* osr_err OSR_ANSWER(request type, self, caller, &reply): osr_reply_to(), with the reply's type
@@ -271,11 +272,11 @@ OSR_API osr_caller osr_current_caller(osr_self *self);
                  1 ? (reply_) : (const request_type##_osr_reply *)NULL)
 
 /* Calls OSR_ON_IDLE when no message arrives within ms after the handler returns. Any message
- * cancels. */
+ * cancels. Not a suspension point. */
 OSR_API void osr_idle_after(osr_self *self, uint32_t ms);
 
 /* Calls OSR_ON_CONTINUE before the next message is taken: from init, after the starter has its
- * answer. */
+ * answer. Not a suspension point. */
 OSR_API void osr_continue(osr_self *self);
 
 /* ---- preprocessor kit ------------------------------------------------------------------ */

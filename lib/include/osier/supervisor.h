@@ -179,7 +179,8 @@ OSR_MESSAGE(osr_child_counts, 0x13, (1, u32, specs), (2, u32, active), (3, u32, 
             (4, u32, workers));
 OSR_REQUEST(osr_count_children, 0x14, osr_child_counts);
 
-/* Ownership: the children are freed by osr_free(self, *ret_children), or with the process. */
+/* Suspension point. Ownership: the children are freed by osr_free(self, *ret_children), or with the
+ * process. Errors: as above. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_which_children(osr_self *self, osr_dest to,
                                                              uint32_t timeout_ms,
                                                              const osr_children **ret_children);
@@ -191,6 +192,7 @@ OSR_API OSR_MUST_CHECK osr_err osr_supervisor_count_children(osr_self *self, osr
 
 /* Adds a child at the end and starts it; .count is refused. On a supervisor of another node the
  * server must be exported there. ret_pid: the child, or OSR_PID_NONE while it waits for a node.
+ * Suspension point.
  * Errors: OSR_ETAKEN the id is in use: *ret_pid is the child, or none while it does not run;
  * OSR_EINVAL; OSR_ENOTSUP; OSR_ENOTFOUND no such entry there; what the child's init returned (it is
  * not kept). */
@@ -198,18 +200,18 @@ OSR_API OSR_MUST_CHECK osr_err osr_supervisor_start_child(osr_self *self, osr_de
                                                           const osr_child *child,
                                                           uint32_t timeout_ms, osr_pid *ret_pid);
 
-/* Ends a child as at shutdown and keeps its description (not a temporary one's).
+/* Ends a child as at shutdown and keeps its description (not a temporary one's). Suspension point.
  * Errors: OSR_ENOTFOUND; OSR_EBUSY somebody else has begun to end it. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_terminate_child(osr_self *self, osr_dest to,
                                                               const char *id, uint32_t timeout_ms);
 
-/* Starts a stopped child.
+/* Starts a stopped child. Suspension point.
  * Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped; what its init returned. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_restart_child(osr_self *self, osr_dest to,
                                                             const char *id, uint32_t timeout_ms,
                                                             osr_pid *ret_pid);
 
-/* Forgets a stopped child.
+/* Forgets a stopped child. Suspension point.
  * Errors: OSR_ENOTFOUND; OSR_EBUSY it is not stopped. */
 OSR_API OSR_MUST_CHECK osr_err osr_supervisor_delete_child(osr_self *self, osr_dest to,
                                                            const char *id, uint32_t timeout_ms);

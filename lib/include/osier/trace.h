@@ -70,7 +70,8 @@ typedef enum osr_drop {
 #undef X
 } osr_drop;
 
-/* "noproc", "noconnection", …; static; "unknown" for any other number. Threads: any. */
+/* "noproc", "noconnection", …; static; "unknown" for any other number. Threads: any. Not a
+ * suspension point. */
 OSR_API const char *osr_drop_name(uint8_t why);
 
 /* A set of kinds. */
@@ -106,10 +107,12 @@ typedef struct osr_event {
 } osr_event;
 
 /* Whether .with is a name: of REGISTER the name; of NODE_UP, NODE_DOWN the node's; of RESTART the
- * child's id; of FAULT, LOG the beginning of the line. Threads: any. */
+ * child's id; of FAULT, LOG the beginning of the line. Threads: any. Not a suspension
+ * point. */
 OSR_API bool osr_event_has_name(uint8_t kind);
 
-/* "spawn", "exit", …; static; "unknown" for any other number. Threads: any. */
+/* "spawn", "exit", …; static; "unknown" for any other number. Threads: any. Not a
+ * suspension point. */
 OSR_API const char *osr_event_name(uint8_t kind);
 
 typedef struct osr_trace osr_trace;
@@ -139,13 +142,15 @@ OSR_API OSR_MUST_CHECK osr_err osr_trace_start(osr_node *node, const osr_trace_o
 OSR_API size_t osr_trace_read(osr_trace *trace, osr_event *ret_events, size_t max);
 
 /* How many events of any kind were overwritten before they were read. Threads: as
- * osr_trace_read(). */
+ * osr_trace_read(). Not a suspension point. */
 OSR_API uint64_t osr_trace_lost(const osr_trace *trace);
 
-/* Whether messages are still recorded: no limit has been reached. Threads: any. */
+/* Whether messages are still recorded: no limit has been reached. Threads: any. Not a
+ * suspension point. */
 OSR_API bool osr_trace_is_on(const osr_trace *trace);
 
-/* Ends the trace and sets the pointer to NULL. NULL is fine. Threads: any. */
+/* Ends the trace and sets the pointer to NULL. NULL is fine. Threads: any. Not a suspension
+ * point. */
 OSR_API void osr_trace_stop(osr_trace **trace);
 
 /* From now on a fault of the program (a stack overflow, a bad pointer, a failed assertion) writes

@@ -15,7 +15,7 @@
  *
  * The fd stays the user's, and should not block. End the watch before closing the fd: one that is
  * closed first tells nothing any more, or, where it has been duplicated, goes on. A watch is its
- * process's, called by it only, and ends with it. None of these is a suspension point. */
+ * process's, called by it only, and ends with it. Nothing here is a suspension point. */
 
 OSR_BEGIN_DECLS
 

@@ -22,7 +22,8 @@ typedef enum osr_status {
  * waits until the application ends or SIGTERM, SIGINT or SIGHUP tells it to; a second signal kills
  * what is left. It is the program: it sets signal dispositions and prints to standard error.
  * A name that is not given is the application's: counter@localhost.
- * Returns an osr_status, for main() to return. */
+ * Returns an osr_status, for main() to return.
+ * Threads: the first, once; blocks it. Not a suspension point. */
 OSR_API int osr_main(int argc, char **argv, const osr_app *app);
 
 /* A node for a program that connects to others, does something and leaves: hidden, with no address
@@ -54,7 +55,7 @@ typedef struct osr_client_options {
 /* Makes and starts it; osr_node_spawn() and osr_node_wait() do the work on it.
  * Ownership: end it with osr_node_stop() and osr_node_free().
  * Returns OSR_STATUS_OK, or another osr_status with the reason in one line in ret_text.
- * Threads: any. */
+ * Threads: any; blocks it for some seconds at most. Not a suspension point. */
 OSR_API OSR_MUST_CHECK int osr_client_open(const osr_client_options *options, osr_node **ret_node,
                                            char *ret_text, size_t text_bytes);
 
