@@ -7,6 +7,8 @@
 
 #include "lib/process/bound.h"
 #include "lib/process/leader.h"
+#include "lib/core/heap.h"
+#include "lib/process/info_lists.h"
 #include "lib/process/node.h"
 
 /* What tools learn of a process: by snapshot, from outside and without its help; by signal, from
@@ -89,7 +91,6 @@ osr_err osr_snapshot_of(osr_node *node, osr_pid pid, osr_snapshot *ret_snapshot)
 
 /* ---- by signal ------------------------------------------------------------------------- */
 
-#define LISTED_MAX 64
 #define WEIGHED_MAX 10000 /* messages */
 #define VALUE_BYTES 512
 
@@ -105,70 +106,6 @@ const char *osr_blocked_on_name(uint32_t blocked_on)
     static const char *const names[] = {"nothing", "message",       "types", "call",   "requests",
                                         "time",    "blocking code", "link",  "mailbox"};
     return blocked_on < sizeof(names) / sizeof(names[0]) ? names[blocked_on] : "unknown";
-}
-
-typedef struct pid_list {
-    osr_pid pids[LISTED_MAX];
-    uint32_t count;
-} pid_list;
-
-typedef enum collected { COLLECT_MONITORS, COLLECT_WATCHERS } collected;
-
-/* Returns how many there are. */
-static uint32_t collect(const osri_map *map, collected what, pid_list *ret_list)
-{
-    size_t cursor = 0;
-    uint32_t total = 0;
-    osri_map_entry at;
-    ret_list->count = 0;
-    while (osri_map_next(map, &cursor, &at)) {
-        total += 1;
-        if (ret_list->count == LISTED_MAX) {
-            continue;
-        }
-        if (what == COLLECT_MONITORS) {
-            ret_list->pids[ret_list->count++] = ((const osri_monitor_entry *)at.value)->pid;
-        } else {
-            memcpy(&ret_list->pids[ret_list->count++], at.key, sizeof(osr_pid));
-        }
-    }
-    return total;
-}
-
-static uint32_t collect_links(const osri_links *links, pid_list *ret_list)
-{
-    uint32_t total = 0;
-    size_t cursor = 0;
-    const osri_link_entry *entry;
-    ret_list->count = 0;
-    while ((entry = osri_links_next(links, &cursor)) != NULL) {
-        if (entry->active && total++ < LISTED_MAX) {
-            ret_list->pids[ret_list->count++] = entry->pid;
-        }
-    }
-    return total;
-}
-
-static void fill_links(const osri_links *links, pid_list *list, osr_process_relations *ret)
-{
-    ret->link_count = collect_links(links, list);
-    ret->links.at = list->pids;
-    ret->links.count = list->count;
-}
-
-static void fill_relations(const osri_relations *relations, pid_list lists[3],
-                           osr_process_relations *ret)
-{
-    if (relations == NULL) {
-        return;
-    }
-    ret->monitor_count = collect(&relations->monitors, COLLECT_MONITORS, &lists[1]);
-    ret->watcher_count = collect(&relations->watchers, COLLECT_WATCHERS, &lists[2]);
-    ret->group_leader = relations->leader;
-    ret->monitors.at = lists[1].pids;
-    ret->monitors.count = lists[1].count;
-    ret->watchers.at = lists[2].pids;
-    ret->watchers.count = lists[2].count;
 }
 
 static void fill_work(osr_self *process, osr_process_work *ret)
@@ -280,9 +217,19 @@ static void reply(osr_self *process, const osri_envelope *signal, const osr_type
     }
 }
 
+static void refuse(osr_self *process, const osri_envelope *signal, osr_err err)
+{
+    osr_reason reason = osr_reason_error(err);
+    osri_request_refuse(process, signal->from, signal->ref, &reason);
+}
+
 static void describe(osr_self *process, const osri_envelope *signal)
 {
-    pid_list lists[3];
+    osri_info_lists *lists = osri_heap_zalloc(sizeof(*lists));
+    if (lists == NULL) {
+        refuse(process, signal, OSR_ENOMEM);
+        return;
+    }
     char value[VALUE_BYTES];
     char name[OSRI_NAME_BYTES_MAX + 1];
     const osr_type *handling = atomic_load_explicit(&process->handling, memory_order_relaxed);
@@ -300,9 +247,9 @@ static void describe(osr_self *process, const osri_envelope *signal)
     info.traps = atomic_load_explicit(&process->traps, memory_order_relaxed);
     fill_state(process, signal->enqueued_ns, &info);
     fill_work(process, &info.work);
-    fill_links(process->links, &lists[0], &info.relations);
-    fill_relations(process->relations, lists, &info.relations);
+    osri_info_lists_fill(lists, process, &info.relations, &info.work);
     reply(process, signal, &osr_process_info_osr_type, &info);
+    osri_heap_free(lists, sizeof(*lists));
 }
 
 /* To the outside it is gone; but nobody is to learn of that before what it owns is, and its name.
@@ -342,6 +289,15 @@ void osri_info_answer(osr_self *process, osri_envelope *signal)
     osri_envelope_free(&signal);
 }
 
+static osr_err error_of(const osr_reason *reason)
+{
+    if (reason->code == OSR_REASON_ERROR &&
+        (reason->error == OSR_ENOMEM || reason->error == OSR_EPERM)) {
+        return (osr_err)reason->error;
+    }
+    return reason->code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION : OSR_ENOPROC;
+}
+
 osr_err osr_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
                  const osr_process_info **ret_info)
 {
@@ -361,11 +317,7 @@ osr_err osr_info(osr_self *self, osr_pid pid, uint32_t timeout_ms,
     osri_envelope_free(&self->stack->activation.held);
     self->stack->activation.held = answer;
     if (answer->kind != OSRI_SIGNAL_REPLY) {
-        const osr_reason *reason = osri_envelope_body(answer);
-        if (reason->code == OSR_REASON_ERROR && reason->error == OSR_EPERM) {
-            return OSR_EPERM;
-        }
-        return reason->code == OSR_REASON_NOCONNECTION ? OSR_ENOCONNECTION : OSR_ENOPROC;
+        return error_of(osri_envelope_body(answer));
     }
     if (answer->type == NULL || answer->type->id != osr_process_info_osr_type.id) {
         return OSR_EPROTO; /* anybody may answer anything */

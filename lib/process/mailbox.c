@@ -265,23 +265,42 @@ static uint64_t weight_of(const osri_envelope *envelope)
     return sizeof(*envelope) + envelope->size;
 }
 
-uint64_t osri_mailbox_weigh(const osri_mailbox *mailbox, size_t max, size_t *ret_count)
+void osri_mailbox_look(const osri_mailbox *mailbox,
+                       bool (*look)(void *context, const osri_envelope *message), void *context)
 {
-    uint64_t bytes = 0;
-    size_t count = 0;
     const osri_mailbox_index *index = mailbox->index;
-    for (const osri_envelope *at = mailbox->first; at != NULL && count < max; at = at->next) {
-        bytes += weight_of(at);
-        count += 1;
-    }
-    for (uint64_t place = index == NULL ? 0 : index->begin;
-         index != NULL && place != index->end && count < max; place++) {
-        const osri_envelope *at = osri_mailbox_index_at(index, place);
-        if (at != NULL) {
-            bytes += weight_of(at);
-            count += 1;
+    for (const osri_envelope *at = mailbox->first; at != NULL; at = at->next) {
+        if (!look(context, at)) {
+            return;
         }
     }
-    *ret_count = count;
-    return bytes;
+    for (uint64_t place = index == NULL ? 0 : index->begin; index != NULL && place != index->end;
+         place++) {
+        const osri_envelope *at = osri_mailbox_index_at(index, place);
+        if (at != NULL && !look(context, at)) {
+            return;
+        }
+    }
+}
+
+typedef struct weighing {
+    uint64_t bytes;
+    size_t count;
+    size_t max;
+} weighing;
+
+static bool weigh(void *context, const osri_envelope *message)
+{
+    weighing *all = context;
+    all->bytes += weight_of(message);
+    all->count += 1;
+    return all->count < all->max;
+}
+
+uint64_t osri_mailbox_weigh(const osri_mailbox *mailbox, size_t max, size_t *ret_count)
+{
+    weighing all = {.max = max};
+    osri_mailbox_look(mailbox, weigh, &all);
+    *ret_count = all.count;
+    return all.bytes;
 }

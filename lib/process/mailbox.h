@@ -122,6 +122,10 @@ osri_envelope *osri_mailbox_take_oldest(osri_mailbox *mailbox, uint8_t flag);
 void osri_mailbox_visit(osri_mailbox *mailbox, void (*visit)(void *context, osri_envelope *message),
                         void *context);
 
+/* Calls look() for each message, in order, until it returns false. */
+void osri_mailbox_look(const osri_mailbox *mailbox,
+                       bool (*look)(void *context, const osri_envelope *message), void *context);
+
 /* How many bytes the oldest messages take, at most max of them; *ret_count says how many. */
 uint64_t osri_mailbox_weigh(const osri_mailbox *mailbox, size_t max, size_t *ret_count);
 

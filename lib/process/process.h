@@ -400,6 +400,9 @@ bool osri_suspension_keeps(osr_self *process);
 osri_wait osri_suspension_wait(const osr_self *process);
 void osri_suspensions_end_all(osr_self *process);
 
+/* Whom it suspends, osr_pid to how often (as a pointer's value); NULL: nobody. */
+const osri_map *osri_suspensions_of(const osr_self *process);
+
 /* Spawns. Owner. */
 void osri_spawn_answered(osr_self *process, osri_envelope *signal);
 void osri_info_answer(osr_self *process, osri_envelope *signal);

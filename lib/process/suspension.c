@@ -25,7 +25,7 @@ typedef struct osri_suspensions {
     bool is_held;
 } osri_suspensions;
 
-static osri_suspensions *suspensions_of(osr_self *process)
+static osri_suspensions *suspensions_made(osr_self *process)
 {
     osri_relations *relations = osri_process_relations(process);
     if (relations != NULL && relations->suspensions == NULL) {
@@ -139,7 +139,7 @@ osri_wait osri_suspension_wait(const osr_self *process)
 
 static void suspend_asked(osr_self *process, osri_envelope *signal)
 {
-    osri_suspensions *own = suspensions_of(process);
+    osri_suspensions *own = suspensions_made(process);
     if (own == NULL || count_up(&own->by, signal->from) != OSR_OK) {
         osr_reason reason = osr_reason_error(OSR_ENOMEM);
         osri_request_refuse(process, signal->from, signal->ref, &reason);
@@ -223,7 +223,7 @@ osr_err osr_suspend(osr_self *self, osr_pid pid, uint32_t timeout_ms)
     if (err != OSR_OK) {
         return err;
     }
-    osri_suspensions *own = suspensions_of(self);
+    osri_suspensions *own = suspensions_made(self);
     if (own == NULL || count_up(&own->of, pid) != OSR_OK) {
         return OSR_ENOMEM;
     }
@@ -255,6 +255,13 @@ osr_err osr_resume(osr_self *self, osr_pid pid)
     forget_if_none(self);
     send_resume(self, pid, 1);
     return OSR_OK;
+}
+
+const osri_map *osri_suspensions_of(const osr_self *process)
+{
+    const osri_suspensions *own =
+        process->relations == NULL ? NULL : process->relations->suspensions;
+    return own == NULL ? NULL : &own->of;
 }
 
 void osri_suspensions_end_all(osr_self *process)

@@ -173,13 +173,18 @@ static void add_number(osri_text *text, const char *what, uint64_t number, const
     osri_text_add(text, "%-11s %" PRIu64 "%s\n", what, number, unit);
 }
 
+static void add_more(osri_text *text, uint32_t count, uint32_t total)
+{
+    if (total > count) {
+        osri_text_add(text, "%-11s and %" PRIu32 " more\n", "", total - count);
+    }
+}
+
 static void add_all(osri_text *text, const char *what, const osr_pid *pids, uint32_t count,
                     uint32_t total)
 {
     add_pids(text, what, pids, count);
-    if (total > count) {
-        osri_text_add(text, "%-11s and %" PRIu32 " more\n", "", total - count);
-    }
+    add_more(text, count, total);
 }
 
 /* What was said is one line, whatever it is. */
@@ -242,6 +247,43 @@ static void add_dropped(osri_text *text, const osr_process_work *work)
     osri_text_add(text, "%s", is_first ? "" : "\n");
 }
 
+static void add_names(osri_text *text, const osr_process_relations *known)
+{
+    for (uint32_t i = 0; i < known->names.count; i++) {
+        cell name, node;
+        set_text(name, known->names.at[i].name.at);
+        set_text(node, known->names.at[i].node.at);
+        osri_text_add(text, "%-11s %s on %s\n", "", name, node);
+    }
+    add_more(text, known->names.count, known->name_count);
+}
+
+static void add_suspending(osri_text *text, const osr_process_relations *known)
+{
+    for (uint32_t i = 0; i < known->suspending.count; i++) {
+        char pid[OSR_PID_TEXT_BYTES];
+        osr_pid_print(known->suspending.at[i].pid, pid);
+        osri_text_add(text, "%-11s %s, %" PRIu32 " times\n", i == 0 ? "suspends" : "", pid,
+                      known->suspending.at[i].times);
+    }
+    add_more(text, known->suspending.count, known->suspending_count);
+}
+
+static void add_messages(osri_text *text, const osr_process_work *work)
+{
+    for (uint32_t i = 0; i < work->oldest.count; i++) {
+        char from[OSR_PID_TEXT_BYTES];
+        const osr_str *printed = &work->oldest.at[i].text;
+        osr_pid_print(work->oldest.at[i].from, from);
+        osri_text_add(text, "%-11s ", i == 0 ? "messages" : "");
+        osri_text_add_safe(text, printed->at, printed->size);
+        osri_text_add(text, " from %s\n", from);
+    }
+    if (work->oldest.count != 0 && work->queued > work->oldest.count) {
+        osri_text_add(text, "%-11s and %" PRIu64 " more\n", "", work->queued - work->oldest.count);
+    }
+}
+
 void osri_format_info(osri_text *text, const osr_process_info *info)
 {
     const osr_process_work *work = &info->work;
@@ -258,7 +300,10 @@ void osri_format_info(osri_text *text, const osr_process_info *info)
     add_line(text, "traps exits", info->traps ? "yes" : "no");
     add_all(text, "links", known->links.at, known->links.count, known->link_count);
     add_all(text, "monitors", known->monitors.at, known->monitors.count, known->monitor_count);
+    add_names(text, known);
     add_all(text, "watched by", known->watchers.at, known->watchers.count, known->watcher_count);
+    add_suspending(text, known);
+    add_messages(text, work);
     osri_text_add(text, "%-11s ", "value");
     osri_text_add_safe(text, info->value.size == 0 ? "-" : info->value.at,
                        info->value.size == 0 ? 1 : info->value.size);

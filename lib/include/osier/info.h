@@ -46,6 +46,11 @@ typedef enum osr_blocked_on {
 OSR_API const char *osr_run_state_name(uint32_t state);
 OSR_API const char *osr_blocked_on_name(uint32_t blocked_on);
 
+/* A message that waits in a mailbox. */
+OSR_STRUCT(osr_waiting_message, (1, str, type), (2, pid, from),
+           (3, str, text) /* as osr_print() writes it, cut to 255 bytes */
+);
+
 /* What it has done and has. */
 OSR_STRUCT(osr_process_work, (1, u64, handled), /* messages taken since it started */
            (2, u64, reductions),                /* messages taken and sent */
@@ -56,16 +61,27 @@ OSR_STRUCT(osr_process_work, (1, u64, handled), /* messages taken since it start
            /* messages that its bound had no room for, by what became of them: as
               osr_node_counters */
            (7, u64, dropped_new), (8, u64, dropped_rejected), (9, u64, dropped_old),
-           (10, u64, dropped_overflow), (11, u64, dropped_waited));
+           (10, u64, dropped_overflow), (11, u64, dropped_waited),
+           (12, list(of(osr_waiting_message)), oldest) /* of its mailbox, the 16 to come next */
+);
+
+OSR_STRUCT(osr_process_name, (1, str, name), (2, str, node));
+OSR_STRUCT(osr_suspending, (1, pid, pid), (2, u32, times));
 
 /* Whom it knows: at most 64 of each, and how many there are. */
 OSR_STRUCT(osr_process_relations, (1, list(pid), links),
-           (2, list(pid), monitors), /* whom it monitors; none: by name on another node */
+           (2, list(pid), monitors), /* whom it monitors */
            (3, list(pid), watchers), /* who monitors it */
            (4, u32, link_count), (5, u32, monitor_count), (6, u32, watcher_count),
-           (7, pid, group_leader)); /* none: that of its node */
+           (7, pid, group_leader),                 /* none: that of its node */
+           (8, list(of(osr_process_name)), names), /* whom it monitors by name on another node */
+           (9, u32, name_count), (10, list(of(osr_suspending)), suspending), /* osr_suspend() */
+           (11, u32, suspending_count));
 
-/* What a process says of itself. Texts are "" where there is none. */
+/* What a process says of itself. Texts are "" where there is none. There is no backtrace: to unwind
+ * the frames of a process that waits, from outside its stack, takes tables that a program need not
+ * have, and guessed frames would be worse than none. Where it is say `handling`, `blocked_on`,
+ * `waits_for` and `waits_text`; one that crashes tells its frames itself (osier/reason.h). */
 OSR_MESSAGE(osr_process_info, 0x09, (1, pid, pid), (2, pid, parent), (3, str, name),
             (4, str, label), (5, str, body), /* behaviour or entry */
             (6, str, handling),              /* type of the message in work */

@@ -123,6 +123,19 @@ END_TEST
 
 static atomic_uint told;
 
+static void expect_named_monitor(osr_self *self)
+{
+    const osr_process_info *info = NULL;
+    osr_ref monitor;
+    OSR_CHECK(self, osr_monitor(self, osr_name("sink", "n1@sim"), &monitor) == OSR_OK);
+    OSR_CHECK(self, osr_info(self, osr_self_pid(self), 5000, &info) == OSR_OK);
+    const osr_process_relations *known = &info->relations;
+    OSR_CHECK(self, known->monitor_count == 0 && known->monitors.count == 0);
+    OSR_CHECK(self, known->name_count == 1 && known->names.count == 1);
+    OSR_CHECK(self, strcmp(known->names.at[0].name.at, "sink") == 0);
+    OSR_CHECK(self, strcmp(known->names.at[0].node.at, "n1@sim") == 0);
+}
+
 OSR_ENTRY(asker, sink_options)
 {
     const osr_process_info *info = NULL;
@@ -137,6 +150,7 @@ OSR_ENTRY(asker, sink_options)
     OSR_CHECK(self, info->state == OSR_PROCESS_WAITING && info->blocked_on == OSR_BLOCKED_MESSAGE);
     OSR_CHECK(self, info->for_ns < UINT64_C(60000000000)); /* a duration: clocks are not shared */
     OSR_CHECK(self, osr_info(self, nobody, 5000, &info) == OSR_ENOPROC);
+    expect_named_monitor(self);
     atomic_fetch_add(&told, 1);
     return OSR_OK;
 }
@@ -175,7 +189,7 @@ START_TEST(info_of_another_node_needs_the_role)
 }
 END_TEST
 
-/* A process tells another node what it is and waits for. */
+/* A process tells another node what it is and waits for; one that monitors by name, whom. */
 START_TEST(info_crosses_nodes)
 {
     cluster_options options = {.nodes = 2};

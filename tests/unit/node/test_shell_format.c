@@ -108,7 +108,24 @@ START_TEST(info_tells_a_busy_process)
     info.relations.links.at = links;
     info.relations.links.count = 2;
     info.relations.link_count = 3;
+    osr_process_name name = {osr_str_of("st\x1bore"), osr_str_of("b@h")};
+    osr_suspending held = {{1, 7, 1}, 2};
+    osr_waiting_message waiting = {osr_str_of("note"), {1, 8, 1}, osr_str_of("note{n: 4}")};
+    info.relations.names.at = &name;
+    info.relations.names.count = info.relations.name_count = 1;
+    info.relations.suspending.at = &held;
+    info.relations.suspending.count = info.relations.suspending_count = 1;
+    info.work.oldest.at = &waiting;
+    info.work.oldest.count = 1;
+    info.work.queued = 3;
     osri_format_info(&text, &info);
+    ck_assert_ptr_nonnull(
+        strstr(osri_text_get(&text), "monitors    -\n            st\\x1bore on b@h\n"));
+    ck_assert_ptr_nonnull(
+        strstr(osri_text_get(&text), "suspends    <0000000000000001.7.1>, 2 times\n"));
+    ck_assert_ptr_nonnull(
+        strstr(osri_text_get(&text),
+               "messages    note{n: 4} from <0000000000000001.8.1>\n            and 2 more\n"));
     ck_assert_ptr_nonnull(
         strstr(osri_text_get(&text),
                "links       <0000000000000001.1.1> <0000000000000002.9.1>\n            and 1 more\n"

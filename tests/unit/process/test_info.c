@@ -387,6 +387,68 @@ START_TEST(info_lists_64_and_counts_all)
 }
 END_TEST
 
+OSR_MESSAGE(long_note, 0x7011, (1, str, text));
+
+static osr_err info_of_messages(osr_self *self)
+{
+    osr_pid pid = one_that_waits(self, WAIT_TYPES, OSR_PID_NONE);
+    osr_pid me = osr_self_pid(self);
+    char text[400];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    OSR_CHECK(self, info_of(self, pid)->work.oldest.count == 0);
+    for (int i = 0; i < 15; i++) {
+        CHECK_OK(self, note_send(self, osr_to(pid), &(note){.n = i}));
+    }
+    CHECK_OK(self, long_note_send(self, osr_to(pid), &(long_note){osr_str_of(text)}));
+    CHECK_OK(self, note_send(self, osr_to(pid), &(note){.n = 99}));
+    const osr_process_work *work = &info_of(self, pid)->work;
+    const osr_waiting_message *oldest = work->oldest.at;
+    OSR_CHECK(self, work->queued == 17 && work->oldest.count == 16);
+    OSR_CHECK(self, strcmp(oldest[0].type.at, "note") == 0 && osr_pid_equal(oldest[0].from, me));
+    OSR_CHECK(self, strncmp(oldest[0].text.at, "note{n: 0", 9) == 0);
+    OSR_CHECK(self, strncmp(oldest[14].text.at, "note{n: 14", 10) == 0);
+    OSR_CHECK(self, strcmp(oldest[15].type.at, "long_note") == 0 && oldest[15].text.size <= 255);
+    OSR_CHECK(self, strncmp(oldest[15].text.at, "long_note{text: \"xxx", 20) == 0);
+    return OSR_OK;
+}
+
+/* The oldest 16 messages of a mailbox are shown, by type, sender and text, which is cut. */
+START_TEST(info_shows_the_oldest_messages)
+{
+    node_fixture_run(info_of_messages);
+}
+END_TEST
+
+static osr_err info_of_names_and_suspensions(osr_self *self)
+{
+    osr_ref monitor;
+    osr_pid me = osr_self_pid(self);
+    osr_pid first = one_that_waits(self, WAIT_ANY, OSR_PID_NONE);
+    osr_pid second = one_that_waits(self, WAIT_ANY, OSR_PID_NONE);
+    CHECK_OK(self, osr_monitor(self, osr_to(first), &monitor));
+    CHECK_OK(self, osr_suspend(self, second, 5000));
+    CHECK_OK(self, osr_suspend(self, first, 5000));
+    CHECK_OK(self, osr_suspend(self, first, 5000));
+    const osr_process_relations *known = &info_of(self, me)->relations;
+    OSR_CHECK(self, known->monitor_count == 1 && known->name_count == 0);
+    OSR_CHECK(self, known->suspending_count == 2 && known->suspending.count == 2);
+    OSR_CHECK(self, osr_pid_equal(known->suspending.at[0].pid, second) &&
+                        known->suspending.at[0].times == 1);
+    OSR_CHECK(self, osr_pid_equal(known->suspending.at[1].pid, first) &&
+                        known->suspending.at[1].times == 2);
+    CHECK_OK(self, osr_resume(self, second));
+    OSR_CHECK(self, info_of(self, me)->relations.suspending_count == 1);
+    return OSR_OK;
+}
+
+/* Whom it suspends, how often, in the order in which it began. */
+START_TEST(info_shows_whom_it_suspends)
+{
+    node_fixture_run(info_of_names_and_suspensions);
+}
+END_TEST
+
 typedef struct order_seen {
     osr_pid wanted[3];
     int next;
@@ -428,6 +490,8 @@ static void both(TCase *tests)
     tcase_add_test(tests, info_says_since_when_a_process_waits);
     tcase_add_test(tests, info_tells_who_it_is_and_what_it_has);
     tcase_add_test(tests, info_lists_64_and_counts_all);
+    tcase_add_test(tests, info_shows_the_oldest_messages);
+    tcase_add_test(tests, info_shows_whom_it_suspends);
     tcase_add_test(tests, processes_are_listed_in_creation_order);
     tcase_add_test(tests, a_snapshot_says_who_it_is_and_what_it_does);
     tcase_add_test(tests, info_prints_the_state_between_callbacks_only);
