@@ -4,6 +4,7 @@
 
 #include "lib/core/assert.h"
 #include "lib/core/heap.h"
+#include "lib/process/backtrace.h"
 #include "lib/process/bound.h"
 #include "lib/process/node.h"
 
@@ -258,7 +259,13 @@ static __attribute__((noreturn)) void leave_frames(osr_self *self)
 
 void osr_exit(osr_self *self, const osr_reason *reason)
 {
-    osri_process_set_reason(self, reason);
+    osr_reason full = *reason;
+    osr_bin *frames = NULL;
+    if (full.code == OSR_REASON_CRASH && full.payload == NULL) {
+        full.payload = frames = osri_backtrace(self);
+    }
+    osri_process_set_reason(self, &full);
+    osr_bin_unref(&frames);
     leave_frames(self);
 }
 

@@ -18,13 +18,21 @@ typedef enum osr_reason_code {
     OSR_REASON_NOPROC = 4,       /* there was no such process */
     OSR_REASON_NOCONNECTION = 5, /* the node is out of reach; the process may be alive */
     OSR_REASON_ERROR = 6,        /* returned an error: see .error */
-    OSR_REASON_CRASH = 7,        /* osr_exit() or a failed OSR_CHECK: see .text */
+    OSR_REASON_CRASH = 7,        /* osr_exit() or a failed OSR_CHECK: see .text; .payload is the
+                                    backtrace, see below */
     OSR_REASON_OS_SIGNAL = 8,    /* its OS process was ended by signal .os_status */
     OSR_REASON_OS_EXIT = 9,      /* its OS process ended with status .os_status */
     OSR_REASON_ABANDONED = 10,   /* did not return within exit_ms of being told to exit */
     OSR_REASON_CUSTOM = 11,      /* the user's: see .text and .payload */
 } osr_reason_code;
 
+/* A crash that comes without a payload gets the frames of the process as text: innermost first, one
+ * a line, at most 24, "counter+0x1a2b": the file that the code is in and the place in it, which
+ * addr2line -e prints as a line of the source, and a name where the file tells one. None where
+ * memory is short, or less than 12 KiB of the stack are left. A fault (a bad pointer, a stack
+ * overflow) is no reason: it ends the OS process, with a flight record (osier/trace.h) and the
+ * system's core file. Osier starts no OS processes for processes (OSR_OS_PROCESS is refused), so it
+ * makes no reasons OS_SIGNAL and OS_EXIT itself, and knows of no core file to name in one. */
 OSR_STRUCT(osr_reason, (1, u32, code), (2, i32, error), (3, i32, os_status), (4, str, text),
            (5, bin, payload));
 

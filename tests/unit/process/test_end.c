@@ -18,14 +18,14 @@ static char *long_text; /* more than a message may hold */
 
 enum { RETURNS, CHECKS, SAYS_TOO_MUCH };
 
-/* The allocation that fails is that of its reason. */
+/* The allocation that fails is that of its reason; of a check, behind two for the backtrace. */
 OSR_ENTRY(fails, note)
 {
     osr_reason reason = osr_reason_crash(long_text);
     if (argument->n == SAYS_TOO_MUCH) {
         return osr_fail(self, &reason);
     }
-    osri_heap_fail_after(1, false);
+    osri_heap_fail_after(argument->n == CHECKS ? 3 : 1, false);
     OSR_CHECK(self, argument->n != CHECKS);
     return OSR_EIO;
 }
