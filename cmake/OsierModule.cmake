@@ -8,8 +8,9 @@
 # osier_program(osier SOURCES main.c MODULES node_boot LIBRARIES …) makes <build>/bin/osier; DEPENDS of the
 # modules are followed. All programs together: the target `programs`.
 #
-# osier_unit_test(heap SOURCES test_heap.c MODULES lib_core [LIBRARIES …] [LABEL unit] [TIMEOUT 120] [SERIAL])
-# makes the program test_heap from modules and the check library, and registers it with ctest.
+# osier_unit_test(heap SOURCES test_heap.c MODULES lib_core [LIBRARIES …] [LABEL unit] [TIMEOUT 120] [SERIAL] [FIBERS])
+# makes the program test_heap from modules and the check library, and registers it with ctest. FIBERS: once more, as
+# heap_ucontext, with the fibers of machines that have no assembly (lib_fiber_ucontext in place of lib_fiber).
 #
 # osier_test(NAME LABEL integration COMMAND program argument… [TIMEOUT 120] [SERIAL]) registers any other test. It finds
 # the programs in $OSIER_BIN_DIR and the tree in $OSIER_SOURCE_DIR. It passes with exit status 0; with
@@ -111,8 +112,11 @@ function(osier_closure ret)
 endfunction()
 
 function(osier_executable name)
-    cmake_parse_arguments(P "" "FOLDER" "SOURCES;MODULES;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(P "UCONTEXT" "FOLDER" "SOURCES;MODULES;LIBRARIES" ${ARGN})
     osier_closure(modules ${P_MODULES})
+    if(P_UCONTEXT)
+        list(TRANSFORM modules REPLACE "^lib_fiber$" lib_fiber_ucontext)
+    endif()
     add_executable(${name} ${P_SOURCES})
     target_link_libraries(${name} PRIVATE ${modules} ${P_LIBRARIES})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${P_FOLDER})
@@ -124,13 +128,18 @@ function(osier_program name)
 endfunction()
 
 function(osier_unit_test name)
-    cmake_parse_arguments(T "SERIAL" "LABEL;TIMEOUT" "SOURCES;MODULES;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(T "SERIAL;FIBERS" "LABEL;TIMEOUT" "SOURCES;MODULES;LIBRARIES" ${ARGN})
     if(NOT OSIER_TESTS)
         return()
     endif()
     osier_executable(test_${name} FOLDER test SOURCES ${T_SOURCES} MODULES ${T_MODULES}
         LIBRARIES ${T_LIBRARIES} PkgConfig::CHECK)
     osier_register(${name} "${T_LABEL}" "${T_TIMEOUT}" ${T_SERIAL} test_${name})
+    if(T_FIBERS AND TARGET lib_fiber_ucontext)
+        osier_executable(test_${name}_ucontext UCONTEXT FOLDER test SOURCES ${T_SOURCES} MODULES ${T_MODULES}
+            LIBRARIES ${T_LIBRARIES} PkgConfig::CHECK)
+        osier_register(${name}_ucontext "${T_LABEL}" "${T_TIMEOUT}" ${T_SERIAL} test_${name}_ucontext)
+    endif()
 endfunction()
 
 function(osier_test name)

@@ -97,6 +97,20 @@ if command -v shellcheck >/dev/null; then
 fi
 cd "$top"
 
+# fuzz.sh: a target that ends well, but too early.
+printf '#!/bin/sh\necho "stat::number_of_executed_units: $1"\n' >"$work/target"
+chmod +x "$work/target"
+if "$top/tests/fuzz/fuzz.sh" 100 "$work/target" 100 >"$work/output"; then
+    fine=$((fine + 1))
+else
+    flaw "fuzz.sh refuses a target that tried all inputs"
+fi
+if "$top/tests/fuzz/fuzz.sh" 100 "$work/target" 99 >"$work/output"; then
+    flaw "fuzz.sh takes 99 inputs for 100"
+else
+    fine=$((fine + 1))
+fi
+
 # exported: a library that shows a name of its own, one that lacks a declared function, and a sound one.
 library()
 {

@@ -27,6 +27,7 @@ static osr_node *nodes[NODES_MAX]; /* the first is the one of the test */
 static size_t node_count;
 static bool stepped;
 static size_t blocks_before;
+static size_t own_blocks_before; /* of node_fixture_own() */
 static osr_env env;
 static uint64_t clock_ns;
 static uint64_t random_state;
@@ -171,6 +172,26 @@ void node_fixture_end(void)
 {
     const char *found = node_fixture_stop();
     ck_assert_msg(found == NULL, "%s", found == NULL ? "" : found);
+}
+
+osr_node *node_fixture_own(const osr_node_options *options)
+{
+    osr_node *made = NULL;
+    own_blocks_before = osri_heap_live_blocks();
+    ck_assert_int_eq(osr_node_new(options, &made), OSR_OK);
+    return made;
+}
+
+void node_fixture_own_end(osr_node **node, uint32_t timeout_ms)
+{
+    flaw[0] = '\0';
+    osr_node_stop(*node, timeout_ms);
+    check_counters(*node);
+    osr_node_free(node);
+    ck_assert_msg(flaw[0] == '\0', "%s", flaw);
+    if (node_count == 0) {
+        ck_assert_uint_eq(osri_heap_live_blocks(), own_blocks_before);
+    }
 }
 
 osr_node *node_fixture_node(void)

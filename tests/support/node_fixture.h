@@ -39,6 +39,12 @@ osr_node *node_fixture_node(void);
 /* One more node, stepped with the first on the same clock; a stepped fixture has up to 8. */
 osr_node *node_fixture_add(const char *name);
 
+/* A node of options that the test needs; neither started nor stepped by the fixture. One at a time.
+ * End it by node_fixture_own_end(), which stops it and fails the test as node_fixture_end() does;
+ * beside a node of the fixture, whose memory it cannot tell apart, memory is left to that one. */
+osr_node *node_fixture_own(const osr_node_options *options);
+void node_fixture_own_end(osr_node **node, uint32_t timeout_ms);
+
 /* Runs body as a process that is linked to nobody, until it has ended; fails the test with its
  * reason, or after 20 s (of the node's clock). */
 void node_fixture_run(node_fixture_body *body);

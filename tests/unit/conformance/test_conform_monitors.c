@@ -142,8 +142,8 @@ static osr_err a_named_monitor_stays_with_its_process(osr_self *self)
     osr_ref monitor = monitor_of(self, osr_name("moving", NULL));
     CHECK_OK(self, osr_unregister(self, "moving"));
     osr_pid second = a_puppet(self, OSR_SPAWN(.name = "moving"));
-    send_exit(self, second, OSR_REASON_KILL);
-    OSR_CHECK(self, end_of(self, second) != OSR_REASON_CUSTOM);
+    send_exit(self, watch(self, second), OSR_REASON_KILL);
+    OSR_CHECK(self, any_down(self) == OSR_REASON_KILLED);
     expect_silence(self);
     send_exit(self, first, OSR_REASON_CUSTOM);
     const osr_down *down = wait_down(self, &message);

@@ -368,8 +368,9 @@ static osr_err a_normal_end_does_not_travel(osr_self *self)
     osr_pid pid = a_puppet(self, NULL);
     osr_pid other = a_puppet(self, NULL);
     tell(self, pid, DO_LINK, other, OSR_REASON_NORMAL);
+    (void)watch(self, other);
     tell(self, other, DO_END, OSR_PID_NONE, OSR_REASON_NORMAL);
-    OSR_CHECK(self, end_of(self, other) != OSR_REASON_CUSTOM);
+    OSR_CHECK(self, any_down(self) == OSR_REASON_NORMAL);
     tell(self, pid, DO_ECHO, OSR_PID_NONE, OSR_REASON_NORMAL);
     return OSR_OK;
 }

@@ -81,6 +81,8 @@ static bool is_there(osr_self *self, const char *text, int *ret_lines)
     Dl_info file;
     bool found = false;
     OSR_CHECK(self, dladdr((const void *)(uintptr_t)crash_here, &file) != 0);
+    const char *program = strrchr(file.dli_fname, '/');
+    program = program != NULL ? program + 1 : file.dli_fname;
     uintptr_t begin = (uintptr_t)crash_here - (uintptr_t)file.dli_fbase;
     *ret_lines = 0;
     for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
@@ -88,7 +90,7 @@ static bool is_there(osr_self *self, const char *text, int *ret_lines)
         uintmax_t at;
         OSR_CHECK(self, sscanf(line, "%63[^+]+0x%jx", name, &at) == 2);
         OSR_CHECK(self, strchr(line, '\n') != NULL);
-        found = found || (strcmp(name, "test_backtrace") == 0 && at > begin && at < begin + 1500);
+        found = found || (strcmp(name, program) == 0 && at > begin && at < begin + 1500);
         *ret_lines += 1;
     }
     return found;

@@ -17,22 +17,16 @@
 /* Runs the body as a process of a node with these limits, until it ends. */
 static osr_ended run_limited(osr_entry_run *body, const osr_spawn_options *spawn)
 {
-    uint64_t blocks = osri_heap_live_blocks();
-    osr_node *node;
+    osr_node *node =
+        node_fixture_own(OSR_NODE(.names_max = LIMIT, .relations_max = LIMIT, .processes_max = 64,
+                                  .schedulers = 1, .log_level = OSR_LOG_ERROR));
     osr_pid pid;
     osr_ended ended = {0};
     const osr_entry entry = {.name = "limited", .run = body};
-    ck_assert_int_eq(
-        osr_node_new(OSR_NODE(.names_max = LIMIT, .relations_max = LIMIT, .processes_max = 64,
-                              .schedulers = 1, .log_level = OSR_LOG_ERROR),
-                     &node),
-        OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     ck_assert_int_eq(osr_node_spawn(node, &entry, NULL, spawn, &pid), OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, pid, 20000, &ended), OSR_OK);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
-    ck_assert_uint_eq(osri_heap_live_blocks(), blocks);
+    node_fixture_own_end(&node, 1000);
     return ended;
 }
 

@@ -336,18 +336,15 @@ OSR_ENTRY(prints_twice, note)
 /* An embedder says where the output of its node goes. */
 START_TEST(output_goes_where_the_option_says)
 {
-    osr_node *node = NULL;
+    osr_node *node = node_fixture_own(OSR_NODE(.output = take, .output_context = taken));
     osr_ended ended = {0};
     osr_pid pid;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.output = take, .output_context = taken), &node),
-                     OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     ck_assert_int_eq(osr_node_spawn(node, &prints_twice_osr_entry, &(note){0}, NULL, &pid), OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, pid, 20000, &ended), OSR_OK);
     ck_assert_uint_eq(ended.code, OSR_REASON_NORMAL);
     ck_assert_str_eq(taken, "one two");
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 

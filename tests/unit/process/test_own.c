@@ -256,17 +256,15 @@ static osr_err limit_run(osr_self *self, const void *argument)
 /* The limit of live timers gives an error, and room again when one is cancelled. */
 START_TEST(timers_are_limited)
 {
-    osr_node *node;
+    osr_node *node = node_fixture_own(OSR_NODE(.timers_max = 2000, .schedulers = 1));
     osr_pid pid;
     osr_ended ended;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.timers_max = 2000, .schedulers = 1), &node), OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     static const osr_entry entry = {.name = "limit", .run = limit_run};
     ck_assert_int_eq(osr_node_spawn(node, &entry, NULL, NULL, &pid), OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, pid, 20000, &ended), OSR_OK);
     ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 

@@ -274,6 +274,7 @@ START_TEST(a_port_outlives_its_node)
     osr_port *other;
     osr_message message;
     twice_reply reply;
+    osr_node_counters counters;
     ck_assert_int_eq(osr_node_new(NULL, &node), OSR_OK);
     ck_assert_int_eq(osr_port_open(node, OSR_PORT(.name = "it"), &other), OSR_OK);
     ck_assert_int_eq(osr_port_receive(other, 0, &message), OSR_ETIMEDOUT);
@@ -285,6 +286,9 @@ START_TEST(a_port_outlives_its_node)
     ck_assert_int_eq(osr_port_receive(other, 20000, &message), OSR_OK);
     ck_assert_int_eq(OSR_AS(note, &message)->n, 9);
     osr_node_stop(node, 1000);
+    osr_node_count(node, &counters);
+    ck_assert_uint_eq(counters.messages_sent,
+                      counters.messages_received + counters.messages_dropped);
     ck_assert_int_eq(osr_port_receive(other, 10, &message), OSR_ESTOPPED);
     ck_assert_int_eq(OSR_PORT_SEND(other, it, note, &(note){.n = 9}), OSR_ESTOPPED);
     osr_port *late = NULL;

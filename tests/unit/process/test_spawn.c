@@ -19,12 +19,8 @@ OSR_ENTRY(returns, note)
 
 static osr_node *small_node(uint32_t processes_max)
 {
-    osr_node *node;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "small@host", .processes_max = processes_max,
-                                           .log_level = OSR_LOG_ERROR),
-                                  &node),
-                     OSR_OK);
-    return node;
+    return node_fixture_own(
+        OSR_NODE(.name = "small@host", .processes_max = processes_max, .log_level = OSR_LOG_ERROR));
 }
 
 static void step_all(osr_node *node)
@@ -49,8 +45,7 @@ START_TEST(the_table_has_a_limit)
     ck_assert_int_eq(osr_node_exit(node, pid, &reason), OSR_OK);
     step_all(node);
     ck_assert_int_eq(osr_node_spawn(node, &waits_osr_entry, &(note){0}, NULL, NULL), OSR_OK);
-    osr_node_stop(node, 0);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 0);
 }
 END_TEST
 
@@ -75,8 +70,7 @@ START_TEST(a_slot_without_generations_is_retired)
         ck_assert_uint_eq(other.generation, i);
         step_all(node);
     }
-    osr_node_stop(node, 0);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 0);
 }
 END_TEST
 

@@ -12,7 +12,8 @@
 
 /* Random processes doing random things to each other on all cores, and the accounts afterwards:
  * each monitor and each link has fired exactly once, each message is received or dropped, nothing
- * is left. The seed is printed; STRESS_SEED sets it, STRESS_STEPS how much each process does. */
+ * is left. The seed is printed; STRESS_SEED sets it, STRESS_STEPS how much each process does,
+ * STRESS_MESSAGES_MIN how many messages it must have come to. */
 
 #define WORKERS 40
 #define NAMES 8
@@ -272,6 +273,7 @@ static void check_accounts(osr_node *node, uint64_t blocks_before)
                  (unsigned long long)atomic_load(&monitors_set),
                  (unsigned long long)atomic_load(&timers_set));
     (void)fflush(stdout);
+    ck_assert_uint_ge(counters.messages_sent, from_environment("STRESS_MESSAGES_MIN", 1000));
     ck_assert_uint_eq(counters.processes, 0);
     ck_assert_uint_eq(counters.messages_sent,
                       counters.messages_received + counters.messages_dropped);

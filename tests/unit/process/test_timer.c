@@ -286,18 +286,16 @@ static osr_err starts_again_run(osr_self *self, const void *argument)
 START_TEST(the_limit_is_reached_only_when_all_are_live)
 {
     static const osr_entry entry = {.name = "again", .run = starts_again_run};
-    osr_node *node;
+    osr_node *node = node_fixture_own(OSR_NODE(.timers_max = 1000, .schedulers = 4));
     osr_pid pid;
     osr_ended ended;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.timers_max = 1000, .schedulers = 4), &node), OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(osr_node_spawn(node, &entry, NULL, NULL, &pid), OSR_OK);
         ck_assert_int_eq(osr_node_wait(node, pid, 20000, &ended), OSR_OK);
         ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
     }
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 

@@ -10,13 +10,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/core/heap.h"
 #include "lib/process/body.h"
 #include "lib/process/node.h"
 #include "lib/process/spawn.h"
 #include "osier/info.h"
 #include "osier/mailbox.h"
 #include "osier/osier.h"
+#include "tests/support/node_fixture.h"
 
 /* A process goes on on another thread after each kind of suspension point. The node is stepped by
  * two threads, in such a way that the one on which the process was seen last does not run it
@@ -483,8 +483,6 @@ OSR_ENTRY(victim, parcel)
 
 /* ---- the tests ------------------------------------------------------------------------------- */
 
-static uint64_t blocks_before;
-
 static void set_up(void)
 {
     static osr_env env;
@@ -492,26 +490,16 @@ static void set_up(void)
     env.now_ns = stepped_now;
     env.boot_ns = stepped_now;
     clock_ns = 1000000000u;
-    blocks_before = osri_heap_live_blocks();
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "move@host", .schedulers = 1, .env = &env,
-                                           .log_level = OSR_LOG_WARNING),
-                                  &node),
-                     OSR_OK);
+    node = node_fixture_own(
+        OSR_NODE(.name = "move@host", .schedulers = 1, .env = &env, .log_level = OSR_LOG_WARNING));
     atomic_store(&finished, false);
     begin_steppers();
 }
 
 static void tear_down(void)
 {
-    osr_node_counters counters;
     end_steppers();
-    osr_node_stop(node, 1000);
-    osr_node_count(node, &counters);
-    ck_assert_uint_eq(counters.processes, 0);
-    ck_assert_uint_eq(counters.messages_sent,
-                      counters.messages_received + counters.messages_dropped);
-    osr_node_free(&node);
-    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+    node_fixture_own_end(&node, 1000);
 }
 
 /* On the thread where it was not seen last, until it says that it is done. */

@@ -15,10 +15,8 @@ static atomic_bool enough; /* spinners stop */
 static void node_of(uint32_t schedulers)
 {
     atomic_store(&enough, false);
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "turns@host", .schedulers = schedulers,
-                                           .log_level = OSR_LOG_ERROR),
-                                  &node),
-                     OSR_OK);
+    node = node_fixture_own(
+        OSR_NODE(.name = "turns@host", .schedulers = schedulers, .log_level = OSR_LOG_ERROR));
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
 }
 
@@ -35,8 +33,7 @@ static void two_schedulers(void)
 static void tear_down(void)
 {
     atomic_store(&enough, true);
-    osr_node_stop(node, 2000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 2000);
 }
 
 static osr_pid start(const osr_entry *entry, int64_t n, const osr_spawn_options *options)
@@ -129,8 +126,7 @@ static void others_run_beside(const osr_entry *busy)
 {
     uint64_t due;
     int turns = 0;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "step@host", .log_level = OSR_LOG_ERROR), &node),
-                     OSR_OK);
+    node = node_fixture_own(OSR_NODE(.name = "step@host", .log_level = OSR_LOG_ERROR));
     atomic_store(&enough, false);
     (void)start(busy, 0, NULL);
     (void)start(&waits_osr_entry, 0, NULL);
@@ -327,8 +323,7 @@ OSR_ENTRY(counts_turns, note)
 START_TEST(priorities_share_the_turns)
 {
     uint64_t due;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.name = "step@host", .log_level = OSR_LOG_ERROR), &node),
-                     OSR_OK);
+    node = node_fixture_own(OSR_NODE(.name = "step@host", .log_level = OSR_LOG_ERROR));
     atomic_store(&enough, false);
     for (int i = 0; i < 3; i++) {
         (void)start(&counts_turns_osr_entry, i, OSR_SPAWN(.priority = (osr_priority)i));

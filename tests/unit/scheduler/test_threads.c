@@ -36,17 +36,15 @@ static osr_err limited_thread_start(void *context, const char *name, void (*run)
 
 static osr_node *node_of(osr_node_options options)
 {
-    osr_node *node;
     env = *osr_env_real();
     env.thread_start = limited_thread_start;
     threads_left = 100;
     atomic_store(&enough, false);
-    blocks_before = osri_heap_live_blocks();
     atomic_store(&helpers, 0);
     options.name = "threads@host";
     options.env = &env;
-    ck_assert_int_eq(osr_node_new(&options, &node), OSR_OK);
-    return node;
+    blocks_before = osri_heap_live_blocks();
+    return node_fixture_own(&options);
 }
 
 static osr_node *node_new(uint32_t schedulers, osr_log_level level)
@@ -65,9 +63,7 @@ START_TEST(a_start_that_fails_leaves_nothing)
     threads_left = 3;
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_EINVAL);
-    osr_node_stop(node, 100);
-    osr_node_free(&node);
-    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+    node_fixture_own_end(&node, 100);
 }
 END_TEST
 
@@ -141,8 +137,7 @@ START_TEST(spares_that_could_not_be_made_are_tried_again)
     atomic_store(&threads_left, 100);
     ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
     atomic_store(&enough, true);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 
@@ -199,8 +194,7 @@ START_TEST(a_turn_that_stops_everything_is_named)
     ck_assert_uint_eq(times_named(trace, stuck), 0);
     osr_trace_stop(&trace);
     atomic_store(&enough, true);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 
@@ -246,8 +240,7 @@ START_TEST(a_long_turn_on_a_thread_without_a_scheduler_is_named)
     expect_named(trace, second);
     osr_trace_stop(&trace);
     atomic_store(&enough, true);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 
@@ -297,6 +290,8 @@ START_TEST(stop_ends_those_who_spawn_meanwhile)
     osr_node_stop(node, 50);
     osr_node_count(node, &counters);
     ck_assert_uint_eq(counters.processes, 0);
+    ck_assert_uint_eq(counters.messages_sent,
+                      counters.messages_received + counters.messages_dropped);
     ck_assert_int_eq(osr_node_spawn(node, &naps_osr_entry, &(note){0}, NULL, NULL), OSR_ESTOPPED);
     osr_node_free(&node);
     ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
@@ -321,9 +316,7 @@ START_TEST(stop_ends_orphans_without_waiting_for_the_time_to_be_up)
     ck_assert_int_eq(osr_node_spawn(node, &leaves_orphans_osr_entry, &(note){0}, NULL, &pid),
                      OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, pid, 10000, NULL), OSR_OK);
-    osr_node_stop(node, 600000); /* the test's own limit is less */
-    osr_node_free(&node);
-    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+    node_fixture_own_end(&node, 600000); /* the test's own limit is less */
 }
 END_TEST
 
@@ -430,9 +423,7 @@ static void check_blocking_limit(uint32_t blocking_max, int expected)
         ck_assert_int_eq(osr_node_wait(node, blocked[i], 10000, NULL), OSR_OK);
     }
     ck_assert_int_eq(atomic_load(&inside), expected + 1);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
-    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+    node_fixture_own_end(&node, 1000);
 }
 
 /* So much blocking code runs at once as the node has threads for, and what is more waits for one;
@@ -496,9 +487,7 @@ START_TEST(a_hundred_starts_and_stops_leave_nothing)
             ck_assert_int_eq(
                 osr_node_spawn(node, &leaves_much_osr_entry, &(note){.n = n}, NULL, &pid), OSR_OK);
         }
-        osr_node_stop(node, 1000);
-        osr_node_free(&node);
-        ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
+        node_fixture_own_end(&node, 1000);
         if (i == 0) { /* the first makes what the program keeps */
             threads = entries("/proc/self/task");
             files = entries("/proc/self/fd");

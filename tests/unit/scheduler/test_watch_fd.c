@@ -258,16 +258,14 @@ static osr_err reaches_the_limit(osr_self *self, const void *argument)
 START_TEST(watches_are_limited)
 {
     static const osr_entry entry = {.name = "limit", .run = reaches_the_limit};
-    osr_node *node;
+    osr_node *node = node_fixture_own(OSR_NODE(.watches_max = 2));
     osr_pid pid;
     osr_ended ended;
-    ck_assert_int_eq(osr_node_new(OSR_NODE(.watches_max = 2), &node), OSR_OK);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     ck_assert_int_eq(osr_node_spawn(node, &entry, NULL, NULL, &pid), OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, pid, 20000, &ended), OSR_OK);
     ck_assert_msg(ended.code == OSR_REASON_NORMAL, "%s", ended.text);
-    osr_node_stop(node, 1000);
-    osr_node_free(&node);
+    node_fixture_own_end(&node, 1000);
 }
 END_TEST
 
