@@ -20,7 +20,7 @@ typedef struct bench_case {
 } bench_case;
 
 extern const bench_case bench_ping_pong, bench_ring, bench_fan_in, bench_spawn_exit;
-extern const bench_case bench_idle_servers, bench_idle_processes, bench_idle_node;
+extern const bench_case bench_idle_servers, bench_idle_processes;
 extern const bench_case bench_call, bench_call_backlog, bench_receive_behind;
 extern const bench_case bench_skynet, bench_big, bench_timers, bench_restart;
 
@@ -28,7 +28,7 @@ extern const bench_case bench_skynet, bench_big, bench_timers, bench_restart;
 extern const bench_case bench_remote_ping_pong, bench_remote_ping_pong_busy;
 extern const bench_case bench_remote_stream, bench_remote_under_load;
 extern const bench_case bench_remote_call, bench_remote_spawn;
-extern const bench_case bench_node_kill, bench_many_nodes;
+extern const bench_case bench_node_kill, bench_many_nodes, bench_idle_node;
 
 /* Prints the line. more: "" or " key=value…". */
 void bench_report(const bench_case *the_case, uint64_t n, uint64_t ns, const char *more);

@@ -14,6 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$1
 shift
 wanted=${*:-local remote}
+command=compare
 out=$build/bench
 rounds=3
 rounds_of_trips=10
@@ -24,65 +25,8 @@ ERL_EPMD_PORT=$((20000 + $$ % 12000))
 ERL_EPMD_ADDRESS=127.0.0.1
 export ERL_EPMD_PORT ERL_EPMD_ADDRESS
 
-# Each run takes a third of a second to six seconds on two cores, if all is well.
-local_sizes()
-{
-    cat <<'END'
-ping_pong 8000000
-ring 10000000 100
-fan_in 10000000 10
-spawn_exit 2000000
-call 4000000
-call_backlog 4000000 10000
-skynet 1000000
-big 2000 1500
-timers 1000000
-restart 10000
-idle_servers 300000
-receive_behind 20000000 0
-receive_behind 20000000 1000000
-idle_processes 200000
-END
-}
-
-remote_sizes()
-{
-    cat <<'END'
-remote_ping_pong 20000 64
-remote_ping_pong_busy 10000 64
-remote_stream 1000000 64 4
-remote_stream 200000 4096 4
-remote_stream 2000 262144 4
-remote_under_load 100 1000000
-remote_call 20000
-remote_spawn 20000
-node_kill 100000
-many_nodes 1000 10000
-END
-}
-
-# The sizes of all that is wanted, a line each.
-sizes()
-{
-    for name in $wanted; do
-        case $name in
-        local) local_sizes ;;
-        remote) remote_sizes ;;
-        *) { local_sizes && remote_sizes; } | grep "^$name " ;;
-        esac
-    done
-}
-
-check_wanted()
-{
-    for name in $wanted; do
-        case $name in local | remote) continue ;; esac
-        { local_sizes && remote_sizes; } | grep -q "^$name " || {
-            echo "run: bench compare knows no case $name; see ./run bench list" >&2
-            exit 64
-        }
-    done
-}
+# shellcheck source=tests/bench/sizes.sh
+. "$here/sizes.sh"
 
 need()
 {
@@ -118,7 +62,7 @@ build_peers()
     need erl erlang-nox
     mkdir -p "$out"
     erlc -o "$out" "$here/peers/erlang/peer_bench.erl"
-    if sizes | grep -Eqv '^(remote_|node_kill |many_nodes )'; then
+    if sizes | grep -Eqv '^(remote_|node_kill |many_nodes |idle_node )'; then
         build_caf
     fi
     if sizes | grep -Eq '^(remote_|node_kill )'; then
@@ -188,7 +132,7 @@ line()
 runners()
 {
     case $1 in
-    many_nodes | receive_behind | idle_processes) echo osier ;;
+    many_nodes | idle_node | receive_behind | idle_processes) echo osier ;;
     remote_ping_pong* | remote_stream) echo osier erlang tls zmq ;;
     remote_* | node_kill) echo osier erlang tls ;;
     call_backlog | big | timers | restart) echo osier erlang ;;

@@ -20,17 +20,17 @@
 #define LIMIT_S 300           /* of a case with several nodes: whatever happens, it ends */
 
 static const bench_case *const cases[] = {
-    &bench_ping_pong,      &bench_ring,         &bench_fan_in,
-    &bench_spawn_exit,     &bench_idle_servers, &bench_call,
-    &bench_call_backlog,   &bench_skynet,       &bench_big,
-    &bench_timers,         &bench_restart,      &bench_receive_behind,
-    &bench_idle_processes, &bench_idle_node};
+    &bench_ping_pong,     &bench_ring,   &bench_fan_in,       &bench_spawn_exit,
+    &bench_idle_servers,  &bench_call,   &bench_call_backlog, &bench_skynet,
+    &bench_big,           &bench_timers, &bench_restart,      &bench_receive_behind,
+    &bench_idle_processes};
 /* In a world with other nodes. */
 static const bench_case *const remote_cases[] = {
     &bench_remote_ping_pong, &bench_remote_ping_pong_busy,
     &bench_remote_stream,    &bench_remote_under_load,
     &bench_remote_call,      &bench_remote_spawn,
-    &bench_node_kill,        &bench_many_nodes};
+    &bench_node_kill,        &bench_many_nodes,
+    &bench_idle_node};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static int usage(const char *why)

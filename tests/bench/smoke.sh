@@ -161,6 +161,17 @@ kill -s KILL "$killed" 2>/dev/null || true
 wait "$killed" 2>/dev/null || true
 judge "$fine" remote_ping_pong, killed
 
+# honest.awk takes claims that the clock bears out, and no others.
+honest()
+{
+    printf 'a 1 2 | 1.0 1100000 2.0 %s\n' "$1" | awk -f "$OSIER_SOURCE_DIR/tests/bench/honest.awk" >"$work/out" 2>"$work/err"
+}
+fine=no
+if honest 2150000 && honest 2000000 && ! honest 2400000 && ! honest 1900000; then
+    fine=yes
+fi
+judge "$fine" honest
+
 # No case without a run above.
 run_bench list
 sort -u "$work/ran" >"$work/expected"

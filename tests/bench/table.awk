@@ -49,12 +49,12 @@ function ratio(row, ours, theirs)
     if (ours + 0 <= 0 || theirs + 0 <= 0) {
         return "-"
     }
-    return sprintf("%.2f", row ~ /, (bytes each|us|MiB|%)$/ ? theirs / ours : ours / theirs)
+    return sprintf("%.2f", row ~ /, (bytes each|us|MiB|%|% of a core)$/ ? theirs / ours : ours / theirs)
 }
 
 function number(value)
 {
-    return value + 0 == 0 ? value : value < 1000 ? sprintf("%.1f", value) : sprintf("%.0f", value)
+    return value + 0 == 0 ? value : value < 1 ? sprintf("%.3f", value) : value < 1000 ? sprintf("%.1f", value) : sprintf("%.0f", value)
 }
 
 # A measure beside the rate, where the line has it.
@@ -73,6 +73,7 @@ function add_fields(name, who)
     add_field(name " hub", who, "hub_mib", "MiB")
     add_field(name " leaf", who, "leaf_mib", "MiB")
     add_field(name " idle", who, "idle_percent", "%")
+    add_field(name " processor", who, "cpu_percent", "% of a core")
 }
 
 function row_of(row, columns,    c, i, n, ours, line, ratios)
@@ -89,7 +90,7 @@ function row_of(row, columns,    c, i, n, ours, line, ratios)
 
 function is_remote(row)
 {
-    return row ~ /^(remote_|node_kill |many_nodes )/
+    return row ~ /^(remote_|node_kill |many_nodes |idle_node )/
 }
 
 function table(remote, columns, heads,    i, any)
@@ -117,7 +118,7 @@ function table(remote, columns, heads,    i, any)
         failed[rated, who] = 1
         lost += who == "osier"
     } else {
-        if (who != "zmq" || name !~ /^remote_ping_pong/) {
+        if (name !~ /^idle_node / && (who != "zmq" || name !~ /^remote_ping_pong/)) { # no rate of an idle node
             add(rated, who, name ~ /^remote_stream / ? field("MBps") : field("rate"))
         }
         add_fields(name, who)
