@@ -18,6 +18,7 @@
 
 typedef struct run {
     node_fixture_body *body;
+    uint32_t deadline_ms;
     osr_reason_code code;
     char text[300];
     atomic_bool done;
@@ -57,7 +58,7 @@ OSR_ENTRY(fixture_watcher, fixture_run)
         self, argument, OSR_SPAWN(.monitor = true, .ret_monitor = &monitor, .label = "test"), &pid);
     osr_message message;
     if (err == OSR_OK) {
-        err = osr_receive_of(self, down, 1, DEADLINE_MS, &message);
+        err = osr_receive_of(self, down, 1, what->deadline_ms, &message);
     }
     osr_reason failed = osr_reason_error(err);
     keep_end(what, err == OSR_OK ? &OSR_AS(osr_down, &message)->reason : &failed);
@@ -216,11 +217,12 @@ static void step_all(void)
     }
 }
 
-void node_fixture_run(node_fixture_body *body)
+static void run_body(node_fixture_body *body, uint32_t deadline_ms)
 {
     static run what;
     memset(&what, 0, sizeof(what));
     what.body = body;
+    what.deadline_ms = deadline_ms;
     fixture_run argument = {.address = (uint64_t)(uintptr_t)&what};
     osr_pid watcher;
     ck_assert_int_eq(
@@ -229,9 +231,20 @@ void node_fixture_run(node_fixture_body *body)
         step_all();
     }
     if (!stepped) {
-        ck_assert_int_eq(osr_node_wait(nodes[0], watcher, DEADLINE_MS + STOP_MS, NULL), OSR_OK);
+        uint32_t wait_ms = deadline_ms == OSR_FOREVER ? OSR_FOREVER : deadline_ms + STOP_MS;
+        ck_assert_int_eq(osr_node_wait(nodes[0], watcher, wait_ms, NULL), OSR_OK);
     }
     /* acquire: pairs with release in keep_end */
     ck_assert(atomic_load_explicit(&what.done, memory_order_acquire));
     ck_assert_msg(what.code == OSR_REASON_NORMAL, "the test's process ended: %s", what.text);
+}
+
+void node_fixture_run(node_fixture_body *body)
+{
+    run_body(body, DEADLINE_MS);
+}
+
+void node_fixture_run_long(node_fixture_body *body)
+{
+    run_body(body, OSR_FOREVER);
 }

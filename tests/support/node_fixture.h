@@ -49,4 +49,8 @@ void node_fixture_own_end(osr_node **node, uint32_t timeout_ms);
  * reason, or after 20 s (of the node's clock). */
 void node_fixture_run(node_fixture_body *body);
 
+/* The same for as long as the test may take (tcase_set_timeout): for bodies that do so much that
+ * the time they need is the machine's. */
+void node_fixture_run_long(node_fixture_body *body);
+
 #endif
