@@ -136,6 +136,11 @@ bool osri_attend_rest(osri_worker *worker, uint64_t ns)
     return rest == OSRI_REST_DONE || rest == OSRI_REST_BUSY;
 }
 
+bool osri_attend_is_here(const osri_worker *worker)
+{
+    return attendant(worker->node) == worker;
+}
+
 void osri_attend_get_up(osri_worker *worker)
 {
     atomic_store_explicit(&worker->rests, false, memory_order_seq_cst); /* see I4 */

@@ -18,6 +18,9 @@ bool osri_attend_lie_down(osri_worker *worker);
  * distribution has brought something. Threads: its own. */
 bool osri_attend_rest(osri_worker *worker, uint64_t ns);
 
+/* Whether the worker attends. Threads: its own. */
+bool osri_attend_is_here(const osri_worker *worker);
+
 /* It does not sleep there any more. Threads: its own. */
 void osri_attend_get_up(osri_worker *worker);
 

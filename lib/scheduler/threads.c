@@ -152,18 +152,35 @@ static bool poll_for_work(osri_worker *worker, osri_scheduler *scheduler)
     return has_work(worker, scheduler);
 }
 
-/* Returns whether it slept and was woken, or its time was over. */
-static bool sleep_for(osri_worker *worker, uint64_t ns, bool rests)
+/* Whether nobody has woken the worker, and there is nothing to do. */
+static bool may_sleep(const osri_worker *worker, const osri_scheduler *scheduler)
+{
+    /* seq_cst, all: see above */
+    return atomic_load_explicit(&scheduler->sleeping, memory_order_seq_cst) &&
+           !osri_scheduler_has_work(scheduler) && !osri_run_queue_any(&worker->pinned) &&
+           !atomic_load_explicit(&worker->node->threads->stopping, memory_order_seq_cst);
+}
+
+/* Until something is due, or comes. False: something is due. */
+static bool sleep_once(osri_worker *worker, osri_scheduler *scheduler, bool rests)
 {
     osr_node *node = worker->node;
+    uint64_t ns = sleep_ns(scheduler);
     if (ns == 0) {
         return false;
     }
-    if (!rests) {
+    uint64_t begin = osri_node_now(node);
+    bool brought = false;
+    if (rests) {
+        brought = osri_attend_rest(worker, ns);
+    } else {
         node->env->park(node->env->context, worker->parker, ns);
-    } else if (osri_attend_rest(worker, ns)) {
-        worker->poll_pause = 1; /* the next message will end the next sleep: no need to poll */
-        return false;
+    }
+    uint64_t slept = osri_node_tick(node) - begin;
+    if (brought) { /* the next message will end the next sleep: no need to poll */
+        worker->poll_pause = 1;
+    } else if (slept < POLL_NS) { /* polling would have paid */
+        worker->poll_pause = 0;
     }
     return true;
 }
@@ -178,13 +195,10 @@ static void sleep_until_work(osri_worker *worker, osri_scheduler *scheduler)
     }
     atomic_fetch_add_explicit(&threads->asleep, 1, memory_order_seq_cst);
     atomic_store_explicit(&scheduler->sleeping, true, memory_order_seq_cst);
-    if (!osri_scheduler_has_work(scheduler) && !osri_run_queue_any(&worker->pinned) &&
-        !atomic_load_explicit(&threads->stopping, memory_order_seq_cst)) {
-        uint64_t begin = osri_node_now(node);
-        if (sleep_for(worker, sleep_ns(scheduler), rests) &&
-            osri_node_tick(node) - begin < POLL_NS) { /* polling would have paid */
-            worker->poll_pause = 0;
-        }
+    bool goes_on = may_sleep(worker, scheduler);
+    while (goes_on) { /* what comes to the distribution alone, as ticks do, is slept through */
+        goes_on = sleep_once(worker, scheduler, rests) && rests && osri_attend_is_here(worker) &&
+                  may_sleep(worker, scheduler);
     }
     if (rests) {
         osri_attend_get_up(worker);
