@@ -77,7 +77,7 @@ static void send(osri_session *session, osri_members_writer *record)
 
     if (record->count > 0 && !session->dead) {
         event.bytes = osri_members_end(record, &event.bytes_count);
-        session->dirty = true;
+        osri_session_touch(session);
         session->net->counters.records_sent++;
         (void)osri_session_step(session, &event);
     }

@@ -421,6 +421,7 @@ static osr_err init_net(osri_net *net, osr_node *node, const osri_net_options *o
     osri_lanes_init(&net->lanes, seed);
     osri_map_init(&net->parties, seed);
     osri_list_init(&net->sessions);
+    osri_list_init(&net->dirty);
     atomic_init(&net->has_left, false);
     atomic_init(&net->ends, 0);
     return osri_net_members_init(net, seed);

@@ -38,7 +38,7 @@ static void say(osri_session *session, osri_writer *writer, const uint8_t *bytes
                              .sender = SENDER_ROOMS,
                              .control = true};
 
-    session->dirty = true;
+    osri_session_touch(session);
     session->net->counters.records_sent++;
     (void)osri_session_step(session, &event);
 }

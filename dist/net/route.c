@@ -60,7 +60,7 @@ static osr_err send_record(osri_session *session, const osri_buffer *record, uin
                              .sender = sender,
                              .control = control};
 
-    session->dirty = true;
+    osri_session_touch(session);
     session->net->counters.records_sent++;
     return osri_session_step(session, &event);
 }

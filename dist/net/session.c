@@ -120,6 +120,7 @@ void osri_session_free(osri_session *session)
         return;
     }
     osri_list_remove(&session->in_all);
+    osri_list_remove(&session->in_dirty);
     osri_link_free(&session->link);
     osri_heap_free(session->contested, sizeof(*session->contested));
     osri_introductions_fini(&session->introductions);
@@ -527,7 +528,7 @@ void osri_session_starve(osri_session *session)
     if (session->failure == NULL) {
         session->failure = "out of memory";
         session->failure_down = OSRI_DOWN_NO_MEMORY;
-        session->dirty = true; /* a step follows */
+        osri_session_touch(session); /* a step follows */
         osri_net_say(net, &net->gate, OSR_LOG_ERROR, "net: %s: out of memory; closing",
                      session->name);
     }
@@ -608,16 +609,27 @@ void osri_session_event(osri_net *net, const osri_transport_event *event)
     (void)osri_session_step(session, &step);
 }
 
+void osri_session_touch(osri_session *session)
+{
+    if (!osri_list_link_is_listed(&session->in_dirty)) {
+        osri_list_push_back(&session->net->dirty, &session->in_dirty);
+    }
+}
+
+/* Those that a flush touches anew wait for the next one. */
 void osri_session_flush_all(osri_net *net)
 {
-    for (osri_list_link *l = osri_list_first(&net->sessions); l != NULL;
-         l = osri_list_next(&net->sessions, l)) {
-        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_all);
-        if (session->dirty && !session->dead) {
-            osri_link_event flush = {.kind = OSRI_LINK_FLUSH};
-            session->dirty = false;
+    const osri_list_link *last = osri_list_last(&net->dirty);
+    osri_list_link *l = last == NULL ? NULL : osri_list_pop_front(&net->dirty);
+
+    while (l != NULL) {
+        osri_session *session = OSRI_LIST_ENTRY(l, osri_session, in_dirty);
+        osri_link_event flush = {.kind = OSRI_LINK_FLUSH};
+        bool more = l != last;
+        if (!session->dead) {
             (void)osri_session_step(session, &flush);
         }
+        l = more ? osri_list_pop_front(&net->dirty) : NULL;
     }
 }
 

@@ -52,9 +52,9 @@ typedef struct osri_session {
     char address[64];
     bool dialed;
     bool up;
-    bool dirty;             /* in this turn records were given to the link */
-    bool blocked;           /* the transport took no more */
-    bool dead;              /* to be reaped */
+    osri_list_link in_dirty; /* osri_net.dirty, or none: records were given to the link */
+    bool blocked;            /* the transport took no more */
+    bool dead;               /* to be reaped */
     const char *failure;    /* static; what was wrong with what the peer sent: it ends; else NULL */
     osri_down failure_down; /* what it is told then */
     osri_gate gate;         /* of what the peer does wrong and survives */
@@ -113,6 +113,7 @@ struct osri_net {
     osri_map conns;   /* osri_conn -> osri_session */
     osri_map parties; /* name -> osri_party */
     osri_list sessions;
+    osri_list dirty; /* sessions to flush, in the order in which they had to be */
     osri_members members;
     osri_members_writer record; /* of members, while it is made */
     uint64_t members_due_ns;    /* when changes are to be told; UINT64_MAX: there are none */
@@ -204,6 +205,8 @@ void osri_sessions_revoke(osri_net *net);
 /* Sets the event's time. Errors: as osri_link_step(). The session may be down afterwards; it is
  * freed by osri_sessions_reap() alone. */
 osr_err osri_session_step(osri_session *session, osri_link_event *event);
+/* Records have been given to its link: the next flush sends them. */
+void osri_session_touch(osri_session *session);
 void osri_session_flush_all(osri_net *net);
 void osri_session_close(osri_session *session, osri_down down, const char *text);
 /* By what it sent: ends after this step. text is static. */

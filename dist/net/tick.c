@@ -23,7 +23,7 @@ static void say(osri_session *session, uint32_t tick_ms)
     osri_write_uint(&writer, OSRI_RECORD_TICK);
     osri_write_uint(&writer, tick_ms);
     event.bytes_count = writer.bytes;
-    session->dirty = true;
+    osri_session_touch(session);
     session->net->counters.records_sent++;
     (void)osri_session_step(session, &event);
 }
