@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/core/assert.h"
 #include "lib/core/slab.h"
 
 typedef struct shard {
@@ -183,6 +184,17 @@ void *osri_heap_zalloc(size_t bytes)
     } else if ((block = osri_slab_alloc(bytes)) != NULL) {
         memset(block, 0, bytes);
     }
+    if (block != NULL) {
+        count(1, bytes);
+    }
+    return block;
+}
+
+void *osri_heap_alloc_aligned(size_t alignment, size_t bytes)
+{
+    OSR_ASSERT(bytes > OSRI_SLAB_BYTES_MAX); /* osri_heap_free() tells them apart by that */
+    void *block = is_made_to_fail() ? NULL : aligned_alloc(alignment, bytes);
+
     if (block != NULL) {
         count(1, bytes);
     }

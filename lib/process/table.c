@@ -24,6 +24,7 @@
 
 _Static_assert(sizeof(osr_self) == 320, "what an idle process costs (process.h)");
 
+#define PAGE_BYTES (OSRI_PAGE_SLOTS * sizeof(osr_self))
 #define BATCH 64
 #define PROCESSES_MAX (UINT32_C(1) << 27)
 #define BATCHED_MIN 65536 /* a smaller table is not to be kept from its last slots by caches */
@@ -49,7 +50,7 @@ void osri_table_fini(osr_node *node)
         for (uint32_t slot = 0; page != NULL && slot < OSRI_PAGE_SLOTS; slot++) {
             osri_limits_free(&page[slot]);
         }
-        free(page);
+        osri_heap_free(page, PAGE_BYTES);
     }
     osri_heap_free(table->pages, table->page_count * sizeof(*table->pages));
     table->pages = NULL;
@@ -59,11 +60,11 @@ void osri_table_fini(osr_node *node)
 /* Pages hold cache lines, which the heap's alignment does not give. */
 static osr_self *page_add_locked(osr_node *node, uint32_t page)
 {
-    osr_self *slots = aligned_alloc(alignof(osr_self), OSRI_PAGE_SLOTS * sizeof(osr_self));
+    osr_self *slots = osri_heap_alloc_aligned(alignof(osr_self), PAGE_BYTES);
     if (slots == NULL) {
         return NULL;
     }
-    memset(slots, 0, OSRI_PAGE_SLOTS * sizeof(osr_self));
+    memset(slots, 0, PAGE_BYTES);
     for (uint32_t i = 0; i < OSRI_PAGE_SLOTS; i++) {
         slots[i].node = node;
         slots[i].slot = page * OSRI_PAGE_SLOTS + i;

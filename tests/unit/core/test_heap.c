@@ -175,6 +175,25 @@ START_TEST(counters_follow_frees_at_thread_exit)
 }
 END_TEST
 
+/* A block that begins at a multiple is one like all others: counted, given back, made to fail. */
+START_TEST(aligned_blocks_are_like_others)
+{
+    uint64_t blocks = osri_heap_live_blocks();
+    uint64_t bytes = osri_heap_live_bytes();
+    void *block = osri_heap_alloc_aligned(128, 1280);
+    ck_assert_ptr_nonnull(block);
+    ck_assert_uint_eq((uintptr_t)block % 128, 0);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks + 1);
+    ck_assert_uint_eq(osri_heap_live_bytes(), bytes + 1280);
+    osri_heap_free(block, 1280);
+    ck_assert_uint_eq(osri_heap_live_blocks(), blocks);
+    osri_heap_fail_after(1, false);
+    ck_assert_ptr_null(osri_heap_alloc_aligned(128, 1280));
+    ck_assert(osri_heap_has_failed());
+    osri_heap_fail_after(0, false);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("heap");
@@ -187,6 +206,7 @@ int main(void)
     tcase_add_test(tests, failed_realloc_keeps_the_block);
     tcase_add_test(tests, counters_follow_each_block);
     tcase_add_test(tests, zalloc_gives_zeros);
+    tcase_add_test(tests, aligned_blocks_are_like_others);
     tcase_add_test(tests, counters_add_up_across_threads);
     tcase_add_test(tests, counters_follow_frees_at_thread_exit);
     suite_add_tcase(suite, tests);
