@@ -393,9 +393,7 @@ static void free_spawns(osri_map *spawns)
     size_t cursor = 0;
     osri_map_entry at;
     while (osri_map_next(spawns, &cursor, &at)) {
-        osri_spawn_entry *entry = at.value;
-        osri_heap_strfree(entry->node);
-        osri_heap_free(entry, sizeof(*entry));
+        osri_heap_free(at.value, sizeof(osri_spawn_entry));
     }
     osri_map_fini(spawns);
 }

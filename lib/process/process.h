@@ -52,7 +52,6 @@ typedef struct osri_spawn_entry {
     bool waits; /* osr_spawn() waits for it; else an osr_spawn_reply is due */
     bool link;
     uint64_t monitor; /* 0 = none */
-    char *node;
 } osri_spawn_entry;
 
 typedef struct osri_defer {

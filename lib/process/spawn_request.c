@@ -31,14 +31,6 @@ static osr_err encode_argument(const osr_type *type, const void *argument, osr_b
     return err;
 }
 
-static void spawn_entry_free(osri_spawn_entry *entry)
-{
-    if (entry != NULL) {
-        osri_heap_strfree(entry->node);
-        osri_heap_free(entry, sizeof(*entry));
-    }
-}
-
 static osr_err remember_spawn(osr_self *self, const osr_spawn_options *options, bool waits,
                               uint64_t number, osri_spawn_entry **ret_entry)
 {
@@ -50,7 +42,6 @@ static osr_err remember_spawn(osr_self *self, const osr_spawn_options *options, 
     }
     entry->waits = waits;
     entry->link = options->link;
-    entry->node = options->node == NULL ? NULL : osri_heap_strdup(options->node);
     if (options->monitor) {
         entry->monitor = osri_reference_next(self->node);
         if (options->ret_monitor != NULL) {
@@ -58,7 +49,7 @@ static osr_err remember_spawn(osr_self *self, const osr_spawn_options *options, 
         }
     }
     if (osri_map_put_u64(&relations->spawns, number, entry, NULL) != OSR_OK) {
-        spawn_entry_free(entry);
+        osri_heap_free(entry, sizeof(*entry));
         return OSR_ENOMEM;
     }
     *ret_entry = entry;
@@ -125,7 +116,8 @@ osr_err osri_spawn_request_async(osr_self *self, const char *entry, const osr_ty
         err = osri_signal_new(OSRI_SIGNAL_SPAWN, osri_process_pid(self), number,
                               &osri_spawn_request_osr_type, &body, &signal);
         if (err != OSR_OK) {
-            spawn_entry_free(osri_map_remove_u64(&self->relations->spawns, number));
+            osri_heap_free(osri_map_remove_u64(&self->relations->spawns, number),
+                           sizeof(osri_spawn_entry));
         }
     }
     osr_bin_unref(&encoded);
@@ -185,8 +177,9 @@ osr_err osr_spawn_named(osr_self *self, const char *entry, const osr_type *argum
     err = osri_request_kind(self, OSRI_SIGNAL_SPAWN, &route, &osri_spawn_request_osr_type, &body,
                             number, osri_deadline(self, SPAWN_TIMEOUT_MS), &answer);
     osr_bin_unref(&encoded);
-    spawn_entry_free(
-        self->relations == NULL ? NULL : osri_map_remove_u64(&self->relations->spawns, number));
+    osri_heap_free(self->relations == NULL ? NULL
+                                           : osri_map_remove_u64(&self->relations->spawns, number),
+                   sizeof(osri_spawn_entry));
     if (err != OSR_OK) {
         return err;
     }
@@ -227,7 +220,7 @@ void osri_spawn_answered(osr_self *process, osri_envelope *signal)
                                   : osri_map_remove_u64(&process->relations->spawns, signal->ref);
     const osri_spawn_result *result = osri_envelope_body(signal);
     if (entry == NULL || process->exiting) { /* nobody waits: it must not stay */
-        spawn_entry_free(entry);
+        osri_heap_free(entry, sizeof(*entry));
         osri_signal_refuse(process->node, osri_process_pid(process), OSR_REASON_NOPROC, &signal);
         return;
     }
@@ -243,7 +236,7 @@ void osri_spawn_answered(osr_self *process, osri_envelope *signal)
         osri_process_tell(process, &osr_spawn_reply_osr_type, &message);
         osri_envelope_free(&signal);
     }
-    spawn_entry_free(entry);
+    osri_heap_free(entry, sizeof(*entry));
 }
 
 static void answer_spawn(osr_node *node, osr_pid to, uint64_t number, osr_err err, osr_pid pid)
