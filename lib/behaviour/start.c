@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
+#include <sched.h>
 #include <string.h>
 
 #include "lib/behaviour/behaviour.h"
 #include "lib/core/heap.h"
 #include "lib/process/process.h"
+#include "osier/info.h"
 
 /* Starting a behaviour and waiting for its init; stopping one and waiting for its end.
  *
@@ -13,6 +15,7 @@
  * does. */
 
 #define END_MS 10000 /* for a process that was told to end */
+#define LOOK_MS 1000 /* between looks whether the helper still lives */
 
 typedef struct awaited {
     osr_pid pid;
@@ -206,12 +209,18 @@ OSR_ENTRY(starter, osri_outside_start)
 }
 
 /* Waits until the helper has ended, or, where this thread drives the node, until nothing is left to
- * do. */
+ * do. Without memory there may be no way to wait, nor word of its end: so it is looked for, too. */
 static osr_err await_helper(osr_node *node, osr_pid helper, outside_start *start)
 {
-    osr_err err = osr_node_wait(node, helper, OSR_FOREVER, NULL);
+    osr_snapshot snapshot;
+    osr_err err = osr_node_wait(node, helper, LOOK_MS, NULL);
+    while (err != OSR_OK && err != OSR_ENOTSUP &&
+           osr_snapshot_of(node, helper, &snapshot) != OSR_ENOPROC) {
+        (void)sched_yield();
+        err = osr_node_wait(node, helper, LOOK_MS, NULL);
+    }
     if (err != OSR_ENOTSUP) {
-        return err;
+        return OSR_OK;
     }
     uint64_t due_ns = 0;
     while (!start->done && (osr_node_step(node, &due_ns) || due_ns != UINT64_MAX)) {

@@ -11,7 +11,7 @@
 #include "tests/unit/process/process_kit.h"
 
 /* Memory that cannot be had where threads and the system meet a node: ports, watched file
- * descriptors, events. As in test_starved.c, a scenario runs with the n-th allocation failing, for
+ * descriptors, events, servers. As in test_starved.c, a scenario runs with the n-th allocation failing, for
  * n = 1, 2, ... until it is not reached any more; here on a node with threads, so that n is not
  * always the same place. Nothing crashes, leaks or is lost from the count. */
 
@@ -136,10 +136,35 @@ static void records_events(osr_node *node)
     (void)!osr_flight_dump(node, "/dev/null", "starved");
 }
 
+OSR_STATE(shop, (1, i64, n));
+
+OSR_ON_INIT(shop, note)
+{
+    state->n = argument->n;
+    return OSR_OK;
+}
+
+OSR_SERVER(shop, OSR_INIT(note));
+
+static void starts_servers(osr_node *node)
+{
+    osr_pid pid;
+    osr_ended ended;
+    osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
+    if (osr_node_start_server(node, &shop_osr_server, &(note){.n = 1}, OSR_SPAWN(.name = "shop"),
+                              SOON, &pid) == OSR_OK) {
+        (void)!osr_node_exit(node, pid, &shutdown);
+        (void)!osr_node_wait(node, pid, SOON, &ended);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(osr_node *node);
-} scenarios[] = {{"ports", has_ports}, {"fds", watches_fds}, {"events", records_events}};
+} scenarios[] = {{"ports", has_ports},
+                 {"fds", watches_fds},
+                 {"events", records_events},
+                 {"servers", starts_servers}};
 
 #define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
 
