@@ -25,8 +25,8 @@ OSRI_OUT_OF_LINE void *osri_heap_alloc(size_t bytes);
 /* The same, zeroed. */
 OSRI_OUT_OF_LINE void *osri_heap_zalloc(size_t bytes);
 
-/* The same, not zeroed, for a block of some size (over 256 bytes) that has to begin at a multiple of
- * `alignment`, a power of two that its size is a multiple of. */
+/* The same, not zeroed, for a block of over 256 bytes that has to begin at a multiple of alignment,
+ * a power of two that its size is a multiple of. */
 void *osri_heap_alloc_aligned(size_t alignment, size_t bytes);
 
 /* Grows or shrinks; on NULL the old block is untouched. `block` may be NULL with old_bytes 0. */

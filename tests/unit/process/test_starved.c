@@ -144,6 +144,10 @@ static osr_err sends_every_kind(osr_self *self)
     osr_message message;
     const void *kept = NULL;
     osr_bin *bin = NULL;
+    uint8_t *data;
+    if (osr_bin_alloc(300, &bin, &data) == OSR_OK) {
+        osr_bin_unref(&bin);
+    }
     if (osr_bin_new("0123456789", 10, &bin) != OSR_OK) {
         return OSR_OK;
     }
@@ -281,8 +285,9 @@ static osr_err supervises(osr_self *self)
     if (street_start(self, NULL, OSR_SPAWN(.link = true, .name = "street"), &pid) != OSR_OK) {
         return OSR_OK;
     }
-    if (osr_supervisor_start_child(self, osr_to(pid), OSR_CHILD_OF(kitchen, .id = "third"),
-                                   OSR_FOREVER, &child) == OSR_OK) {
+    if (osr_supervisor_start_child(
+            self, osr_to(pid), OSR_CHILD_OF(kitchen, OSR_ARGUMENT(kitchen, .n = 3), .id = "third"),
+            OSR_FOREVER, &child) == OSR_OK) {
         (void)drop_it_send(self, osr_to(child), &(drop_it){.well = true});
     }
     (void)drop_it_send(self, osr_name("first", NULL), &(drop_it){.well = false});

@@ -11,9 +11,10 @@
 #include "tests/unit/process/process_kit.h"
 
 /* Memory that cannot be had where threads and the system meet a node: ports, watched file
- * descriptors, events, servers. As in test_starved.c, a scenario runs with the n-th allocation failing, for
- * n = 1, 2, ... until it is not reached any more; here on a node with threads, so that n is not
- * always the same place. Nothing crashes, leaks or is lost from the count. */
+ * descriptors, events, starts from outside, blocking code. As in starved_kit.h, a scenario runs
+ * with the n-th allocation failing, for n = 1, 2, ... until it is not reached any more; here on a
+ * node with threads, so that n is not always the same place. Nothing crashes, leaks or is lost from
+ * the count. */
 
 #define SOON 10000
 #define TRIES_MAX 600
@@ -153,9 +154,29 @@ static void starts_servers(osr_node *node)
     osr_reason shutdown = osr_reason_of(OSR_REASON_SHUTDOWN);
     if (osr_node_start_server(node, &shop_osr_server, &(note){.n = 1}, OSR_SPAWN(.name = "shop"),
                               SOON, &pid) == OSR_OK) {
+        (void)osr_node_send(node, osr_to(pid), &drop_osr_type, &(drop){1});
         (void)!osr_node_exit(node, pid, &shutdown);
         (void)!osr_node_wait(node, pid, SOON, &ended);
     }
+}
+
+static void take_up(void *argument)
+{
+    *(int *)argument += 1;
+}
+
+OSR_ENTRY(blocker, note)
+{
+    int times = 0;
+    (void)argument;
+    osr_err err = osr_blocking(self, take_up, &times);
+    OSR_CHECK(self, (err == OSR_OK) == (times == 1));
+    return err;
+}
+
+static void blocks(osr_node *node)
+{
+    run_to_its_end(node, &blocker_osr_entry);
 }
 
 static const struct {
@@ -164,7 +185,8 @@ static const struct {
 } scenarios[] = {{"ports", has_ports},
                  {"fds", watches_fds},
                  {"events", records_events},
-                 {"servers", starts_servers}};
+                 {"servers", starts_servers},
+                 {"blocking", blocks}};
 
 #define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
 

@@ -58,14 +58,14 @@ static void empty(osr_self *self)
     }
 }
 
-/* ---- another node, which is never there ------------------------------------------------------- */
+/* ---- another node, which is never there -------------------------------------------------- */
 
 static osr_node *here;
 
 static void far_send(void *context, const osri_route *route, osri_envelope **signal)
 {
     (void)context;
-    osri_signal_refuse(here, route->pid, OSR_REASON_NOCONNECTION, signal);
+    osri_signal_return(here, route->pid, OSR_REASON_NOCONNECTION, signal);
 }
 
 static bool far_try_send(void *context, const osri_route *route, osri_envelope **signal,
@@ -101,7 +101,7 @@ static void see_link(void *context, const osr_link_status *status)
     *(int *)context += 1;
 }
 
-/* ---- scenarios -------------------------------------------------------------------------------- */
+/* ---- scenarios --------------------------------------------------------------------------- */
 
 static osr_err spawns_by_request(osr_self *self)
 {
@@ -176,6 +176,23 @@ static osr_err fills_mailboxes(osr_self *self)
     return OSR_OK;
 }
 
+/* More links than fit into what a process with few has. */
+static osr_err has_many_links(osr_self *self)
+{
+    osr_pid pids[24];
+    size_t count = 0;
+    (void)osr_trap_exit(self, true);
+    for (int64_t i = 0; i < 24; i++) {
+        count +=
+            guest_spawn(self, &(note){.n = i}, OSR_SPAWN(.link = true), &pids[count]) == OSR_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        end_and_wait(self, pids[i]);
+    }
+    empty(self);
+    return OSR_OK;
+}
+
 static osr_err asks_by_name(osr_self *self)
 {
     static const char *const nodes[] = {"poor@host", NULL};
@@ -190,12 +207,19 @@ static osr_err asks_by_name(osr_self *self)
     if (fill_begin(self, osr_name("guest", "poor@host"), &(fill){.by = 1}, &request) == OSR_OK) {
         (void)!osr_await(self, request, OSR_FOREVER, &reply, NULL);
     }
+    here = self->node;
+    self->node->remote = &far;
+    if (fill_begin(self, osr_name("guest", "far@h"), &(fill){.by = 1}, &request) == OSR_OK) {
+        (void)!osr_await(self, request, OSR_FOREVER, &reply, NULL);
+    }
+    self->node->remote = NULL;
     (void)!fill_multi_call(self, nodes, 2, "guest", &(fill){.by = 2}, bowls, errs, 5000);
     end_and_wait(self, pid);
     return OSR_OK;
 }
 
 #define KINDS 40
+#define MANY 600
 
 /* More than a receive by type looks through without an index, and of many types. */
 static osr_err receives_by_type(osr_self *self)
@@ -207,8 +231,13 @@ static osr_err receives_by_type(osr_self *self)
         types[i] = note_osr_type;
         types[i].id = 0x7340 + i;
     }
-    for (uint32_t i = 0; i < 5 * KINDS; i++) {
+    for (uint32_t i = 0; i < MANY; i++) {
         (void)osri_send(self, osr_to(osr_self_pid(self)), &types[i % KINDS], &(note){.n = i});
+    }
+    while (osr_receive_of(self, last, 1, 0, &message) == OSR_OK) {
+    }
+    for (uint32_t i = 0; i < MANY; i++) { /* with the index there */
+        (void)osri_send(self, osr_to(osr_self_pid(self)), &types[i % 2], &(note){.n = i});
     }
     while (osr_receive_of(self, last, 1, 0, &message) == OSR_OK) {
     }
@@ -216,11 +245,9 @@ static osr_err receives_by_type(osr_self *self)
     return OSR_OK;
 }
 
-static const starved_scenario scenarios[] = {{"by request", spawns_by_request},
-                                             {"nodes", watches_nodes},
-                                             {"full", fills_mailboxes},
-                                             {"by name", asks_by_name},
-                                             {"by type", receives_by_type}};
+static const starved_scenario scenarios[] = {
+    {"by request", spawns_by_request}, {"nodes", watches_nodes},  {"full", fills_mailboxes},
+    {"links", has_many_links},         {"by name", asks_by_name}, {"by type", receives_by_type}};
 
 int main(void)
 {
