@@ -135,6 +135,32 @@ START_TEST(single_member_is_seen_on_every_node)
 }
 END_TEST
 
+static void do_count_groups(osr_self *self, void *argument)
+{
+    osr_str *groups = NULL;
+
+    OSR_CHECK(self, osr_group_names(self, NULL, &groups, argument) == OSR_OK);
+    osr_free(self, groups);
+}
+
+/* A group whose last member leaves on another node is not listed here any more. */
+START_TEST(empty_group_by_remote_leave)
+{
+    osr_pid p = doer_on(world, 0, "p"), there = doer_on(world, 1, "there");
+    size_t groups = 0;
+    connect_all();
+    ck_assert_int_eq(join(p, "g", p), OSR_OK);
+    run_ms(50);
+    doer_let(world, there, do_count_groups, &groups);
+    ck_assert_uint_eq(groups, 1);
+    ck_assert_int_eq(leave(p, "g", p), OSR_OK);
+    run_ms(50);
+    doer_let(world, there, do_count_groups, &groups);
+    ck_assert_uint_eq(groups, 0);
+    ck_assert_uint_eq(members(there, "g"), 0);
+}
+END_TEST
+
 /* Only processes of this node, that live, can join; bad names are refused. */
 START_TEST(process_owner_check)
 {
@@ -494,6 +520,7 @@ int main(void)
 
     tcase_add_checked_fixture(plain, setup, net_end);
     tcase_add_test(plain, single_member_is_seen_on_every_node);
+    tcase_add_test(plain, empty_group_by_remote_leave);
     tcase_add_test(plain, process_owner_check);
     tcase_add_test(plain, double_join_counts);
     tcase_add_test(plain, membership_is_gone_before_the_down);
