@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include <dirent.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "lib/core/heap.h"
@@ -375,12 +376,14 @@ END_TEST
 
 static osr_pid blocked[BLOCKED_MAX];
 static atomic_int inside;
+static sem_t entered, gate;
 
 static void be_inside(void *argument)
 {
     (void)argument;
     atomic_fetch_add(&inside, 1);
-    wait_for_enough(NULL);
+    (void)sem_post(&entered);
+    (void)sem_wait(&gate);
 }
 
 OSR_ENTRY(is_inside, note)
@@ -406,6 +409,8 @@ static void check_blocking_limit(uint32_t blocking_max, int expected)
         *OSR_NODE(.schedulers = 1, .blocking_max = blocking_max, .log_level = OSR_LOG_ERROR));
     osr_pid seer;
     atomic_store(&inside, 0);
+    (void)sem_init(&entered, 0, 0);
+    (void)sem_init(&gate, 0, 0);
     ck_assert_int_eq(osr_node_start(node), OSR_OK);
     for (int i = 0; i <= expected; i++) {
         ck_assert_int_eq(osr_node_spawn(node, &is_inside_osr_entry, &(note){0}, NULL, &blocked[i]),
@@ -415,10 +420,13 @@ static void check_blocking_limit(uint32_t blocking_max, int expected)
     ck_assert_int_eq(osr_node_spawn(node, &sees_them_blocked_osr_entry, &all, NULL, &seer), OSR_OK);
     ck_assert_int_eq(osr_node_wait(node, seer, 30000, NULL), OSR_OK);
     ck_assert_int_eq(atomic_load(&helpers), expected);
-    while (atomic_load(&inside) < expected) {
+    for (int i = 0; i < expected; i++) {
+        (void)sem_wait(&entered);
     }
     ck_assert_int_eq(atomic_load(&inside), expected);
-    atomic_store(&enough, true);
+    for (int i = 0; i <= expected; i++) {
+        (void)sem_post(&gate);
+    }
     for (int i = 0; i <= expected; i++) {
         ck_assert_int_eq(osr_node_wait(node, blocked[i], 10000, NULL), OSR_OK);
     }
