@@ -352,6 +352,11 @@ size_t osri_link_in_flight_bytes(const osri_link *link)
     return (size_t)(link->window.sent - link->window.acknowledged);
 }
 
+uint64_t osri_link_answered_ns(const osri_link *link)
+{
+    return link->window.answered_ns;
+}
+
 bool osri_link_is_up(const osri_link *link)
 {
     return link->phase == OSRI_PHASE_UP;

@@ -250,6 +250,10 @@ size_t osri_link_queued_bytes(const osri_link *link);
 size_t osri_link_queued_large_bytes(const osri_link *link); /* of them in large records */
 size_t osri_link_in_flight_bytes(const osri_link *link);
 
+/* When we sent something that the peer has acknowledged since: it lived after that; 0: nothing yet.
+ */
+uint64_t osri_link_answered_ns(const osri_link *link);
+
 bool osri_link_is_up(const osri_link *link);
 bool osri_link_is_down(const osri_link *link);
 bool osri_link_was_dialed(const osri_link *link);

@@ -83,6 +83,7 @@ bool osri_window_acknowledge(osri_window *window, uint64_t acknowledged, uint64_
     }
     window->acknowledged = acknowledged;
     if (window->sample_mark != 0 && acknowledged >= window->sample_mark) {
+        window->answered_ns = window->sample_ns;
         adjust_limit(window, now_ns - window->sample_ns);
         window->sample_mark = 0;
     }

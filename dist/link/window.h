@@ -22,6 +22,7 @@ typedef struct osri_window {
     uint64_t sample_mark; /* acknowledgement of this much ends the sample; 0: none is taken */
     uint64_t sample_ns;
     uint64_t asked_ns;      /* when it was last told to */
+    uint64_t answered_ns;   /* when what ended the last sample was sent; 0: none yet */
     uint64_t round_trip_ns; /* of the last sample; 0: none yet */
     uint64_t fastest_ns;    /* shortest sample */
     uint32_t slow_at_least; /* slow samples in a row while the limit was the least */

@@ -19,6 +19,7 @@ typedef struct known {
     osri_list_link link;
     uint64_t node;
     uint64_t creation;
+    uint64_t since_ns;
     const char *name;
     osri_peer *peer;
 } known;
@@ -95,21 +96,23 @@ static void recent_add_locked(osri_directory *directory, known *entry)
     }
 }
 
-static osr_err learn_locked(osri_directory *directory, uint64_t node, const char *name,
-                            uint64_t creation, size_t names_max, known **ret_entry)
+/* what: without a link and a peer. */
+static osr_err learn_locked(osri_directory *directory, const known *what, size_t names_max,
+                            known **ret_entry)
 {
-    known *entry = osri_map_get_u64(&directory->known, node);
+    known *entry = osri_map_get_u64(&directory->known, what->node);
     const char *interned;
     osr_err err = OSR_OK;
 
     if (entry == NULL) {
-        err = intern_locked(directory, name, names_max, &interned);
+        err = intern_locked(directory, what->name, names_max, &interned);
         entry = err == OSR_OK ? osri_heap_zalloc(sizeof(*entry)) : NULL;
         if (entry == NULL) {
             return err == OSR_OK ? OSR_ENOMEM : err;
         }
-        *entry = (known){.node = node, .creation = creation, .name = interned};
-        err = osri_map_put_u64(&directory->known, node, entry, NULL);
+        *entry = *what;
+        entry->name = interned;
+        err = osri_map_put_u64(&directory->known, what->node, entry, NULL);
         if (err != OSR_OK) {
             known_free(entry);
             return err;
@@ -121,13 +124,14 @@ static osr_err learn_locked(osri_directory *directory, uint64_t node, const char
 }
 
 osr_err osri_directory_learn(osri_directory *directory, uint64_t node, const char *name,
-                             uint64_t creation)
+                             uint64_t creation, uint64_t now_ns)
 {
+    known what = {.node = node, .creation = creation, .since_ns = now_ns, .name = name};
     known *entry;
     osr_err err;
 
     osri_mutex_lock(&directory->mutex);
-    err = learn_locked(directory, node, name, creation, OSRI_DIRECTORY_HEARD_MAX, &entry);
+    err = learn_locked(directory, &what, OSRI_DIRECTORY_HEARD_MAX, &entry);
     osri_mutex_unlock(&directory->mutex);
     return err;
 }
@@ -153,8 +157,22 @@ const char *osri_directory_find(osri_directory *directory, uint64_t node, uint64
     return name;
 }
 
-osr_err osri_directory_up(osri_directory *directory, const osri_peer *peer)
+uint64_t osri_directory_since(osri_directory *directory, uint64_t node)
 {
+    const known *entry;
+    uint64_t since_ns;
+
+    osri_mutex_lock(&directory->mutex);
+    entry = osri_map_get_u64(&directory->known, node);
+    since_ns = entry == NULL ? UINT64_MAX : entry->since_ns;
+    osri_mutex_unlock(&directory->mutex);
+    return since_ns;
+}
+
+osr_err osri_directory_up(osri_directory *directory, const osri_peer *peer, uint64_t now_ns)
+{
+    known what = {
+        .node = peer->node, .creation = peer->creation, .since_ns = now_ns, .name = peer->name};
     known *entry = NULL;
     osri_peer *copy = osri_heap_alloc(sizeof(*copy));
     osr_err err;
@@ -164,8 +182,7 @@ osr_err osri_directory_up(osri_directory *directory, const osri_peer *peer)
     }
     *copy = *peer;
     osri_mutex_lock(&directory->mutex);
-    err = learn_locked(directory, peer->node, peer->name, peer->creation, OSRI_DIRECTORY_NAMES_MAX,
-                       &entry);
+    err = learn_locked(directory, &what, OSRI_DIRECTORY_NAMES_MAX, &entry);
     if (err == OSR_OK && entry->peer == NULL) {
         osri_list_remove(&entry->link);
         directory->recent_count--;

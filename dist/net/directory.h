@@ -28,16 +28,20 @@ typedef struct osri_directory {
 void osri_directory_init(osri_directory *directory, uint64_t seed);
 void osri_directory_fini(osri_directory *directory);
 
-/* Remembers what a number stands for; the caller has checked it. Errors: OSR_ENOMEM; OSR_ELIMIT too
- * many names. */
+/* Remembers what a number stands for, and since when; the caller has checked it. Errors:
+ * OSR_ENOMEM; OSR_ELIMIT too many names. */
 OSR_MUST_CHECK osr_err osri_directory_learn(osri_directory *directory, uint64_t node,
-                                            const char *name, uint64_t creation);
+                                            const char *name, uint64_t creation, uint64_t now_ns);
 
 /* The name, or NULL; it lives as long as the directory. ret_creation may be NULL. */
 const char *osri_directory_find(osri_directory *directory, uint64_t node, uint64_t *ret_creation);
 
+/* Since when the number has been known, without interruption; UINT64_MAX: it is not. */
+uint64_t osri_directory_since(osri_directory *directory, uint64_t node);
+
 /* A peer is connected; it is learned too. Errors: as osri_directory_learn. */
-OSR_MUST_CHECK osr_err osri_directory_up(osri_directory *directory, const osri_peer *peer);
+OSR_MUST_CHECK osr_err osri_directory_up(osri_directory *directory, const osri_peer *peer,
+                                         uint64_t now_ns);
 void osri_directory_down(osri_directory *directory, uint64_t node);
 
 bool osri_directory_is_up(osri_directory *directory, uint64_t node);

@@ -314,6 +314,13 @@ bool osri_party_up(osri_net *net, osri_session *session)
     return true;
 }
 
+bool osri_party_outlived(const osri_party *party, osri_net *net, uint64_t node)
+{
+    uint64_t since_ns = osri_directory_since(&net->directory, node);
+
+    return since_ns < party->up->began_ns || since_ns < osri_link_answered_ns(party->up->link);
+}
+
 void osri_party_release(osri_net *net, const char *name)
 {
     osri_party *party = osri_party_find(net, name);

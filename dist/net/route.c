@@ -320,7 +320,11 @@ static void route_to(osri_net *net, const char *name, osri_command *command)
     }
     if (party != NULL && party->up != NULL) {
         if (command->node == NULL && command->pid.node != party->up->peer.node) {
-            osri_route_refuse(net, command, OSR_REASON_NOPROC); /* of an earlier incarnation */
+            /* of another incarnation; a later one's session has not come up yet */
+            osri_route_refuse(net, command,
+                              osri_party_outlived(party, net, command->pid.node)
+                                  ? OSR_REASON_NOPROC
+                                  : OSR_REASON_NOCONNECTION);
             return;
         }
         net->near[party->up->peer.node % OSRI_NET_NEAR] = party->up;
@@ -442,7 +446,8 @@ static void hear_node(osri_session *session, const osri_record *record)
         return;
     }
     /* Too many names: pids of this node stay unknown here, and answer noconnection. */
-    (void)!osri_directory_learn(&session->net->directory, record->id, record->name, record->value);
+    (void)!osri_directory_learn(&session->net->directory, record->id, record->name, record->value,
+                                osri_net_now(session->net));
 }
 
 /* A message whose type means something else here. A request's sender hears why. */

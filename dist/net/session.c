@@ -158,6 +158,7 @@ static osr_err adopt_conn(osri_session *session, osri_conn conn, uint32_t setup_
     osr_err err = osri_map_put_u64(&session->net->conns, conn, session, NULL);
 
     session->conn = conn;
+    session->began_ns = osri_net_now(session->net);
     if (err == OSR_OK) {
         err = new_link(session, setup_ms);
     }
@@ -306,7 +307,7 @@ static void come_up(osri_session *session, const osri_link_action *action)
         return;
     }
     end_others(session, action->verdict == OSRI_VERDICT_REPLACE);
-    if (osri_directory_up(&net->directory, &session->peer) != OSR_OK) {
+    if (osri_directory_up(&net->directory, &session->peer, osri_net_now(net)) != OSR_OK) {
         osri_session_starve(session);
         return;
     }

@@ -47,8 +47,9 @@ typedef struct osri_session {
                                    granted */
     uint8_t key[OSRI_KEY_BYTES];
     uint64_t creation;
-    uint64_t number; /* the same on both sides */
-    uint64_t serial; /* once up: of the peer's certificate */
+    uint64_t began_ns; /* before it, or us, said anything */
+    uint64_t number;   /* the same on both sides */
+    uint64_t serial;   /* once up: of the peer's certificate */
     char address[64];
     bool dialed;
     bool up;
@@ -231,6 +232,10 @@ void osri_party_dial(osri_party *party, osri_net *net);
 void osri_party_resolved(osri_net *net, const osri_command *answer);
 /* False: out of memory. */
 bool osri_party_up(osri_net *net, osri_session *session);
+/* Whether a node of the same name came before the one that is up. Creations have no order; but what
+ * had been known of before the peer last gave a sign of life that answers something of ours, its
+ * handshake for one, cannot have come after it. */
+bool osri_party_outlived(const osri_party *party, osri_net *net, uint64_t node);
 /* Sends what waited for it. */
 void osri_party_release(osri_net *net, const char *name);
 void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, const char *text);

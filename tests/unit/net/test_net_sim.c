@@ -249,46 +249,6 @@ START_TEST(node_messages_bracket_the_session)
 }
 END_TEST
 
-/* What was meant for an earlier incarnation never reaches its successor: noproc once that is
- * connected. */
-START_TEST(pid_of_an_earlier_incarnation_is_noproc)
-{
-    connect_ab();
-    cluster_crash(world, B, true);
-    run_ms(100);
-    cluster_start(world, B);
-    (void)actor_on(B, "b");
-    TELL(a, actor_send, .name = osr_str_of("b"), .node = osr_str_of("n1@sim"), .first = 1,
-         .count = 1);
-    run_ms(200);
-    expect("b note 1\n");
-    TELL(a, actor_send, .to = b, .first = 2, .count = 1);
-    TELL(a, actor_monitor, .to = b);
-    TELL(a, actor_link, .to = b);
-    run_ms(100);
-    expect("b note 1\na down noproc\na exited noproc\n");
-}
-END_TEST
-
-/* A node that comes back under its name before its death was noticed: the old session ends first.
- */
-START_TEST(new_incarnation_replaces_the_old)
-{
-    connect_ab();
-    TELL(a, actor_watch_nodes, 0);
-    TELL(a, actor_monitor, .to = b);
-    run_ms(100);
-    actor_trace_clear();
-    cluster_crash(world, B, false);
-    cluster_start(world, B);
-    b = actor_on(B, "b");
-    TELL(b, actor_send, .name = osr_str_of("a"), .node = osr_str_of("n0@sim"), .first = 5,
-         .count = 1);
-    run_ms(100);
-    expect("a down noconnection\na nodedown n1@sim restarted\na nodeup n1@sim\na note 5\n");
-}
-END_TEST
-
 /* Both nodes dial at once: one session, nothing is lost, order is kept. */
 START_TEST(simultaneous_dials_end_in_one_session)
 {
@@ -576,8 +536,6 @@ int main(void)
     tcase_add_test(tests, lost_node_fires_everything_once);
     tcase_add_test(tests, silence_ends_the_session);
     tcase_add_test(tests, node_messages_bracket_the_session);
-    tcase_add_test(tests, pid_of_an_earlier_incarnation_is_noproc);
-    tcase_add_test(tests, new_incarnation_replaces_the_old);
     tcase_add_test(tests, simultaneous_dials_end_in_one_session);
     tcase_add_test(tests, unknown_node_is_noconnection);
     tcase_add_test(tests, mute_node_is_noconnection_at_the_setup_deadline);

@@ -229,14 +229,14 @@ START_TEST(directory_is_bounded)
     osri_peer peer = {.name = "peer@h", .node = 1};
 
     osri_directory_init(&directory, 0);
-    ck_assert_int_eq(osri_directory_up(&directory, &peer), OSR_OK);
-    ck_assert_int_eq(osri_directory_learn(&directory, 2, "used@h", 9), OSR_OK);
-    ck_assert_int_eq(osri_directory_learn(&directory, 3, "unused@h", 9), OSR_OK);
+    ck_assert_int_eq(osri_directory_up(&directory, &peer, 1), OSR_OK);
+    ck_assert_int_eq(osri_directory_learn(&directory, 2, "used@h", 9, 1), OSR_OK);
+    ck_assert_int_eq(osri_directory_learn(&directory, 3, "unused@h", 9, 1), OSR_OK);
     const char *name = osri_directory_find(&directory, 3, NULL);
     ck_assert_str_eq(name, "unused@h");
     for (uint64_t i = 0; i < OSRI_DIRECTORY_KNOWN_MAX - 1; i++) {
         ck_assert_ptr_nonnull(osri_directory_find(&directory, 2, NULL));
-        ck_assert_int_eq(osri_directory_learn(&directory, 100 + i, "x@h", 9), OSR_OK);
+        ck_assert_int_eq(osri_directory_learn(&directory, 100 + i, "x@h", 9, 1), OSR_OK);
     }
     ck_assert_ptr_null(osri_directory_find(&directory, 3, NULL));
     ck_assert_ptr_nonnull(osri_directory_find(&directory, 2, NULL));
@@ -260,12 +260,12 @@ START_TEST(hearsay_leaves_room_for_who_connects)
     osri_directory_init(&directory, 0);
     for (uint64_t i = 0; i < 2 * OSRI_DIRECTORY_NAMES_MAX; i++) {
         (void)snprintf(name, sizeof(name), "x%llu@h", (unsigned long long)i);
-        if (osri_directory_learn(&directory, 100 + i, name, 9) != OSR_OK) {
+        if (osri_directory_learn(&directory, 100 + i, name, 9, 1) != OSR_OK) {
             break;
         }
     }
-    ck_assert_int_eq(osri_directory_learn(&directory, 99, "another@h", 9), OSR_ELIMIT);
-    ck_assert_int_eq(osri_directory_up(&directory, &peer), OSR_OK);
+    ck_assert_int_eq(osri_directory_learn(&directory, 99, "another@h", 9, 1), OSR_ELIMIT);
+    ck_assert_int_eq(osri_directory_up(&directory, &peer, 1), OSR_OK);
     osri_directory_fini(&directory);
 }
 END_TEST
