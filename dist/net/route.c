@@ -371,6 +371,10 @@ void osri_route_command(osri_net *net, osri_command *command)
     }
     osri_session *near = name == NULL ? osri_net_near(net, command->pid.node) : NULL;
 
+    if (near != NULL && is_of_service(command)) {
+        route_to(net, near->name, command);
+        return;
+    }
     if (near != NULL) {
         send_command(near, command);
         return;

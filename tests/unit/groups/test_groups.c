@@ -512,6 +512,24 @@ START_TEST(views_agree_when_it_is_quiet)
 }
 END_TEST
 
+/* What is said of members goes by the session that it was made for, also where that is the one that
+ * a signal to a pid of the node has just gone by. */
+START_TEST(joining_after_a_signal_to_a_pid_keeps_the_session)
+{
+    osr_pid here = doer_on(world, 0, NULL);
+    osr_pid there = doer_on(world, 1, NULL);
+    uint64_t session;
+
+    connect_all();
+    session = osri_net_session_of(world->nodes[0].net, world->nodes[1].name);
+    doer_let(world, here, do_watch, &there);
+    ck_assert_int_eq(join(here, "g", here), OSR_OK);
+    run_ms(100);
+    ck_assert_uint_eq(osri_net_session_of(world->nodes[0].net, world->nodes[1].name), session);
+    ck_assert_uint_eq(members(there, "g"), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("process groups");
@@ -532,6 +550,7 @@ int main(void)
     tcase_add_test(plain, restarted_node_has_only_its_new_members);
     tcase_add_test(plain, large_groups_are_told_in_pieces);
     tcase_add_test(plain, speaking_for_others_ends_the_session);
+    tcase_add_test(plain, joining_after_a_signal_to_a_pid_keeps_the_session);
     tcase_add_test(plain, what_was_said_for_another_session_is_dropped);
     suite_add_tcase(suite, plain);
     tcase_add_checked_fixture(random, setup, net_end);
