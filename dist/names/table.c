@@ -237,10 +237,27 @@ void osri_names_resolve(osri_names *names, osri_names_entry *entry)
     }
 }
 
+static bool knows(const osri_names_entry *entry, osr_pid pid)
+{
+    for (osri_list_link *l = osri_list_first(&entry->registrations); l != NULL;
+         l = osri_list_next(&entry->registrations, l)) {
+        if (osr_pid_equal(OSRI_LIST_ENTRY(l, osri_names_registration, in_entry)->pid, pid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void osri_names_lost(osri_names *names, const osri_names_conflict *said)
 {
     osri_names_entry *entry = osri_names_find(names, said->name);
 
+    /* Whose node speaks to us speaks for itself: it has taken the registration back, and whoever
+     * sends this has not heard of that yet; or it is about to tell us of it. */
+    if (entry != NULL && osri_map_get_u64(&names->peers, said->winner.node) != NULL &&
+        !knows(entry, said->winner)) {
+        return;
+    }
     for (osri_list_link *l = entry == NULL ? NULL : osri_list_first(&entry->registrations);
          l != NULL; l = osri_list_next(&entry->registrations, l)) {
         osri_names_registration *at = OSRI_LIST_ENTRY(l, osri_names_registration, in_entry);

@@ -418,6 +418,31 @@ START_TEST(third_node_tells_the_loser)
 }
 END_TEST
 
+/* A third node that has not heard yet that a name was given back takes it from nobody. */
+START_TEST(third_node_that_is_behind_takes_nobodys_name)
+{
+    osr_pid p = on(0, "p"), q = on(1, "q");
+    claim back = {.name = "x"};
+
+    connect_all();
+    ck_assert_int_eq(TAKE(p, "x"), OSR_OK);
+    cut(1, 2);
+    run_ms(6000);
+    osri_sim_stall(world->network, 0, 2, 1500 * MS);
+    doer_let(world, p, do_unregister, &back);
+    run_ms(50);
+    ck_assert_int_eq(TAKE(q, "x", .on_conflict = OSR_GLOBAL_NOTIFY), OSR_OK);
+    osri_sim_heal(world->network, 1, 2);
+    osri_sim_heal(world->network, 2, 1);
+    doer_let(world, q, do_connect, world->nodes[2].name);
+    run_ms(200);
+    ck_assert(osr_pid_equal(whereis(2, "x"), p)); /* it is behind */
+    run_ms(3000);
+    expect("");
+    expect_at_all("x", q);
+}
+END_TEST
+
 /* ---- random ------------------------------------------------------------------------------ */
 
 #define CROWD 2
@@ -600,6 +625,7 @@ int main(void)
     tcase_add_test(plain, loser_may_be_told_instead);
     tcase_add_loop_test(plain, four_partitions_leave_one_survivor, 0, 8);
     tcase_add_test(plain, third_node_tells_the_loser);
+    tcase_add_test(plain, third_node_that_is_behind_takes_nobodys_name);
     suite_add_tcase(suite, plain);
     tcase_add_checked_fixture(random, setup, net_end);
     tcase_set_timeout(random, 60);
