@@ -45,6 +45,7 @@ static void check_fini(check *c)
     checker_free_values(&c->people, sizeof(person_state));
     checker_free_values(&c->nodes, sizeof(node_state));
     osri_map_fini(&c->forged);
+    checker_free_values(&c->seen, sizeof(member_state));
 }
 
 static void check_end(check *c)
@@ -67,6 +68,8 @@ checker_verdict checker_check(const journal *book)
         c.verdict.event = i;
         if (e->kind < EVENT_BORN) {
             checker_node_event(&c, e);
+        } else if (e->kind >= EVENT_JOINED) {
+            checker_circle_event(&c, e);
         } else {
             checker_person_event(&c, e);
         }

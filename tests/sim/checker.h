@@ -10,7 +10,7 @@
 
 typedef struct checker_verdict {
     const char *promise; /* NULL: all were kept; else by its number and in words: "2: …"; "P: …" is
-                            a goal of dist/PROTOCOL.md */
+                            a goal of dist/PROTOCOL.md, or dist/names/PROTOCOL.md */
     size_t event;        /* the count of events: at the end */
     osr_pid who, other; /* at the end: whom it was made to, with regard to whom; may be none */
 } checker_verdict;

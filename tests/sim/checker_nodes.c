@@ -148,7 +148,11 @@ void checker_node_event(check *c, const event *e)
         break;
     case EVENT_BOTH_DIALED:
         broken(c, !see_each_other(c, e->x, e->y),
-               "P: nodes that dialed each other and are not connected");
+               "P: nodes that dialed each other and neither dial succeeded");
+        break;
+    case EVENT_DIALED:
+        broken(c, !see_each_other(c, e->x, e->y),
+               "P: nodes of which one dialed the other and that are not connected");
         break;
     case EVENT_STRANGER:
         broken(c, e->y != 0, "8: a stranger that heard more than a refusal");

@@ -11,10 +11,11 @@
  * not before what they end. */
 
 #define NS_PER_MS UINT64_C(1000000)
-#define FREE_BYTES (UINT64_C(1024) * 1024)    /* may be queued for a node before a sender waits */
-#define SETUP_NS (UINT64_C(7400) * NS_PER_MS) /* 7 s, on a slow clock */
+#define FREE_BYTES (UINT64_C(1024) * 1024)     /* may be queued for a node before a sender waits */
+#define SPAWN_NS (UINT64_C(10600) * NS_PER_MS) /* until a spawn times out, on a slow clock */
+#define SETUP_NS (UINT64_C(7400) * NS_PER_MS)  /* 7 s, on a slow clock */
 
-static person_state *person_of(check *c, osr_pid pid)
+person_state *checker_person(check *c, osr_pid pid)
 {
     person_state *person = checker_get_or_make(&c->people, &pid, sizeof(pid), sizeof(person_state));
 
@@ -28,9 +29,10 @@ void checker_person_free(person_state *person)
     checker_free_values(&person->told, sizeof(told_state));
     checker_free_values(&person->monitors, sizeof(monitor_state));
     checker_free_values(&person->links, sizeof(link_state));
+    checker_circle_fini(person);
 }
 
-static const person_state *find_person(const check *c, osr_pid pid)
+const person_state *checker_find_person(const check *c, osr_pid pid)
 {
     return osri_map_get(&c->people, &pid, sizeof(pid));
 }
@@ -45,7 +47,7 @@ static bool is_node_gone(const check *c, osr_pid pid)
 /* One that was never born ended before it did anything. */
 static bool has_ended(const check *c, osr_pid pid)
 {
-    const person_state *person = find_person(c, pid);
+    const person_state *person = checker_find_person(c, pid);
 
     return person == NULL || !person->born || person->ended;
 }
@@ -53,6 +55,12 @@ static bool has_ended(const check *c, osr_pid pid)
 static bool is_gone(const check *c, osr_pid pid)
 {
     return has_ended(c, pid) || is_node_gone(c, pid);
+}
+
+bool checker_is_within_reach(const check *c, uint64_t node, osr_pid pid)
+{
+    return !is_gone(c, pid) &&
+           (node == pid.node || checker_session(c, node, checker_host(c, pid.node)) != 0);
 }
 
 /* ---- messages ---------------------------------------------------------------------------- */
@@ -86,7 +94,7 @@ static void check_numbers(check *c, const person_state *me, const from_state *fr
 
 static void on_heard(check *c, const event *e)
 {
-    person_state *me = person_of(c, e->who);
+    person_state *me = checker_person(c, e->who);
     from_state *from = checker_get_or_make(&me->heard, &e->other, sizeof(e->other), sizeof(*from));
     bool local = e->who.node == e->other.node;
     uint64_t host = checker_host(c, e->other.node);
@@ -113,8 +121,8 @@ static void on_heard(check *c, const event *e)
 
 static void on_told(check *c, const event *e)
 {
-    told_state *told = checker_get_or_make(&person_of(c, e->who)->told, &e->other, sizeof(e->other),
-                                           sizeof(*told));
+    told_state *told = checker_get_or_make(&checker_person(c, e->who)->told, &e->other,
+                                           sizeof(e->other), sizeof(*told));
 
     *told = (told_state){.other = e->other, .by_pid = e->x, .session = e->z};
 }
@@ -145,7 +153,7 @@ static void on_waited(check *c, const event *e)
 
 static void on_node(check *c, const event *e)
 {
-    person_state *me = person_of(c, e->who);
+    person_state *me = checker_person(c, e->who);
 
     if (e->x >= JOURNAL_HOSTS_MAX) {
         broken(c, true, "8: nodeup of a node that nobody knows");
@@ -157,6 +165,7 @@ static void on_node(check *c, const event *e)
         me->node[e->x] = e->z;
     } else {
         broken(c, !me->up[e->x], "6: nodedown of a node that is not up");
+        checker_circle_nodedown(c, me, e);
     }
     me->up[e->x] = e->kind == EVENT_NODEUP;
 }
@@ -182,6 +191,9 @@ static void check_reason(check *c, person_state *me, const event *e)
 
     broken(c, (e->wrong & WRONG_NAME) != 0, "7: its name was still there when its end was told");
     broken(c, (e->wrong & WRONG_TIMER) != 0, "7: its timer still ran when its end was told");
+    broken(c, (e->wrong & WRONG_GROUP) != 0, "7: it was still in a group when its end was told");
+    broken(c, (e->wrong & WRONG_GLOBAL) != 0,
+           "7: its cluster-wide name was still there when its end was told");
     broken(c, known && ended && !is_gone(c, e->other), "4: the end of a process that lives");
     broken(c, known && ended && e->y != OSR_REASON_NOPROC && !has_ended(c, e->other),
            "9: a reason for what died with its node");
@@ -189,6 +201,9 @@ static void check_reason(check *c, person_state *me, const event *e)
         from_state *from =
             checker_get_or_make(&me->heard, &e->other, sizeof(e->other), sizeof(*from));
         from->told_end = true;
+    }
+    if (known && ended) {
+        checker_circle_end(c, me, e);
     }
 }
 
@@ -210,7 +225,7 @@ static bool stands(const check *c, osr_pid me, uint64_t host, uint64_t session)
 
 static void on_down(check *c, const event *e)
 {
-    person_state *me = person_of(c, e->who);
+    person_state *me = checker_person(c, e->who);
     monitor_state *monitor = osri_map_get_u64(&me->monitors, e->x);
 
     broken(c, monitor == NULL || monitor->over,
@@ -229,8 +244,8 @@ static void on_down(check *c, const event *e)
 
 static link_state *link_of(check *c, osr_pid mine, osr_pid other)
 {
-    link_state *link =
-        checker_get_or_make(&person_of(c, mine)->links, &other, sizeof(other), sizeof(link_state));
+    link_state *link = checker_get_or_make(&checker_person(c, mine)->links, &other, sizeof(other),
+                                           sizeof(link_state));
 
     link->other = other;
     return link;
@@ -238,7 +253,7 @@ static link_state *link_of(check *c, osr_pid mine, osr_pid other)
 
 static void on_exited(check *c, const event *e)
 {
-    person_state *me = person_of(c, e->who);
+    person_state *me = checker_person(c, e->who);
     link_state *link = link_of(c, e->who, e->other);
 
     broken(c, !link->mine && link->theirs == 0 && !link->uncertain,
@@ -272,8 +287,8 @@ static void on_unlink(check *c, const event *e)
 
 static void on_monitor(check *c, const event *e)
 {
-    monitor_state *monitor =
-        checker_get_or_make(&person_of(c, e->who)->monitors, &e->x, sizeof(e->x), sizeof(*monitor));
+    monitor_state *monitor = checker_get_or_make(&checker_person(c, e->who)->monitors, &e->x,
+                                                 sizeof(e->x), sizeof(*monitor));
 
     monitor->target = e->other;
     monitor->session = e->y;
@@ -281,26 +296,56 @@ static void on_monitor(check *c, const event *e)
     monitor->over = e->kind == EVENT_DEMONITOR;
 }
 
+/* Everything that was under way has arrived: what the two ends of a link make of it is what each of
+ * them did last. */
+static void settle_links(person_state *me)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&me->links, &cursor, &at)) {
+        link_state *link = at.value;
+        if (link->uncertain) {
+            *link = (link_state){.other = link->other, .theirs = 1};
+        }
+    }
+}
+
+static void on_settled(check *c)
+{
+    size_t cursor = 0;
+    osri_map_entry at;
+
+    while (osri_map_next(&c->people, &cursor, &at)) {
+        settle_links(at.value);
+    }
+}
+
 static void on_spawned(check *c, const event *e)
 {
+    const node_state *node = checker_node(c, e->who.node);
+    bool slept = node != NULL && node->paused_ns + SPAWN_NS > e->now_ns;
+
     broken(c, (e->y == OSR_ENOCONNECTION || e->y == OSR_ETIMEDOUT) && stands(c, e->who, e->x, e->z),
            "4: a spawn that nobody answered though its session stands");
+    broken(c, e->y == OSR_ETIMEDOUT && !slept,
+           "4: a spawn that the end of its session did not answer");
 }
 
 void checker_person_event(check *c, const event *e)
 {
     switch (e->kind) {
     case EVENT_BORN:
-        person_of(c, e->who)->born = true;
+        checker_person(c, e->who)->born = true;
         if (e->x != 0) {
             link_of(c, e->who, e->other)->theirs++;
         }
         break;
     case EVENT_ENDED:
-        person_of(c, e->who)->ended = true;
+        checker_person(c, e->who)->ended = true;
         break;
     case EVENT_SYNCED:
-        person_of(c, e->who)->synced = true;
+        checker_person(c, e->who)->synced = true;
         break;
     case EVENT_HEARD:
         on_heard(c, e);
@@ -333,6 +378,9 @@ void checker_person_event(check *c, const event *e)
         break;
     case EVENT_ANSWERED:
         broken(c, e->y != e->x + 1, "1: an answer to another question");
+        break;
+    case EVENT_SETTLED:
+        on_settled(c);
         break;
     case EVENT_SPAWNED:
         on_spawned(c, e);
@@ -386,7 +434,7 @@ static void check_told(check *c, const person_state *me)
 
     while (osri_map_next(&me->told, &cursor, &at)) {
         const told_state *told = at.value;
-        const person_state *them = find_person(c, told->other);
+        const person_state *them = checker_find_person(c, told->other);
         const from_state *from =
             them == NULL ? NULL : osri_map_get(&them->heard, &me->pid, sizeof(me->pid));
         bool local = told->other.node == me->pid.node;

@@ -7,7 +7,7 @@
 #include "tests/sim/checker.h"
 
 /* The inside of the checker, shared by checker.c (events, the end), checker_nodes.c (what nodes
- * saw) and checker_people.c (what their people saw). */
+ * saw), checker_people.c (what their people saw) and checker_circles.c (their groups and names). */
 
 /* A session as one of its two nodes sees it. */
 typedef struct session_state {
@@ -52,6 +52,19 @@ typedef struct link_state {
     bool uncertain;  /* they may have taken it back: it may fire */
 } link_state;
 
+/* A process in a group, or as somebody sees it in one. */
+typedef struct member_state {
+    osr_pid pid;
+    uint32_t times;
+} member_state;
+
+/* What somebody did to get a name, and what it has. */
+typedef struct claim_state {
+    uint64_t began, ended;                /* events; 0: not yet, or in vain */
+    uint64_t sessions[JOURNAL_HOSTS_MAX]; /* of its node, up all the time of the claim; 0: none */
+    bool has;
+} claim_state;
+
 typedef struct person_state {
     osr_pid pid;
     bool born, ended, synced;
@@ -63,6 +76,10 @@ typedef struct person_state {
     osri_map told;                    /* receiver -> told_state */
     osri_map monitors;                /* reference -> monitor_state */
     osri_map links;                   /* pid -> link_state */
+    uint32_t member[JOURNAL_GROUPS];  /* how often it is */
+    uint64_t watch, watched_group;    /* its monitor; 0: none */
+    osri_map watched;                 /* pid -> member_state: as told by that */
+    claim_state claims[JOURNAL_NAMES];
 } person_state;
 
 typedef struct check {
@@ -70,6 +87,7 @@ typedef struct check {
     osri_map nodes;  /* id -> node_state */
     osri_map forged; /* sessions in which somebody got what its peer never sent */
     node_state *current[JOURNAL_HOSTS_MAX]; /* the latest incarnation, dead or alive */
+    osri_map seen;                          /* pid -> member_state: of a group, at a node */
     uint64_t cut_ns[JOURNAL_HOSTS_MAX][JOURNAL_HOSTS_MAX]; /* since when; 0: not */
     checker_verdict verdict;
 } check;
@@ -113,5 +131,18 @@ void checker_nodes_end(check *c);
 void checker_person_event(check *c, const event *e);
 void checker_person_end(check *c, person_state *me);
 void checker_person_free(person_state *person);
+
+/* Of another node it is dead, or its node is, or the nodes have no session. */
+bool checker_is_within_reach(const check *c, uint64_t node, osr_pid pid);
+const person_state *checker_find_person(const check *c, osr_pid pid);
+person_state *checker_person(check *c, osr_pid pid);
+
+/* ---- checker_circles.c ---- */
+
+void checker_circle_event(check *c, const event *e);
+/* The end of a process, or of a session with a node, is told to somebody. */
+void checker_circle_end(check *c, const person_state *me, const event *e);
+void checker_circle_nodedown(check *c, const person_state *me, const event *e);
+void checker_circle_fini(person_state *person);
 
 #endif

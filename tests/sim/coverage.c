@@ -186,6 +186,9 @@ void coverage_add(coverage *sum, const coverage *part)
     sum->fragments += part->fragments;
     sum->links += part->links;
     sum->waits += part->waits;
+    sum->memberships += part->memberships;
+    sum->names += part->names;
+    sum->conflicts += part->conflicts;
 }
 
 static bool print_line(const char *what, const char *text, uint64_t count)
@@ -234,6 +237,9 @@ bool coverage_print(const coverage *sum)
     for (size_t i = 0; i < DROPS; i++) {
         all = print_line("dropped:", drops[i], sum->drops[i]) && all;
     }
+    all = print_line("circle:", "joined or left a group", sum->memberships) && all;
+    all = print_line("circle:", "cluster-wide name registered", sum->names) && all;
+    all = print_line("circle:", "conflict about a name decided", sum->conflicts) && all;
     if (sum->unlisted > 0) {
         (void)printf("%8" PRIu64 "  state: not in the table: %s to %s, event %d, down %d\n",
                      sum->unlisted, phase_name(sum->unlisted_phase),

@@ -66,6 +66,7 @@ typedef struct coverage {
     uint64_t unlisted; /* transitions that the table does not have */
     int unlisted_phase, unlisted_event, unlisted_after, unlisted_down; /* the first of them */
     uint64_t seeds, events, born, signals, fragments, links, waits;
+    uint64_t memberships, names, conflicts;
 } coverage;
 
 /* Of this OS process. */

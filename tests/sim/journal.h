@@ -12,6 +12,8 @@
 /* What happened in a simulated cluster, in order: to its nodes and to its people. It says all that
  * the checker needs to know. */
 
+#define JOURNAL_GROUPS 3
+#define JOURNAL_NAMES 3
 #define JOURNAL_HOSTS_MAX 8
 #define JOURNAL_HOST_UNKNOWN JOURNAL_HOSTS_MAX
 
@@ -25,7 +27,10 @@ typedef enum event_kind {
     EVENT_HEALED,      /* x, y */
     EVENT_PAUSED,      /* x: host; y: until */
     EVENT_FORGED,      /* x: host that was sent what its peer never sent; y: the peer's host */
-    EVENT_BOTH_DIALED, /* x, y: hosts that dialed each other on a quiet network, long enough ago */
+    EVENT_BOTH_DIALED, /* x, y: hosts that dialed each other, and nothing else happened; one of the
+                          dials has had the time to succeed, neither was tried again */
+    EVENT_DIALED,      /* x, y: hosts of which one dialed the other, or both, and nothing else
+                          happened for long enough */
     EVENT_STRANGER,    /* x: host; y: 0 heard nothing or a refusal, and was cut off; else not */
 
     /* people */
@@ -47,6 +52,21 @@ typedef enum event_kind {
     EVENT_EXITED,    /* who; other; y: reason code */
     EVENT_ANSWERED,  /* who; x: asked, y: answered */
     EVENT_SPAWNED,   /* who; x: host asked, y: error, z: session when it was asked */
+    EVENT_SETTLED,   /* nobody has begun anything for so long that all has arrived */
+
+    /* groups and cluster-wide names */
+    EVENT_JOINED,    /* who; x: group */
+    EVENT_LEFT,      /* who; x: group */
+    EVENT_WATCHED,   /* who; x: group, y: monitor, the only one it has; 0: none any more */
+    EVENT_CAME,      /* who; other; y: monitor that said so */
+    EVENT_WENT,      /* the same */
+    EVENT_SEEN,      /* who; other: a member as who's node has it; x: group */
+    EVENT_SEEN_ALL,  /* who; x: group: those were all that its node has */
+    EVENT_CLAIMS,    /* who begins to register; x: name */
+    EVENT_CLAIMED,   /* who; x: name, y: error */
+    EVENT_GAVE_BACK, /* who; x: name */
+    EVENT_LOST,      /* who; other: winner; x: name */
+    EVENT_OWNER,     /* who; other: who has it as who's node knows; x: name */
     EVENT_KINDS,
 } event_kind;
 
@@ -55,6 +75,8 @@ typedef enum event_kind {
 #define WRONG_NAME 2u     /* DOWN, EXITED: the dead one still had its name */
 #define WRONG_TIMER 4u    /* DOWN, EXITED: its timer still ran */
 #define WRONG_LOAD 8u     /* HEARD: it was not what had been sent */
+#define WRONG_GROUP 16u  /* DOWN, EXITED: it was still in a group; NODEDOWN: one of its processes */
+#define WRONG_GLOBAL 32u /* the same, of cluster-wide names */
 
 typedef struct event {
     uint64_t now_ns;

@@ -78,10 +78,12 @@ known *person_know(person *me, osr_pid pid)
 const uint8_t *person_pattern(size_t bytes, uint64_t number)
 {
     static uint8_t pattern[PATTERN_BYTES + 256];
+    static bool filled;
 
-    for (size_t i = 0; pattern[1] == 0 && i < sizeof(pattern); i++) {
+    for (size_t i = 0; !filled && i < sizeof(pattern); i++) {
         pattern[i] = (uint8_t)(i * 2654435761u >> 13);
     }
+    filled = true;
     return pattern + (bytes + number) % 256;
 }
 
@@ -120,6 +122,7 @@ static uint32_t left_behind(person *me, osr_pid pid, uint64_t code)
     if (of != NULL && pid.node == me->pid.node && osr_timer_cancel(me->self, of->timer, NULL)) {
         wrong |= WRONG_TIMER;
     }
+    wrong |= osr_pid_is_none(pid) ? 0 : person_left_in_circles(me, pid.node, pid);
     return wrong;
 }
 
@@ -248,6 +251,18 @@ static void heard_nodeup(person *me, const osr_nodeup *up)
         (event){.kind = EVENT_NODEUP, .who = me->pid, .x = host, .y = session, .z = up->node});
 }
 
+static void heard_nodedown(person *me, const osr_nodedown *down)
+{
+    uint32_t host = host_of_name(down->name);
+    bool is_back = person_session(me, host) != 0;
+
+    people_note(
+        (event){.kind = EVENT_NODEDOWN,
+                .who = me->pid,
+                .x = host,
+                .wrong = is_back ? 0 : person_left_in_circles(me, down->node, OSR_PID_NONE)});
+}
+
 static void hear(person *me, const osr_message *message)
 {
     const person_ask *ask = OSR_AS(person_ask, message);
@@ -262,7 +277,7 @@ static void hear(person *me, const osr_message *message)
     } else if (OSR_AS(osr_nodeup, message) != NULL) {
         heard_nodeup(me, OSR_AS(osr_nodeup, message));
     } else if (down != NULL) {
-        people_note((event){.kind = EVENT_NODEDOWN, .who = me->pid, .x = host_of_name(down->name)});
+        heard_nodedown(me, down);
     } else if (ask != NULL) {
         person_answer answer = {.number = ask->number + 1};
         (void)osr_reply_to(me->self, osr_caller_of(message), &person_answer_osr_type, &answer);
@@ -270,6 +285,8 @@ static void hear(person *me, const osr_message *message)
         people_note((event){.kind = EVENT_SYNCED, .who = me->pid});
     } else if (OSR_AS(person_stop, message) != NULL) {
         me->stop = true;
+    } else {
+        (void)person_heard_circle(me, message);
     }
 }
 
@@ -345,6 +362,9 @@ OSR_ENTRY(person, person_options)
         } else if (!me->told) {
             me->told = true;
             person_tell_sent(me);
+        } else if (everybody.settled && !me->relinked) {
+            me->relinked = true;
+            person_relink(me);
         }
     }
     everybody.children -= child ? 1 : 0;

@@ -14,12 +14,15 @@
 /* What a seed was made of. */
 typedef struct people_counts {
     uint64_t born;
-    uint64_t signals;   /* sent: messages, links, monitors, and what takes them back */
-    uint64_t by_name;   /* messages */
-    uint64_t by_alias;  /* messages */
-    uint64_t links;     /* to another node */
-    uint64_t waits;     /* senders that had to */
-    uint64_t fragments; /* messages of another node that are too long for one frame */
+    uint64_t signals;     /* sent: messages, links, monitors, and what takes them back */
+    uint64_t by_name;     /* messages */
+    uint64_t by_alias;    /* messages */
+    uint64_t links;       /* to another node */
+    uint64_t waits;       /* senders that had to */
+    uint64_t memberships; /* of groups, made or ended */
+    uint64_t names;       /* cluster-wide ones, registered */
+    uint64_t conflicts;   /* about them, decided */
+    uint64_t fragments;   /* messages of another node that are too long for one frame */
 } people_counts;
 
 /* Bytes that may wait on a node for another: at least as many as do. */
@@ -35,8 +38,9 @@ typedef struct people {
     cluster *world;
     journal book;
     people_counts counts;
-    bool calm;  /* nobody begins anything any more */
-    bool dying; /* a node ends: what its people do meanwhile is nobody's experience */
+    bool calm;    /* nobody begins anything any more */
+    bool settled; /* all has arrived: who is there links once more */
+    bool dying;   /* a node ends: what its people do meanwhile is nobody's experience */
     uint32_t children;
     osr_pid last[CLUSTER_NODES_MAX][PEOPLE_SLOTS];             /* who has, or last had, each name */
     people_queue queues[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* from, to */
@@ -66,5 +70,8 @@ void people_fill(void);
 
 /* Tells about half of them to end. */
 void people_halve(void);
+
+/* Writes down, as time passes, what each node knows of groups and cluster-wide names. */
+void people_count(void);
 
 #endif

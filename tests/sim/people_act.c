@@ -162,6 +162,26 @@ void person_tell_sent(person *me)
     }
 }
 
+static void link_with(person *me, known *other)
+{
+    everybody.counts.signals++;
+    everybody.counts.links += other->pid.node != me->pid.node ? 1 : 0;
+    people_note((event){.kind = EVENT_LINK,
+                        .who = me->pid,
+                        .other = other->pid,
+                        .y = person_session(me, person_host_of_node(other->pid.node))});
+    other->linked = osr_link(me->self, other->pid) == OSR_OK;
+}
+
+void person_relink(person *me)
+{
+    for (uint32_t i = 0; i < me->known_count; i++) {
+        if (dice(me, 2) == 0) {
+            link_with(me, &me->known[i]);
+        }
+    }
+}
+
 static void do_link(person *me)
 {
     known *other = any_known(me);
@@ -169,19 +189,14 @@ static void do_link(person *me)
     if (other == NULL) {
         return;
     }
-    everybody.counts.signals++;
-    everybody.counts.links += other->pid.node != me->pid.node ? 1 : 0;
     if (other->linked) {
+        everybody.counts.signals++;
         people_note((event){.kind = EVENT_UNLINK, .who = me->pid, .other = other->pid});
         (void)osr_unlink(me->self, other->pid);
         other->linked = false;
-        return;
+    } else {
+        link_with(me, other);
     }
-    people_note((event){.kind = EVENT_LINK,
-                        .who = me->pid,
-                        .other = other->pid,
-                        .y = person_session(me, person_host_of_node(other->pid.node))});
-    other->linked = osr_link(me->self, other->pid) == OSR_OK;
 }
 
 static void take_back(person *me, osr_ref *monitor)
@@ -282,6 +297,10 @@ void person_act(person *me)
 
     if (dice(me, 50) == 0) {
         flood(me);
+        return;
+    }
+    if (dice(me, 12) == 0) {
+        person_meet(me);
         return;
     }
     if (dice(me, 300) == 0) {

@@ -5,8 +5,8 @@
 
 #include "tests/sim/people.h"
 
-/* The inside of the people, shared by people.c (their life, what happens to them) and people_act.c
- * (what they do). */
+/* The inside of the people, shared by people.c (their life, what happens to them), people_act.c
+ * (what they do) and people_circles.c (groups and cluster-wide names). */
 
 #define KNOWN_MAX 48
 #define MONITORS_MAX 8
@@ -33,6 +33,7 @@ typedef struct person {
     uint32_t host;
     bool stop;
     bool told;
+    bool relinked;
     uint32_t turns;
     uint64_t pairs[CLUSTER_NODES_MAX][PEOPLE_SLOTS];
     uint32_t next_up[CLUSTER_NODES_MAX]; /* index of the session whose nodeup comes next */
@@ -41,6 +42,9 @@ typedef struct person {
     known known[KNOWN_MAX];
     uint32_t known_count;
     osr_ref monitors[MONITORS_MAX];
+    uint32_t member[JOURNAL_GROUPS]; /* how often */
+    osr_ref watch;                   /* of a group */
+    bool owns[JOURNAL_NAMES];        /* cluster-wide */
 } person;
 
 /* What everybody may know of a process. */
@@ -79,6 +83,18 @@ uint64_t person_bytes(const person_talk *words);
 
 /* Does something at random. */
 void person_act(person *me);
+
+/* Links with some that it knows. */
+void person_relink(person *me);
+
+/* Does something with groups or cluster-wide names. */
+void person_meet(person *me);
+
+/* Whether the message was about those. */
+bool person_heard_circle(person *me, const osr_message *message);
+
+/* What a process, or a whole node (pid none), still has of those, as this person's node sees it. */
+uint32_t person_left_in_circles(person *me, uint64_t node, osr_pid pid);
 
 /* Writes down what it has sent, for good. */
 void person_tell_sent(person *me);

@@ -10,11 +10,12 @@
 #include "tests/sim/faults.h"
 #include "tests/sim/tap.h"
 
-/* One seed: a cluster of 3 to 5 nodes, 60 s of virtual time: most of it faults, then a time in
+/* One seed: a cluster of 3 to 5 nodes, 64 s of virtual time: most of it faults, then a time in
  * which all of it mends, then half of its people end. */
 
-#define CHAOS_NS (44 * SECOND)
+#define CHAOS_NS (46 * SECOND)
 #define CALM_NS (10 * SECOND)
+#define RELINK_NS (2 * SECOND)
 #define END_NS (6 * SECOND)
 #define TICK_MS 2000
 
@@ -104,8 +105,13 @@ static void run_quiet(faults *of)
         (void)cluster_run(world, world->now_ns + SECOND, NULL, NULL);
         faults_mend(of, true);
     }
+    people_note((event){.kind = EVENT_SETTLED});
+    everybody.settled = true;
+    (void)cluster_run(world, world->now_ns + RELINK_NS, NULL, NULL);
     people_halve();
     (void)cluster_run(world, world->now_ns + END_NS, NULL, NULL);
+    people_count();
+    (void)cluster_run(world, world->now_ns + SECOND / 10, NULL, NULL);
     stranger_end(&of->stranger);
 }
 
@@ -127,6 +133,9 @@ static void count(const faults *of)
     covered.fragments += counts->fragments;
     covered.links += counts->links;
     covered.waits += counts->waits;
+    covered.memberships += counts->memberships;
+    covered.names += counts->names;
+    covered.conflicts += counts->conflicts;
 }
 
 /* What the seed has too little of, or "". */

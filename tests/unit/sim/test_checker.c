@@ -1,108 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Osier authors */
-#include "tests/sim/checker.h"
-
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/core/heap.h"
-#include "osier/err.h"
-#include "osier/reason.h"
+#include "tests/unit/sim/journals.h"
 
-/* The checker of simulated clusters, on journals written by hand. Each begins with two nodes, A at
- * host 0 and B at host 1, in session 77, and three people: ann and abe on A, bob on B. That much
- * breaks nothing; each test adds what breaks one promise. */
-
-#define SECOND UINT64_C(1000000000)
-#define A UINT64_C(0xa000000000000001)
-#define A2 UINT64_C(0xa000000000000002) /* the same host, started again */
-#define B UINT64_C(0xb000000000000001)
-#define S 77
-#define MONITOR 5 /* a reference */
-
-static const osr_pid ann = {A, 1, 1};
-static const osr_pid abe = {A, 2, 1};
-static const osr_pid bob = {B, 1, 1};
-
-static journal book;
-static uint64_t now_ns;
-static uint64_t blocks_before;
-
-#define ADD(...) journal_add(&book, (event){.now_ns = now_ns, __VA_ARGS__})
-#define UP(node, number, peer) ADD(.kind = EVENT_UP, .x = (node), .y = (number), .z = (peer))
-#define DOWNED(node, number, peer)                                                                 \
-    ADD(.kind = EVENT_DOWNED, .x = (node), .y = (number), .z = (peer))
-#define NODEUP(who_, host, number, node)                                                           \
-    ADD(.kind = EVENT_NODEUP, .who = (who_), .x = (host), .y = (number), .z = (node))
-#define NODEDOWN(who_, host) ADD(.kind = EVENT_NODEDOWN, .who = (who_), .x = (host))
-#define HEARD(who_, from, ...) ADD(.kind = EVENT_HEARD, .who = (who_), .other = (from), __VA_ARGS__)
-#define MONITORED(who_, target, session)                                                           \
-    ADD(.kind = EVENT_MONITOR, .who = (who_), .other = (target), .x = MONITOR, .y = (session),     \
-        .z = 1)
-#define DOWN(who_, target, code)                                                                   \
-    ADD(.kind = EVENT_DOWN, .who = (who_), .other = (target), .x = MONITOR, .y = (code))
-#define ENDED(who_) ADD(.kind = EVENT_ENDED, .who = (who_))
-
-static void be_born(osr_pid who)
-{
-    ADD(.kind = EVENT_BORN, .who = who);
-    ADD(.kind = EVENT_SYNCED, .who = who);
-}
-
-static void set_up(void)
-{
-    blocks_before = osri_heap_live_blocks();
-    book = (journal){0};
-    now_ns = SECOND;
-    ADD(.kind = EVENT_STARTED, .x = A, .y = 0, .z = 2000);
-    ADD(.kind = EVENT_STARTED, .x = B, .y = 1, .z = 2000);
-    be_born(ann);
-    be_born(abe);
-    be_born(bob);
-    UP(A, S, 1);
-    UP(B, S, 0);
-    NODEUP(ann, 1, S, B);
-    NODEUP(abe, 1, S, B);
-    NODEUP(bob, 0, S, A);
-}
-
-static void tear_down(void)
-{
-    journal_fini(&book);
-    ck_assert_uint_eq(osri_heap_live_blocks(), blocks_before);
-}
-
-/* The session ends, and everybody hears of it. */
-static void lose_session(void)
-{
-    DOWNED(A, S, 1);
-    DOWNED(B, S, 0);
-    NODEDOWN(ann, 1);
-    NODEDOWN(abe, 1);
-    NODEDOWN(bob, 0);
-}
-
-static void renew_session(uint64_t number)
-{
-    UP(A, number, 1);
-    UP(B, number, 0);
-    NODEUP(ann, 1, number, B);
-    NODEUP(abe, 1, number, B);
-    NODEUP(bob, 0, number, A);
-}
-
-static void expect(const char *promise)
-{
-    checker_verdict verdict = checker_check(&book);
-
-    if (promise == NULL) {
-        ck_assert_msg(verdict.promise == NULL, "broken: %s", verdict.promise);
-    } else {
-        ck_assert_msg(verdict.promise != NULL, "held: %s", promise);
-        ck_assert_str_eq(verdict.promise, promise);
-    }
-}
+/* The checker of simulated clusters: nodes, sessions, and what their people see. */
 
 /* A life in which everything happens as it should breaks nothing. */
 START_TEST(a_good_journal_breaks_nothing)
@@ -120,7 +23,7 @@ START_TEST(a_good_journal_breaks_nothing)
     renew_session(78);
     HEARD(bob, ann, .x = 5, .y = 4, .z = 78, .w = 1);
     ADD(.kind = EVENT_STRANGER, .x = 0);
-    ADD(.kind = EVENT_BOTH_DIALED, .x = 0, .y = 1);
+    ADD(.kind = EVENT_DIALED, .x = 0, .y = 1);
     ADD(.kind = EVENT_SPAWNED, .who = ann, .x = 1, .y = OSR_OK, .z = 78);
     ADD(.kind = EVENT_ANSWERED, .who = ann, .x = 1, .y = 2);
     expect(NULL);
@@ -315,6 +218,28 @@ START_TEST(four_message_after_noconnection)
 }
 END_TEST
 
+/* Once all has arrived it is known again who is linked: a link made then counts. */
+START_TEST(four_link_made_after_an_unlink_never_fires)
+{
+    ADD(.kind = EVENT_LINK, .who = bob, .other = ann, .y = S);
+    ADD(.kind = EVENT_LINK, .who = ann, .other = bob, .y = S);
+    ADD(.kind = EVENT_UNLINK, .who = ann, .other = bob);
+    ADD(.kind = EVENT_SETTLED);
+    ADD(.kind = EVENT_LINK, .who = bob, .other = ann, .y = S);
+    ENDED(ann);
+    expect("4: a link that never fired");
+}
+END_TEST
+
+START_TEST(four_spawn_that_the_end_of_its_session_did_not_answer)
+{
+    lose_session();
+    now_ns += 11 * SECOND;
+    ADD(.kind = EVENT_SPAWNED, .who = ann, .x = 1, .y = OSR_ETIMEDOUT, .z = S);
+    expect("4: a spawn that the end of its session did not answer");
+}
+END_TEST
+
 START_TEST(four_spawn_that_nobody_answered)
 {
     ADD(.kind = EVENT_SPAWNED, .who = ann, .x = 1, .y = OSR_ETIMEDOUT, .z = S);
@@ -489,11 +414,19 @@ START_TEST(goal_two_sessions_with_one_peer)
 }
 END_TEST
 
-START_TEST(goal_both_dialed_and_are_not_connected)
+START_TEST(goal_both_dialed_and_neither_succeeded)
 {
     lose_session();
     ADD(.kind = EVENT_BOTH_DIALED, .x = 0, .y = 1);
-    expect("P: nodes that dialed each other and are not connected");
+    expect("P: nodes that dialed each other and neither dial succeeded");
+}
+END_TEST
+
+START_TEST(goal_one_dialed_and_they_are_not_connected)
+{
+    lose_session();
+    ADD(.kind = EVENT_DIALED, .x = 0, .y = 1);
+    expect("P: nodes of which one dialed the other and that are not connected");
 }
 END_TEST
 
@@ -560,6 +493,8 @@ int main(void)
     tcase_add_test(tests, four_end_of_a_process_that_lives);
     tcase_add_test(tests, four_noconnection_of_a_session_that_stands);
     tcase_add_test(tests, four_message_after_noconnection);
+    tcase_add_test(tests, four_link_made_after_an_unlink_never_fires);
+    tcase_add_test(tests, four_spawn_that_the_end_of_its_session_did_not_answer);
     tcase_add_test(tests, four_spawn_that_nobody_answered);
     tcase_add_test(tests, four_silence_that_nobody_noticed);
     tcase_add_test(tests, four_short_silence_and_a_sleepers_silence_are_borne);
@@ -580,7 +515,8 @@ int main(void)
     tcase_add_test(tests, nine_session_with_the_dead);
     tcase_add_test(tests, nine_reason_for_what_died_with_its_node);
     tcase_add_test(tests, goal_two_sessions_with_one_peer);
-    tcase_add_test(tests, goal_both_dialed_and_are_not_connected);
+    tcase_add_test(tests, goal_both_dialed_and_neither_succeeded);
+    tcase_add_test(tests, goal_one_dialed_and_they_are_not_connected);
     tcase_add_test(tests, verdict_names_who_it_is_about);
     tcase_add_test(tests, hash_is_of_everything);
     suite_add_tcase(suite, tests);
