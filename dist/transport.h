@@ -51,6 +51,7 @@ typedef struct osri_transport_event {
     const uint8_t *frame; /* FRAME: valid until the next call of poll() or close(conn) */
     size_t frame_bytes;
     const char *text; /* CLOSED: why, static or valid until the next poll() */
+    bool rejected;    /* CLOSED, dialed: somebody answered, and one side did not take the other */
 } osri_transport_event;
 
 /* Decides who may connect, by proven key, before anything of theirs is read. May be called on a

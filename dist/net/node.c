@@ -10,9 +10,8 @@
 #include "dist/identity/files.h"
 #include "dist/identity/node_files.h"
 #include "dist/net/address.h"
-#include "dist/net/admission.h"
 #include "dist/net/contacts.h"
-#include "dist/net/gate.h"
+#include "dist/net/door.h"
 #include "dist/net/net.h"
 #include "dist/net/reload.h"
 #include "dist/net/resolvers.h"
@@ -45,9 +44,7 @@ typedef struct assembly {
     osri_audit audit_file;
     osri_audit *audit; /* NULL: none is kept */
     osri_epmd_options epmd;
-    osri_admission admission;
-    osri_gate refusals;        /* of the key-checking thread */
-    osri_gate strangers;       /* of the net's thread */
+    osri_door door;
     osri_transport *transport; /* until the net has it */
     osri_epmd_lease *lease;    /* until the resolvers have it */
     osri_contacts *contacts;
@@ -82,35 +79,13 @@ static osr_err fail(osr_err err, char *ret_text, size_t text_bytes, const char *
 
 static bool admit(void *context, const uint8_t key[OSRI_KEY_BYTES], const char *address)
 {
-    assembly *all = context;
-
-    uint64_t now_ns = all->env->now_ns(all->env->context);
-    char more[OSRI_GATE_MORE_BYTES];
-    bool admitted = osri_admission_try(&all->admission, address, now_ns);
-
-    (void)key; /* in development mode any key may try: its certificate decides */
-    if (!admitted && osri_gate_pass(&all->refusals, now_ns, more)) {
-        osri_log_write(osri_node_log(all->node), OSR_LOG_WARNING,
-                       "net: %s: refused, too many handshakes a second%s", address, more);
-    }
-    return admitted;
+    return osri_door_admit(&((assembly *)context)->door, key, address);
 }
 
-static void tell_of_stranger(void *context, const char *address, uint64_t ms)
+static void tell_of_stranger(void *context, const char *address, uint64_t ms,
+                             osri_zmq_stranger_end end)
 {
-    assembly *all = context;
-    const osri_log *log = osri_node_log(all->node);
-    char more[OSRI_GATE_MORE_BYTES];
-
-    if (log->level < OSR_LOG_INFO ||
-        !osri_gate_pass(&all->strangers, all->env->now_ns(all->env->context), more)) {
-        return;
-    }
-    osri_log_write(log, OSR_LOG_INFO,
-                   "net: %s: ended after %llu.%llu s, before its handshake was done (a scanner, or "
-                   "it has another key for us)%s",
-                   address[0] == '\0' ? "somebody" : address, (unsigned long long)(ms / 1000),
-                   (unsigned long long)(ms % 1000 / 100), more);
+    osri_door_stranger(&((assembly *)context)->door, address, ms, end);
 }
 
 static void serve(void *argument)
@@ -155,7 +130,7 @@ static void forget(void *context)
     osri_reload_fini(&all->reload);
     osri_renewal_fini(&all->renewal);
     osri_identity_wipe(&all->identity);
-    osri_admission_fini(&all->admission);
+    osri_door_fini(&all->door);
     osri_policy_fini(&all->policy);
     if (all->audit != NULL) {
         osri_audit_fini(all->audit);
@@ -571,7 +546,7 @@ osr_err osr_dist_start(osr_node *node, const osr_dist_options *options, char *re
                                     .port = (uint16_t)options->mapper_port,
                                     .idle_exit_s = options->mapper_idle_exit_s,
                                     .deadline_ms = LOOKUP_MS};
-    osri_admission_init(&all->admission);
+    osri_door_init(&all->door, all->env, osri_node_log(node));
     osri_policy_init(&all->policy);
     atomic_init(&all->stopping, false);
     if (options->secret != NULL) {

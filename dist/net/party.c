@@ -126,12 +126,16 @@ static void end_lane(osri_party *party)
     }
 }
 
-/* answered: somebody is there, or it was we who could not. */
-static void end_attempt(osri_net *net, osri_party *party, bool answered, const char *text)
+/* answered: somebody is there, or it was we who could not. level: of an attempt that was refused;
+ * INFO: nobody was reached. What is tried again and again is told of once. */
+static void end_attempt_at(osri_net *net, osri_party *party, bool answered, const char *text,
+                           osr_log_level level)
 {
-    osr_log_level level =
-        party->wants > 0 && party->backoff_ms == 0 ? OSR_LOG_NOTICE : OSR_LOG_INFO;
-
+    if (party->backoff_ms > 0) {
+        level = OSR_LOG_INFO;
+    } else if (party->wants > 0 && level == OSR_LOG_INFO) {
+        level = OSR_LOG_NOTICE;
+    }
     osri_log_write(net->log, level, "net: cannot connect to %s: %s", party->name, text);
     party->state = OSRI_PARTY_IDLE;
     party->deadline_ns = UINT64_MAX;
@@ -143,6 +147,11 @@ static void end_attempt(osri_net *net, osri_party *party, bool answered, const c
     if (party->wants > 0 && !net->leaving) {
         plan_redial(net, party);
     }
+}
+
+static void end_attempt(osri_net *net, osri_party *party, bool answered, const char *text)
+{
+    end_attempt_at(net, party, answered, text, OSR_LOG_INFO);
 }
 
 static void dial_at(osri_net *net, osri_party *party, const char *endpoint,
@@ -334,8 +343,11 @@ void osri_party_release(osri_net *net, const char *name)
 }
 
 /* Our dial is over and nothing is up. */
-static void dial_ended(osri_net *net, osri_party *party, uint32_t refusal, const char *text)
+static void dial_ended(osri_net *net, osri_party *party, const osri_session *session,
+                       const osri_link_action *action)
 {
+    uint32_t refusal = action->refusal;
+
     if (party->state != OSRI_PARTY_DIALING) {
         return;
     }
@@ -350,7 +362,10 @@ static void dial_ended(osri_net *net, osri_party *party, uint32_t refusal, const
         osri_net_due(net, party->redial_ns);
         return;
     }
-    end_attempt(net, party, refusal != 0, text);
+    end_attempt_at(net, party, refusal != OSRI_REFUSAL_NONE, action->text,
+                   refusal != OSRI_REFUSAL_NONE ? osri_net_level_of(refusal)
+                   : session->rejected          ? OSR_LOG_WARNING
+                                                : OSR_LOG_INFO);
 }
 
 /* Connected once, and not any more: where nodes connect by themselves only once, that counts. */
@@ -363,7 +378,7 @@ static void note_loss(osri_net *net, osri_party *party, const osri_session *sess
     }
 }
 
-void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, const char *text)
+void osri_party_down(osri_net *net, osri_session *session, const osri_link_action *action)
 {
     osri_party *party = osri_party_find(net, session->name);
 
@@ -383,7 +398,7 @@ void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, con
     }
     if (party->dialing == session) {
         party->dialing = NULL;
-        dial_ended(net, party, refusal, text);
+        dial_ended(net, party, session, action);
     } else if (party->state == OSRI_PARTY_WAITING) {
         party->redial_ns = osri_net_now(net); /* theirs has failed */
         osri_net_due(net, party->redial_ns);

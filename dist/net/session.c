@@ -333,31 +333,13 @@ static void come_up(osri_session *session, const osri_link_action *action)
     osri_net_members_tell(session);
 }
 
-static void tell_down(const osri_session *session, const osri_link_action *action,
-                      const char *reason)
-{
-    osri_net *net = session->net;
-    const char *name = session->name[0] == '\0' ? session->address : session->name;
-
-    if (session->up) {
-        bool usual = session->peer.hidden && action->down == OSRI_DOWN_GOODBYE;
-        osri_log_write(net->log, usual ? OSR_LOG_INFO : OSR_LOG_NOTICE, "net: %s is down: %s (%s)",
-                       session->name, reason, action->text);
-    } else if (!session->dialed) {
-        bool usual = action->refusal == OSRI_REFUSAL_SIMULTANEOUS ||
-                     action->refusal == OSRI_REFUSAL_CONNECTED;
-        osri_net_say(net, &net->gate, usual ? OSR_LOG_INFO : OSR_LOG_WARNING, "net: %s: %s", name,
-                     action->text);
-    }
-}
-
 static void go_down(osri_session *session, const osri_link_action *action)
 {
     osri_net *net = session->net;
     const char *reason = osri_down_name(action->down);
     bool was_up = session->up;
 
-    tell_down(session, action, reason);
+    osri_session_tell_down(session, action, reason);
     forget_near(net);
     session->dead = true;
     session->up = false;
@@ -376,7 +358,7 @@ static void go_down(osri_session *session, const osri_link_action *action)
     } else if (!session->dialed) {
         net->setup_count--;
     }
-    osri_party_down(net, session, action->refusal, action->text);
+    osri_party_down(net, session, action);
     if (was_up) {
         if (session->is_member) {
             osri_services_peer_down(net->node, &session->peer);
@@ -603,6 +585,7 @@ void osri_session_event(osri_net *net, const osri_transport_event *event)
     case OSRI_CONN_CLOSED:
         step.kind = OSRI_LINK_CLOSED;
         step.text = event->text;
+        session->rejected = session->dialed && event->rejected;
         (void)osri_map_remove_u64(&net->conns, session->conn);
         session->conn = 0;
         break;

@@ -9,7 +9,7 @@
 #include "dist/net/delay.h"
 #include "dist/net/directory.h"
 #include "dist/net/doubts.h"
-#include "dist/net/gate.h"
+#include "dist/net/gates.h"
 #include "dist/net/introductions.h"
 #include "dist/net/lane.h"
 #include "dist/net/net.h"
@@ -52,6 +52,7 @@ typedef struct osri_session {
     uint64_t serial;   /* once up: of the peer's certificate */
     char address[64];
     bool dialed;
+    bool rejected; /* dialed: the other side, or we, ended it for a key */
     bool up;
     osri_list_link in_dirty; /* osri_net.dirty, or none: records were given to the link */
     bool blocked;            /* the transport took no more */
@@ -128,9 +129,10 @@ struct osri_net {
     osri_buffer introduction;
     osri_session *near[OSRI_NET_NEAR]; /* up, by node id */
     uint64_t now_ns;
-    uint64_t woke_ns; /* when the first event of the last look was there */
-    uint64_t due_ns;  /* nothing is due before */
-    osri_gate gate;   /* of handshakes and sessions that ended by what the other side sent */
+    uint64_t woke_ns;      /* when the first event of the last look was there */
+    uint64_t due_ns;       /* nothing is due before */
+    osri_gate gate;        /* of sessions that ended by what the other side sent */
+    osri_gates handshakes; /* of those that were refused */
     bool leaving;
     osri_net_counters counters;
 };
@@ -161,6 +163,12 @@ static inline void osri_net_due(osri_net *net, uint64_t due_ns)
 {
     net->due_ns = due_ns < net->due_ns ? due_ns : net->due_ns;
 }
+
+/* How loud the log is about a refusal, on both sides (dist/net/DESIGN.md). */
+osr_log_level osri_net_level_of(uint32_t refusal);
+/* Says that a session goes down: before it is no longer up. */
+void osri_session_tell_down(const osri_session *session, const osri_link_action *action,
+                            const char *reason);
 
 /* Writes a line if the gate lets it pass, with how many it held back. */
 void osri_net_say(const osri_net *net, osri_gate *gate, osr_log_level level, const char *format,
@@ -238,7 +246,7 @@ bool osri_party_up(osri_net *net, osri_session *session);
 bool osri_party_outlived(const osri_party *party, osri_net *net, uint64_t node);
 /* Sends what waited for it. */
 void osri_party_release(osri_net *net, const char *name);
-void osri_party_down(osri_net *net, osri_session *session, uint32_t refusal, const char *text);
+void osri_party_down(osri_net *net, osri_session *session, const osri_link_action *action);
 void osri_parties_tick(osri_net *net, uint64_t now_ns);
 void osri_parties_refuse_all(osri_net *net);
 void osri_party_free(osri_party *party);

@@ -27,7 +27,8 @@
 #define FORGET_MS 1000
 #define UNBIND_MS 1000
 #define DROPS_MAX 64 /* frames dropped in one turn */
-#define ACCEPTOR_EVENTS (ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED)
+#define ACCEPTOR_EVENTS                                                                            \
+    (ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 static osr_err open_router(osri_zmq_transport *t)
 {

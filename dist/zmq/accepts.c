@@ -19,6 +19,8 @@
  *   F1  begins and ends come in the order in which they happened, a begin before its first frame;
  *   F2  routing ids count up in the order of connections; of two that claim a descriptor the later
  *       id is alive.
+ *   F3  what was wrong with a handshake is told right before the end that follows from it: there is
+ *       one I/O thread (context.c).
  * So an end belongs to the oldest connection of that descriptor whose end was not seen, and a first
  * frame whose begin is not waiting comes from a connection that was over before its frame was read,
  * or replaces one by F2. A descriptor is touched only through a duplicate whose inode is the one
@@ -138,13 +140,13 @@ void osri_zmq_accepts_watch(osri_zmq_transport *t)
     uint32_t value;
     t->looks++;
     while (osri_zmq_monitor_read(t->router_monitor, &event, &value)) {
-        if ((int)value < 0) {
-            continue;
-        }
-        if (event == ZMQ_EVENT_ACCEPTED) {
+        if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+            t->next_end_by_key = value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC; /* F3 */
+        } else if (event == ZMQ_EVENT_ACCEPTED && (int)value >= 0) {
             note_begin(t, (int)value);
-        } else if (event == ZMQ_EVENT_DISCONNECTED) {
+        } else if (event == ZMQ_EVENT_DISCONNECTED && (int)value >= 0) {
             note_end(t, (int)value);
+            t->next_end_by_key = false;
         }
     }
 }
@@ -179,7 +181,7 @@ void osri_zmq_accepts_sweep(osri_zmq_transport *t, uint64_t now_ms)
         osri_zmq_accept *accept = &t->accepts[fd];
         if (accept->waiting &&
             (now_ms - accept->since_ms >= t->silent_ms || osri_zmq_backlog_is_over((int)fd, 0))) {
-            osri_zmq_kick((int)fd, accept->inode);
+            accept->kicked = osri_zmq_kick((int)fd, accept->inode);
             accept->since_ms = now_ms;
         }
     }

@@ -152,6 +152,11 @@ void osri_zmq_dialed_end(osri_zmq_transport *t, osri_zmq_conn *conn, const char 
 
 static void handle_event(osri_zmq_transport *t, osri_zmq_conn *conn, uint16_t event)
 {
+    bool connecting = conn->state == OSRI_ZMQ_CONNECTING;
+    conn->rejected = conn->rejected || event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ||
+                     event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL ||
+                     (connecting && (event == ZMQ_EVENT_DISCONNECTED ||
+                                     event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL));
     switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         if (conn->state == OSRI_ZMQ_CONNECTING) {

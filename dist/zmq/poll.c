@@ -187,6 +187,7 @@ static void report_due(osri_zmq_transport *t, osri_zmq_conn *conn, osri_transpor
     }
     ret_event->kind = OSRI_CONN_CLOSED;
     ret_event->text = conn->text;
+    ret_event->rejected = conn->rejected;
     if (conn->dialed) {
         osri_zmq_dialed_free(t, conn, 0);
     } else {

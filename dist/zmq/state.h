@@ -36,6 +36,7 @@ typedef struct osri_zmq_conn {
     bool dialed;
     bool opened_due;  /* OPENED not yet reported */
     bool closed_due;  /* all delivered, CLOSED not yet reported */
+    bool rejected;    /* dialed: its handshake failed, see osri_transport_event */
     const char *text; /* why it ended; the first reason stays */
     uint8_t peer_key[OSRI_KEY_BYTES];
     int fd;               /* libzmq's, -1: not known; only shut after comparing the inode */
@@ -67,13 +68,15 @@ typedef struct osri_zmq_accept {
     uint64_t look;           /* which saw its begin */
     struct in6_addr address; /* of IPv4 as ::ffff:a.b.c.d; all zero: not known */
     bool waiting;
+    bool kicked; /* it was mute too long: we have ended it */
 } osri_zmq_accept;
 
 /* One whose end was seen, and no frame of it so far. */
 typedef struct osri_zmq_gone {
     int fd;
     struct in6_addr address;
-    uint64_t ms;         /* that it lasted */
+    uint64_t ms; /* that it lasted */
+    osri_zmq_stranger_end end;
     uint64_t reads_last; /* by this read of the ROUTER all of its frames were delivered */
 } osri_zmq_gone;
 
@@ -119,6 +122,7 @@ typedef struct osri_zmq_transport {
     uint64_t router_reads;
     osri_zmq_accept *accepts; /* by descriptor */
     size_t accept_capacity, accept_waiting;
+    bool next_end_by_key;                  /* what the monitor said just now, see F3 */
     uint64_t looks;                        /* at the ROUTER's monitor */
     osri_zmq_gone gone[OSRI_ZMQ_GONE_MAX]; /* oldest first */
     uint32_t gone_count;

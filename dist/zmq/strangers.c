@@ -16,6 +16,8 @@
  * Where begin and end are seen at once the descriptor may be a later connection's already (libzmq
  * tells of an end before it closes), so the address is not known then. */
 
+#define TIMER_LATE_MS 100 /* the begin may be seen so long after it was */
+
 static void take_address(int fd, struct in6_addr *ret_peer)
 {
     struct sockaddr_storage address = {0};
@@ -46,7 +48,7 @@ static void tell(osri_zmq_transport *t, const osri_zmq_gone *gone)
     } else if (!IN6_IS_ADDR_UNSPECIFIED(&gone->address)) {
         inet_ntop(AF_INET6, &gone->address, text, sizeof text);
     }
-    t->stranger(t->admit_context, text, gone->ms);
+    t->stranger(t->admit_context, text, gone->ms, gone->end);
 }
 
 static void remove_gone(osri_zmq_transport *t, uint32_t at)
@@ -55,10 +57,23 @@ static void remove_gone(osri_zmq_transport *t, uint32_t at)
     memmove(t->gone + at, t->gone + at + 1, (t->gone_count - at) * sizeof *t->gone);
 }
 
+/* libzmq ends a handshake by its own clock, whose timer may have begun a little before ours. */
+static osri_zmq_stranger_end end_of(const osri_zmq_transport *t, const osri_zmq_accept *accept)
+{
+    if (t->next_end_by_key) {
+        return OSRI_ZMQ_STRANGER_OTHER_KEY;
+    }
+    return accept->kicked ||
+                   osri_zmq_now_ms() - accept->begun_ms >= OSRI_ZMQ_HANDSHAKE_MS - TIMER_LATE_MS
+               ? OSRI_ZMQ_STRANGER_TIMED_OUT
+               : OSRI_ZMQ_STRANGER_LEFT;
+}
+
 void osri_zmq_stranger_ended(osri_zmq_transport *t, int fd, const osri_zmq_accept *accept)
 {
     osri_zmq_gone gone = {.fd = fd,
                           .ms = osri_zmq_now_ms() - accept->begun_ms,
+                          .end = end_of(t, accept),
                           .reads_last = OSRI_ZMQ_READS_TO_END(t)};
     if (!t->stranger) {
         return;

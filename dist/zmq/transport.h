@@ -20,10 +20,18 @@
  *   - free() of a listening transport gives the port back and ends what it accepted;
  *   - close() of an accepted connection with a linger ends it in a poll() at that time. */
 
-/* An accepted TCP connection ended, after so long, and no frame of it was read: a scanner, somebody
- * with another key for us, one that was not admitted. Its address is "" where begin and end were
- * seen at once. Many may come at once. Called in poll(), must not call back into the transport. */
-typedef void osri_zmq_stranger(void *context, const char *address, uint64_t ms);
+/* How it ended, without a frame. */
+typedef enum osri_zmq_stranger_end {
+    OSRI_ZMQ_STRANGER_LEFT = 0,  /* a scanner, what speaks another protocol, whom admit() refused */
+    OSRI_ZMQ_STRANGER_TIMED_OUT, /* not done with its handshake, or mute, until we ended it */
+    OSRI_ZMQ_STRANGER_OTHER_KEY, /* its first word cannot be opened with our key */
+} osri_zmq_stranger_end;
+
+/* An accepted TCP connection ended, after so long, and no frame of it was read. Its address is ""
+ * where begin and end were seen at once. Many may come at once. Called in poll(), must not call
+ * back into the transport. */
+typedef void osri_zmq_stranger(void *context, const char *address, uint64_t ms,
+                               osri_zmq_stranger_end end);
 
 typedef struct osri_zmq_options {
     uint8_t key_public[OSRI_KEY_BYTES]; /* CURVE, ours; copied */

@@ -28,13 +28,16 @@ static osri_conn at_a, at_b; /* a connection that has to stay alive through ever
 static unsigned strangers;
 static char stranger_address[64];
 static uint64_t stranger_ms;
+static osri_zmq_stranger_end stranger_end;
 
-static void count_stranger(void *context, const char *address, uint64_t ms)
+static void count_stranger(void *context, const char *address, uint64_t ms,
+                           osri_zmq_stranger_end end)
 {
     (void)context;
     strangers++;
     snprintf(stranger_address, sizeof stranger_address, "%s", address);
     stranger_ms = ms;
+    stranger_end = end;
 }
 
 static void start_two_joined(void)
@@ -149,6 +152,7 @@ START_TEST(mute_stranger_is_cut_off)
     wait_for(&a, &b, strangers == 1);
     ck_assert_str_eq(stranger_address, "127.0.0.1");
     ck_assert_uint_ge(stranger_ms, 500);
+    ck_assert_int_eq(stranger_end, OSRI_ZMQ_STRANGER_TIMED_OUT);
 }
 END_TEST
 
@@ -162,7 +166,9 @@ START_TEST(dialer_with_another_key_is_told_of)
     crypto_box_keypair(key, key_secret);
     ck_err(b.transport->ops->dial(b.transport, a.endpoint, key, &conn), OSR_OK);
     wait_for(&a, &b, strangers == 1 && b.closed == 1);
+    ck_assert_int_eq(stranger_end, OSRI_ZMQ_STRANGER_OTHER_KEY);
     ck_assert_uint_eq(b.last_closed.conn, conn);
+    ck_assert(b.last_closed.rejected);
     ck_assert_str_eq(b.closed_text, "peer closed during CURVE handshake");
     b.closed = 0;
 }
@@ -177,6 +183,7 @@ START_TEST(stranger_that_is_gone_already_is_told_of)
     close(fd);
     wait_for(&a, &b, strangers == 1);
     ck_assert_str_eq(stranger_address, "");
+    ck_assert_int_eq(stranger_end, OSRI_ZMQ_STRANGER_LEFT);
 }
 END_TEST
 
