@@ -169,6 +169,7 @@ void start_node(refused_node *at)
 {
     const osr_env *env = osr_env_real();
     osri_net_options options = {.identity = &at->identity,
+                                .revocations = at->identity.revocations == NULL ? NULL : &revoked,
                                 .resolver = {.context = at, .resolve = resolve},
                                 .tick_ms = TICK_MS,
                                 .policy = at->policy,

@@ -85,19 +85,26 @@ static osri_handshake raw_answer(raw_peer *peer, uint32_t version)
     return answer;
 }
 
+static void raw_ready(raw_peer *peer, const osri_handshake *welcome)
+{
+    osri_handshake ready = {.kind = OSRI_HANDSHAKE_READY};
+    uint8_t bytes[OSRI_HANDSHAKE_BYTES_MAX];
+
+    memcpy(ready.session, welcome->session, sizeof(ready.session));
+    for (size_t i = 0; i < 8; i++) {
+        peer->tag = peer->tag << 8 | welcome->session[i];
+    }
+    raw_send(peer, bytes, osri_handshake_encode(&ready, bytes));
+}
+
 static void raw_come_up(raw_peer *peer)
 {
-    osri_handshake answer, ready = {.kind = OSRI_HANDSHAKE_READY};
-    uint8_t bytes[OSRI_HANDSHAKE_BYTES_MAX];
+    osri_handshake answer;
 
     raw_hello(peer, VERSION);
     answer = raw_answer(peer, VERSION);
     ck_assert_int_eq(answer.kind, OSRI_HANDSHAKE_WELCOME);
-    memcpy(ready.session, answer.session, sizeof(ready.session));
-    for (size_t i = 0; i < 8; i++) {
-        peer->tag = peer->tag << 8 | answer.session[i];
-    }
-    raw_send(peer, bytes, osri_handshake_encode(&ready, bytes));
+    raw_ready(peer, &answer);
     await_line(&acceptor, EVIL " is up");
 }
 
@@ -225,6 +232,40 @@ START_TEST(mute_peer_is_given_up)
 }
 END_TEST
 
+/* With a serial that differs from its friend's, which was made in the same second. */
+static void issue_earlier(raw_peer *peer)
+{
+    osri_identity_request request = {.secret = refused_secret,
+                                     .name = EVIL,
+                                     .now_s = now_s() - 1000,
+                                     .creation = peer->identity.creation};
+
+    ck_assert_int_eq(osri_identity_development(&request, &peer->identity), OSR_OK);
+}
+
+/* Who is revoked between its HELLO and its READY never was connected: it is told why. */
+START_TEST(peer_revoked_during_its_handshake_is_told_so)
+{
+    raw_peer peer = {0};
+    osri_revocations list = {.version = 1};
+    osri_handshake answer;
+
+    begin_raw(&peer);
+    issue_earlier(&peer);
+    raw_hello(&peer, VERSION);
+    answer = raw_answer(&peer, VERSION);
+    ck_assert_int_eq(answer.kind, OSRI_HANDSHAKE_WELCOME);
+    (void)snprintf(list.cluster, sizeof(list.cluster), "%s", peer.identity.certificate.cluster);
+    ck_assert_int_eq(osri_revocations_add(&list, peer.identity.certificate.serial), OSR_OK);
+    ck_assert_int_eq(osri_net_revoke(acceptor.net, &list), OSR_OK);
+    raw_ready(&peer, &answer); /* commands are taken before what arrives */
+    await_line_at(&acceptor, OSR_LOG_ERROR, EVIL ": its certificate is revoked; closing");
+    raw_await_goodbye(&peer, OSRI_DOWN_REVOKED);
+    ck_assert_uint_eq(lines_with(&acceptor, EVIL " is up"), 0);
+    end_raw(&peer);
+}
+END_TEST
+
 /* ---- garbage --------------------------------------------------------------------------- */
 
 #define GARBAGE_FRAMES 1000000
@@ -332,6 +373,7 @@ int main(void)
     tcase_add_test(tests, frame_twice_ends_the_link);
     tcase_add_test(tests, mute_peer_is_given_up);
     tcase_add_test(tests, replayed_hello_is_refused);
+    tcase_add_test(tests, peer_revoked_during_its_handshake_is_told_so);
     tcase_add_test(tests, million_frames_of_garbage_harm_nobody);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
