@@ -262,3 +262,173 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     OSR_ASSERT(osri_heap_live_blocks() == blocks);
     return 0;
 }
+
+/* ---- a mutator that knows what a program is ------------------------------------------------- */
+
+/* libFuzzer's own changes of bytes tear the lengths of all later steps apart; these keep steps
+ * whole: one is added that is nearly legal, taken out, doubled, moved, or changed within itself. */
+
+#define STEPS_MAX 200
+#define MADE_BYTES_MAX 256
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+
+typedef struct fuzz_program {
+    uint8_t *data;
+    size_t size, max_size;
+    size_t at[STEPS_MAX + 1]; /* where each step begins; the last: where they end */
+    uint32_t steps;
+    uint64_t random;
+} fuzz_program;
+
+static uint32_t draw(fuzz_program *program, uint32_t below)
+{
+    program->random ^= program->random << 13;
+    program->random ^= program->random >> 7;
+    program->random ^= program->random << 17;
+    return (uint32_t)(program->random >> 33) % below;
+}
+
+static void find_steps(fuzz_program *program)
+{
+    size_t at = 1;
+
+    program->steps = 0;
+    while (program->steps < STEPS_MAX && program->size >= at + 3) {
+        size_t number = (size_t)program->data[at + 1] << 8 | program->data[at + 2];
+        size_t rest = program->size - at - 3;
+        program->at[program->steps++] = at;
+        at += 3 + (number < rest ? number : rest);
+    }
+    program->at[program->steps] = at;
+}
+
+static void insert(fuzz_program *program, size_t at, const uint8_t *bytes, size_t count)
+{
+    if (program->size + count > program->max_size) {
+        return;
+    }
+    memmove(program->data + at + count, program->data + at, program->size - at);
+    memcpy(program->data + at, bytes, count);
+    program->size += count;
+}
+
+static void take_out(fuzz_program *program, size_t at, size_t count)
+{
+    memmove(program->data + at, program->data + at + count, program->size - at - count);
+    program->size -= count;
+}
+
+/* Records, whole or in pieces, of few streams, so that pieces find their beginnings. */
+static size_t make_parts(fuzz_program *program, uint8_t *ret_bytes)
+{
+    size_t used = 0;
+
+    for (uint32_t i = 1 + draw(program, 4); i > 0; i--) {
+        osri_wire_part part = {.fragment = draw(program, 2) != 0,
+                               .first = draw(program, 2) != 0,
+                               .last = draw(program, 3) == 0,
+                               .stream = draw(program, 3),
+                               .total = draw(program, 8) == 0 ? draw(program, UINT32_MAX)
+                                                              : draw(program, 64),
+                               .bytes_count = draw(program, 32)};
+        used += osri_wire_head_write(ret_bytes + used, &part);
+        for (uint32_t b = 0; b < part.bytes_count; b++) {
+            ret_bytes[used++] = (uint8_t)draw(program, 256);
+        }
+    }
+    return used;
+}
+
+static size_t make_step(fuzz_program *program, uint8_t ret_step[MADE_BYTES_MAX])
+{
+    static const uint8_t kinds[] = {1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8};
+    uint8_t kind = kinds[draw(program, sizeof(kinds))];
+    uint8_t *data = ret_step + 3;
+    size_t count = 0;
+
+    if (kind == 2) {
+        data[count++] =
+            (uint8_t)(draw(program, 4) == 0 ? 0x80 | draw(program, 4) : draw(program, 2));
+        data[count++] = (uint8_t)(draw(program, 8) == 0 ? draw(program, 256) : 0);
+        data[count++] = (uint8_t)(draw(program, 4) == 0 ? draw(program, 256) : 0);
+    }
+    if (kind == 1 || kind == 2) {
+        count += make_parts(program, data + count);
+    } else if (kind == 4 || kind == 7) {
+        count = kind == 7 ? 1 : 1 + draw(program, 32);
+        memset(data, (int)draw(program, 256), count);
+    }
+    ret_step[0] = kind;
+    ret_step[1] = 0;
+    ret_step[2] = (uint8_t)(kind == 6 ? 0 : count);
+    return 3 + count;
+}
+
+/* The bytes of a step's data, or its kind; its length stays. */
+static void change_within(fuzz_program *program, uint32_t step)
+{
+    size_t from = program->at[step], to = program->at[step + 1];
+
+    if (to - from > 3 && draw(program, 8) != 0) {
+        uint8_t *byte = program->data + from + 3 + draw(program, (uint32_t)(to - from - 3));
+        *byte = draw(program, 2) == 0 ? (uint8_t)draw(program, 256)
+                                      : (uint8_t)(*byte ^ 1u << draw(program, 8));
+    } else {
+        program->data[from] = (uint8_t)draw(program, 9);
+    }
+}
+
+/* A copy of a step, anywhere. */
+static void copy_step(fuzz_program *program, uint32_t step, size_t to)
+{
+    static uint8_t copy[65536 + 3];
+    size_t count = program->at[step + 1] - program->at[step];
+
+    if (count <= sizeof(copy)) {
+        memcpy(copy, program->data + program->at[step], count);
+        insert(program, to, copy, count);
+    }
+}
+
+static void change(fuzz_program *program)
+{
+    uint8_t made[MADE_BYTES_MAX];
+    uint32_t step, other;
+
+    find_steps(program);
+    other = draw(program, program->steps + 1);
+    if (program->steps == 0 || draw(program, 3) == 0) {
+        insert(program, program->at[other], made, make_step(program, made));
+        return;
+    }
+    step = draw(program, program->steps);
+    switch (draw(program, 4)) {
+    case 0:
+        take_out(program, program->at[step], program->at[step + 1] - program->at[step]);
+        break;
+    case 1:
+        copy_step(program, step, program->at[other]);
+        break;
+    default:
+        change_within(program, step);
+        break;
+    }
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+{
+    fuzz_program program = {.data = data,
+                            .size = size,
+                            .max_size = max_size,
+                            .random = seed * UINT64_C(2654435761) + 1};
+
+    if (program.size == 0 && max_size > 0) {
+        data[0] = (uint8_t)(seed & 1);
+        program.size = 1;
+    }
+    for (uint32_t i = 1 + draw(&program, 4); i > 0 && program.size > 0; i--) {
+        change(&program);
+    }
+    return program.size;
+}
