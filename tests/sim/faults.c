@@ -2,6 +2,7 @@
  * SPDX-FileCopyrightText: The Osier authors */
 #include "tests/sim/faults.h"
 
+#include "dist/net/state.h"
 #include "tests/sim/tap.h"
 
 #define TIED_NS (180 * MS) /* after which one of two dials has succeeded; neither is tried again */
@@ -299,6 +300,14 @@ static bool is_quiet(const faults *of)
     return true;
 }
 
+/* A dial of before is under way: until it fails, at most 7 s later, the other side's are refused. */
+static bool is_dialing(const faults *of, uint32_t from, uint32_t to)
+{
+    osri_party *party = osri_party_find(of->world->nodes[from].net, of->world->nodes[to].name);
+
+    return party != NULL && party->state != OSRI_PARTY_IDLE;
+}
+
 /* Both dial at the same moment, or one of them while the other has not yet noticed that its session
  * has ended; nothing else happens for a while. */
 static void dial_both(faults *of, uint32_t one, uint32_t other)
@@ -312,6 +321,9 @@ static void dial_both(faults *of, uint32_t one, uint32_t other)
     tap_disarm();
     osri_sim_reset(world->network, one, other);
     (void)cluster_run(world, world->now_ns + dice(of, 30) * MS, NULL, NULL);
+    if (is_dialing(of, one, other) || is_dialing(of, other, one)) {
+        return;
+    }
     one_dials = dial_from(of, one, other);
     other_dials = dial_from(of, other, one);
     (void)cluster_run(world, world->now_ns + TIED_NS, NULL, NULL);
