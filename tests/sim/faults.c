@@ -300,7 +300,7 @@ static bool is_quiet(const faults *of)
     return true;
 }
 
-/* A dial of before is under way: until it fails, at most 7 s later, the other side's are refused. */
+/* A dial of before is under way: until it fails, at most 7 s later, the other side's is refused. */
 static bool is_dialing(const faults *of, uint32_t from, uint32_t to)
 {
     osri_party *party = osri_party_find(of->world->nodes[from].net, of->world->nodes[to].name);

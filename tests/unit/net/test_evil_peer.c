@@ -258,7 +258,8 @@ START_TEST(peer_revoked_during_its_handshake_is_told_so)
     (void)snprintf(list.cluster, sizeof(list.cluster), "%s", peer.identity.certificate.cluster);
     ck_assert_int_eq(osri_revocations_add(&list, peer.identity.certificate.serial), OSR_OK);
     ck_assert_int_eq(osri_net_revoke(acceptor.net, &list), OSR_OK);
-    raw_ready(&peer, &answer); /* commands are taken before what arrives */
+    await_line_at(&acceptor, OSR_LOG_NOTICE, "list of revoked certificates, version 1: 1 revoked");
+    raw_ready(&peer, &answer);
     await_line_at(&acceptor, OSR_LOG_ERROR, EVIL ": its certificate is revoked; closing");
     raw_await_goodbye(&peer, OSRI_DOWN_REVOKED);
     ck_assert_uint_eq(lines_with(&acceptor, EVIL " is up"), 0);
