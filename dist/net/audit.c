@@ -49,7 +49,14 @@ static osr_err check(const osri_audit *audit, int fd, struct stat *ret_status, c
     return OSR_OK;
 }
 
-static OSR_REQUIRES(&audit->mutex) void close_locked(osri_audit *audit)
+static void close_locked(osri_audit *audit) OSR_REQUIRES(&audit->mutex);
+static osr_err open_locked(osri_audit *audit, char *text, size_t bytes) OSR_REQUIRES(&audit->mutex);
+static osr_err find_file_locked(osri_audit *audit, char *why, size_t bytes)
+    OSR_REQUIRES(&audit->mutex);
+static osr_err write_locked(osri_audit *audit, const osri_audit_record *record, char *why,
+                            size_t bytes) OSR_REQUIRES(&audit->mutex);
+
+static void close_locked(osri_audit *audit)
 {
     if (audit->fd >= 0) {
         (void)close(audit->fd);
@@ -57,7 +64,7 @@ static OSR_REQUIRES(&audit->mutex) void close_locked(osri_audit *audit)
     }
 }
 
-static OSR_REQUIRES(&audit->mutex) osr_err open_locked(osri_audit *audit, char *text, size_t bytes)
+static osr_err open_locked(osri_audit *audit, char *text, size_t bytes)
 {
     struct stat status;
     int fd = open(audit->path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
@@ -108,8 +115,7 @@ void osri_audit_fini(osri_audit *audit)
 }
 
 /* It may have been moved away, or removed, so that another one is begun. */
-static OSR_REQUIRES(&audit->mutex) osr_err
-    find_file_locked(osri_audit *audit, char *why, size_t bytes)
+static osr_err find_file_locked(osri_audit *audit, char *why, size_t bytes)
 {
     struct stat status;
 
@@ -144,8 +150,8 @@ static size_t print_record(const osri_audit *audit, const osri_audit_record *rec
     return length < 0 ? 0 : (size_t)length < LINE_BYTES ? (size_t)length : LINE_BYTES - 1;
 }
 
-static OSR_REQUIRES(&audit->mutex) osr_err
-    write_locked(osri_audit *audit, const osri_audit_record *record, char *why, size_t bytes)
+static osr_err write_locked(osri_audit *audit, const osri_audit_record *record, char *why,
+                            size_t bytes)
 {
     char line[LINE_BYTES];
     osr_err err = find_file_locked(audit, why, bytes);
