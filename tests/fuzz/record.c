@@ -55,6 +55,9 @@ static void check_body(const osri_envelope *signal)
     case OSRI_SIGNAL_SPAWN:
         require(is_type(signal, &osri_spawn_request_osr_type));
         break;
+    case OSRI_SIGNAL_LEADER:
+        require(is_type(signal, &osri_leader_osr_type));
+        break;
     case OSRI_SIGNAL_SPAWN_REPLY:
         require(is_type(signal, &osri_spawn_result_osr_type));
         break;
