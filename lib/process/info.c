@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/process/bound.h"
-#include "lib/process/leader.h"
 #include "lib/core/heap.h"
+#include "lib/process/bound.h"
 #include "lib/process/info_lists.h"
+#include "lib/process/leader.h"
 #include "lib/process/node.h"
 
 /* What tools learn of a process: by snapshot, from outside and without its help; by signal, from

@@ -61,9 +61,9 @@ static osri_envelope *bare(const osr_reason *reason)
 
 static bool is_bare(const osri_envelope *reason)
 {
-    const char *at = (const char *)reason;
-    return (at >= (const char *)of_code && at < (const char *)(of_code + COUNT(of_code))) ||
-           (at >= (const char *)of_error && at < (const char *)(of_error + COUNT(of_error)));
+    uintptr_t at = (uintptr_t)reason;
+    return (at >= (uintptr_t)of_code && at < (uintptr_t)(of_code + COUNT(of_code))) ||
+           (at >= (uintptr_t)of_error && at < (uintptr_t)(of_error + COUNT(of_error)));
 }
 
 void osri_process_set_reason(osr_self *process, const osr_reason *reason)

@@ -208,6 +208,10 @@ osr_err osr_timer_start(osr_self *self, uint64_t ms, osr_ref *ret_timer)
 osr_err osri_send_at(osr_self *self, osr_dest to, const osr_type *type, const void *message,
                      uint64_t at_ns, osr_ref *ret_timer)
 {
+    if (self->exiting) {
+        *ret_timer = OSR_REF_NONE;
+        return OSR_OK; /* its sends go nowhere (DESIGN.md D5) */
+    }
     osri_later *later;
     bool is_answer = to.alias != 0 && (to.alias & OSRI_ALIAS_BIT) == 0;
     osr_err err = is_answer ? OSR_EINVAL : later_new(self, to, type, message, &later);

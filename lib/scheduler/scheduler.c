@@ -337,8 +337,12 @@ static void no_stack(osr_self *process)
     osr_reason reason = osr_reason_error(OSR_ENOMEM);
     osri_process_set_reason(process, &reason);
     if (process->exiting && osri_process_has_defers(process)) {
+        char pid[OSR_PID_TEXT_BYTES];
+        osr_pid_print(osri_process_pid(process), pid);
         osri_log_write(&process->node->log, OSR_LOG_ERROR,
-                       "out of memory: what a process deferred with osr_defer() is not run");
+                       "process %s%s%s ends without memory for a stack: what it deferred with "
+                       "osr_defer() is not run",
+                       pid, process->label != NULL ? " " : "", osri_process_label(process));
         process->clean = true;
     }
     process->exiting = true;

@@ -187,8 +187,9 @@ OSR_API osr_err osri_send_all(osr_self *self, const osr_dest *dests, size_t coun
  * has come (of osr_now(), never early; one that has passed: at once). A name is looked up then. To
  * a process that does not exist then, or an unregistered name, it is dropped and counted. The timer
  * is one of this process, as osr_timer_start() makes it: cancelled and read like that, and, unlike
- * Erlang's, gone with the process. Once a process of this node to whose pid it was to go has ended,
- * both say that there is none. Not a suspension point.
+ * Erlang's, gone with the process; one that was told to exit makes none (OSR_REF_NONE). Once a
+ * process of this node to whose pid it was to go has ended, both say that there is none. Not a
+ * suspension point.
  * Errors: OSR_ENOMEM; OSR_ELIMIT the node has timers_max; OSR_EINVAL as osri_send(), or to is an
  *   osr_to_caller(): an answer is not sent later. */
 OSR_API OSR_MUST_CHECK osr_err osri_send_at(osr_self *self, osr_dest to, const osr_type *type,

@@ -110,6 +110,39 @@ START_TEST(the_first_reason_stays)
 }
 END_TEST
 
+/* ---- sends of one that was told to exit ------------------------------------------------------ */
+
+static osr_ref last_timer; /* what it got for one that is sent later */
+
+OSR_ENTRY(sends_last_words, note)
+{
+    osr_message message;
+    (void)!osr_receive(self, OSR_FOREVER, &message);
+    note_send(self, osr_to(argument->from), &(note){.n = 1});
+    CHECK_OK(self, note_send_after(self, osr_to(argument->from), &(note){.n = 2}, 0, &last_timer));
+    return OSR_OK;
+}
+
+static osr_err hears_no_last_words(osr_self *self)
+{
+    osr_pid pid;
+    last_timer = (osr_ref){1, 1};
+    CHECK_OK(self, sends_last_words_spawn(self, &(note){.from = osr_self_pid(self)},
+                                          OSR_SPAWN(.monitor = true), &pid));
+    CHECK_OK(self, osr_yield(self));
+    send_exit(self, pid, OSR_REASON_SHUTDOWN);
+    OSR_CHECK(self, next_down(self) == OSR_REASON_SHUTDOWN);
+    OSR_CHECK(self, last_timer.number == 0);
+    expect_silence(self);
+    return OSR_OK;
+}
+
+START_TEST(what_is_sent_after_the_order_to_exit_goes_nowhere)
+{
+    node_fixture_run(hears_no_last_words);
+}
+END_TEST
+
 /* ---- clean-ups without a stack ------------------------------------------------------------ */
 
 #define BIG_STACK (4u << 20)
@@ -353,6 +386,7 @@ int main(void)
     tcase_add_test(tests, a_failed_check_without_memory_is_a_crash);
     tcase_add_test(tests, a_reason_too_long_for_a_message_becomes_a_bare_one);
     tcase_add_test(tests, the_first_reason_stays);
+    tcase_add_test(tests, what_is_sent_after_the_order_to_exit_goes_nowhere);
     tcase_add_test(tests, clean_ups_run_though_no_stack_can_be_had);
     tcase_add_test(tests, the_end_of_one_with_many_monitors_lets_others_run);
     tcase_add_test(tests, the_end_of_one_with_many_messages_lets_others_run);
